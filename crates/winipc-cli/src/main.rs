@@ -1,0 +1,3 @@
+//! The `winipc` program.
+
+fn main() {}
