@@ -1,0 +1,46 @@
+//! Crash points: places where the crash suite stops or kills the process.
+//!
+//! Every store, compare-and-swap and futex call on shared memory passes through [`point`]. Without the feature
+//! `crash-points` it is nothing.
+
+#[cfg(not(feature = "crash-points"))]
+#[inline(always)]
+pub(crate) fn point() {}
+
+#[cfg(feature = "crash-points")]
+pub(crate) use armed::point;
+#[cfg(feature = "crash-points")]
+pub use armed::{arm, disarm};
+
+#[cfg(feature = "crash-points")]
+mod armed {
+    use core::cell::Cell;
+
+    thread_local! {
+        /// How many points the calling thread passes before the process stops; `None` while disarmed.
+        static REMAINING: Cell<Option<u64>> = const { Cell::new(None) };
+    }
+
+    /// Lets the calling thread pass `points` crash points and stops the whole process (SIGSTOP) at the next one.
+    pub fn arm(points: u64) {
+        REMAINING.with(|remaining| remaining.set(Some(points)));
+    }
+
+    /// Disarms the calling thread and returns how many points were left.
+    pub fn disarm() -> Option<u64> {
+        REMAINING.with(|remaining| remaining.replace(None))
+    }
+
+    #[inline]
+    pub(crate) fn point() {
+        REMAINING.with(|remaining| match remaining.get() {
+            None => {}
+            Some(0) => {
+                remaining.set(None);
+                // SAFETY: raise has no preconditions; SIGSTOP stops the process until somebody continues or kills it.
+                unsafe { libc::raise(libc::SIGSTOP) };
+            }
+            Some(left) => remaining.set(Some(left - 1)),
+        });
+    }
+}

@@ -1,0 +1,370 @@
+//! The arena's file: where it lies, who may use it, how it comes and goes.
+
+use std::ffi::CString;
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::Arena;
+use super::layout::{ARENA_SIZE, HEADER_SIZE, Header, MAGIC, REGIONS, Region, fingerprint};
+use crate::status::Status;
+
+/// Why a process cannot attach to its namespace.
+#[derive(Debug)]
+pub struct AttachError {
+    what: String,
+    source: Option<io::Error>,
+}
+
+impl AttachError {
+    pub(crate) fn new(what: impl Into<String>) -> Self {
+        AttachError { what: what.into(), source: None }
+    }
+
+    pub(crate) fn system(what: impl Into<String>, source: io::Error) -> Self {
+        AttachError { what: what.into(), source: Some(source) }
+    }
+
+    /// The status with which every other call fails.
+    pub fn status(&self) -> Status {
+        Status::ARENA_UNAVAILABLE
+    }
+}
+
+impl core::fmt::Display for AttachError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match &self.source {
+            Some(source) => write!(f, "{}: {source}", self.what),
+            None => f.write_str(&self.what),
+        }
+    }
+}
+
+impl core::error::Error for AttachError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        self.source.as_ref().map(|source| source as &(dyn core::error::Error + 'static))
+    }
+}
+
+/// How long joining waits for others who join or leave.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Longest name of a namespace in bytes.
+const LONGEST_NAMESPACE: usize = 64;
+
+/// The directory of a user's arenas, locked: nobody else joins or leaves meanwhile.
+pub(crate) struct Directory {
+    directory: File,
+    path: PathBuf,
+    /// The arena's file in the directory.
+    file: CString,
+    namespace: String,
+}
+
+/// Names the directory and the namespace that the environment asks for.
+fn configured() -> Result<(PathBuf, String), AttachError> {
+    let directory = match std::env::var_os("WINIPC_DIR") {
+        Some(directory) if !directory.is_empty() => PathBuf::from(directory),
+        // SAFETY: geteuid cannot fail.
+        _ => PathBuf::from(format!("/dev/shm/winipc-{}", unsafe { libc::geteuid() })),
+    };
+    let namespace = match std::env::var("WINIPC_NAMESPACE") {
+        Ok(name) if !name.is_empty() => name,
+        Ok(_) | Err(std::env::VarError::NotPresent) => "default".to_owned(),
+        Err(std::env::VarError::NotUnicode(_)) => {
+            return Err(AttachError::new("WINIPC_NAMESPACE is not valid UTF-8"));
+        }
+    };
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    if namespace.len() > LONGEST_NAMESPACE || !namespace.bytes().all(is_plain) {
+        return Err(AttachError::new(format!(
+            "WINIPC_NAMESPACE is {namespace:?}: use at most {LONGEST_NAMESPACE} letters, digits, '-' and '_'"
+        )));
+    }
+    Ok((directory, namespace))
+}
+
+impl Directory {
+    /// Opens the directory, makes it if it is missing, and locks it.
+    pub(crate) fn lock() -> Result<Self, AttachError> {
+        let (path, namespace) = configured()?;
+        let directory = open_directory(&path)?;
+        lock_file(&directory, &path)?;
+        let file = CString::new(format!("{namespace}.{:016x}", fingerprint())).expect("no NUL in a checked name");
+        Ok(Directory { directory, path, file, namespace })
+    }
+
+    /// Opens the arena that has the name, if there is one.
+    pub(crate) fn open(&self) -> Result<Option<Arena>, AttachError> {
+        // SAFETY: a valid directory and a NUL-terminated name.
+        let descriptor = unsafe {
+            libc::openat(
+                self.directory.as_raw_fd(),
+                self.file.as_ptr(),
+                libc::O_RDWR | libc::O_NOFOLLOW | libc::O_CLOEXEC | libc::O_NONBLOCK,
+            )
+        };
+        if descriptor < 0 {
+            let error = io::Error::last_os_error();
+            return match error.raw_os_error() {
+                Some(libc::ENOENT) => Ok(None),
+                _ => Err(AttachError::system(format!("cannot open the arena {}", self.arena_path().display()), error)),
+            };
+        }
+        // SAFETY: the descriptor was just opened and belongs to nobody else.
+        let file = unsafe { File::from_raw_fd(descriptor) };
+        let metadata = file.metadata().map_err(|error| AttachError::system("cannot examine the arena", error))?;
+        check_private(&metadata, &self.arena_path())?;
+        if !metadata.is_file() || metadata.len() != ARENA_SIZE as u64 {
+            return Err(AttachError::new(format!(
+                "{} is not an arena of this version (remove it if no program uses it)",
+                self.arena_path().display()
+            )));
+        }
+        let arena = map(&file)?;
+        let header = arena.header();
+        if header.magic.load() != MAGIC || header.fingerprint.load() != fingerprint() {
+            return Err(AttachError::new(format!(
+                "{} is damaged: it does not begin as an arena does (remove it if no program uses it)",
+                self.arena_path().display()
+            )));
+        }
+        Ok(Some(arena))
+    }
+
+    /// Makes a new arena and gives it the name. It is built unnamed, so that nobody ever sees half of one.
+    pub(crate) fn create(&self) -> Result<Arena, AttachError> {
+        let fail = |what: &str| {
+            let error = io::Error::last_os_error();
+            AttachError::system(format!("cannot {what} in {}", self.path.display()), error)
+        };
+        // SAFETY: a valid directory and a constant NUL-terminated path.
+        let descriptor = unsafe {
+            libc::openat(
+                self.directory.as_raw_fd(),
+                c".".as_ptr(),
+                libc::O_TMPFILE | libc::O_RDWR | libc::O_CLOEXEC,
+                0o600,
+            )
+        };
+        if descriptor < 0 {
+            return Err(fail("make a file"));
+        }
+        // SAFETY: the descriptor was just opened and belongs to nobody else.
+        let file = unsafe { File::from_raw_fd(descriptor) };
+        file.set_len(ARENA_SIZE as u64).map_err(|error| {
+            AttachError::system(format!("cannot size the arena in {}", self.path.display()), error)
+        })?;
+        let arena = map(&file)?;
+        arena.initialise().map_err(|status| {
+            AttachError::new(format!("no memory for an arena in {} ({status})", self.path.display()))
+        })?;
+        let source = CString::new(format!("/proc/self/fd/{}", file.as_raw_fd())).expect("no NUL in a path of digits");
+        // SAFETY: valid directory and NUL-terminated paths.
+        let linked = unsafe {
+            libc::linkat(
+                libc::AT_FDCWD,
+                source.as_ptr(),
+                self.directory.as_raw_fd(),
+                self.file.as_ptr(),
+                libc::AT_SYMLINK_FOLLOW,
+            )
+        };
+        if linked != 0 { Err(fail("name the arena")) } else { Ok(arena) }
+    }
+
+    /// Removes the arena's name.
+    pub(crate) fn remove(&self) {
+        // SAFETY: a valid directory and a NUL-terminated name.
+        unsafe { libc::unlinkat(self.directory.as_raw_fd(), self.file.as_ptr(), 0) };
+    }
+
+    /// Whether the name still is this arena's: somebody may have made another.
+    pub(crate) fn names(&self, arena: &Arena) -> bool {
+        // SAFETY: zero is a valid value of every field.
+        let mut status: libc::stat = unsafe { core::mem::zeroed() };
+        // SAFETY: a valid directory, a NUL-terminated name, and a place for the result.
+        let result = unsafe {
+            libc::fstatat(self.directory.as_raw_fd(), self.file.as_ptr(), &mut status, libc::AT_SYMLINK_NOFOLLOW)
+        };
+        result == 0 && arena.identity == (status.st_dev, status.st_ino)
+    }
+
+    /// Arenas of the same namespace that another version of winipc made.
+    pub(crate) fn siblings(&self) -> Vec<PathBuf> {
+        let prefix = format!("{}.", self.namespace);
+        let Ok(entries) = std::fs::read_dir(&self.path) else { return Vec::new() };
+        entries
+            .filter_map(|entry| Some(entry.ok()?.file_name()))
+            .filter(|name| {
+                let bytes = name.as_bytes();
+                bytes.starts_with(prefix.as_bytes()) && bytes != self.file.as_bytes()
+            })
+            .map(|name| self.path.join(name))
+            .collect()
+    }
+
+    /// Path of the arena's file.
+    pub(crate) fn arena_path(&self) -> PathBuf {
+        self.path.join(std::ffi::OsStr::from_bytes(self.file.as_bytes()))
+    }
+}
+
+fn open_directory(path: &Path) -> Result<File, AttachError> {
+    let name = CString::new(path.as_os_str().as_bytes())
+        .map_err(|_| AttachError::new("WINIPC_DIR has a NUL character in it"))?;
+    // SAFETY: a NUL-terminated path.
+    if unsafe { libc::mkdir(name.as_ptr(), 0o700) } != 0 {
+        let error = io::Error::last_os_error();
+        if error.raw_os_error() != Some(libc::EEXIST) {
+            return Err(AttachError::system(format!("cannot make the directory {}", path.display()), error));
+        }
+    }
+    // SAFETY: a NUL-terminated path.
+    let descriptor = unsafe {
+        libc::open(name.as_ptr(), libc::O_RDONLY | libc::O_DIRECTORY | libc::O_NOFOLLOW | libc::O_CLOEXEC)
+    };
+    if descriptor < 0 {
+        let error = io::Error::last_os_error();
+        return Err(AttachError::system(format!("cannot open the directory {}", path.display()), error));
+    }
+    // SAFETY: the descriptor was just opened and belongs to nobody else.
+    let directory = unsafe { File::from_raw_fd(descriptor) };
+    let metadata = directory
+        .metadata()
+        .map_err(|error| AttachError::system(format!("cannot examine {}", path.display()), error))?;
+    check_private(&metadata, path)?;
+    Ok(directory)
+}
+
+/// Refuses what others could have made or could open.
+fn check_private(metadata: &std::fs::Metadata, path: &Path) -> Result<(), AttachError> {
+    // SAFETY: geteuid cannot fail.
+    let user = unsafe { libc::geteuid() };
+    if metadata.uid() != user {
+        return Err(AttachError::new(format!(
+            "{} belongs to user {}, not to user {user} who runs this program",
+            path.display(),
+            metadata.uid()
+        )));
+    }
+    if metadata.mode() & 0o077 != 0 {
+        return Err(AttachError::new(format!(
+            "{} is open to other users (mode {:04o}): take their rights away with chmod go-rwx",
+            path.display(),
+            metadata.mode() & 0o7777
+        )));
+    }
+    Ok(())
+}
+
+fn lock_file(directory: &File, path: &Path) -> Result<(), AttachError> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        // SAFETY: a valid descriptor.
+        if unsafe { libc::flock(directory.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } == 0 {
+            return Ok(());
+        }
+        let error = io::Error::last_os_error();
+        match error.raw_os_error() {
+            Some(libc::EINTR) => {}
+            Some(libc::EWOULDBLOCK) if Instant::now() < end => std::thread::sleep(Duration::from_millis(1)),
+            _ => return Err(AttachError::system(format!("cannot lock the directory {}", path.display()), error)),
+        }
+    }
+}
+
+fn map(file: &File) -> Result<Arena, AttachError> {
+    let metadata = file.metadata().map_err(|error| AttachError::system("cannot examine the arena", error))?;
+    // SAFETY: a fresh mapping at an address of the kernel's choice.
+    let base = unsafe {
+        libc::mmap(
+            core::ptr::null_mut(),
+            ARENA_SIZE,
+            libc::PROT_READ | libc::PROT_WRITE,
+            libc::MAP_SHARED | libc::MAP_NORESERVE,
+            file.as_raw_fd(),
+            0,
+        )
+    };
+    if base == libc::MAP_FAILED {
+        let error = io::Error::last_os_error();
+        return Err(AttachError::system(
+            format!("cannot map the arena, which takes {} GiB of addresses (see ulimit -v)", ARENA_SIZE >> 30),
+            error,
+        ));
+    }
+    // Dumping the arena would take long, and a process only counts as dead when its dump is written.
+    // SAFETY: the mapping just made.
+    unsafe { libc::madvise(base, ARENA_SIZE, libc::MADV_DONTDUMP) };
+    // SAFETY: the mapping is page-aligned, readable, writable and never removed.
+    Ok(unsafe { Arena::from_mapping(base.cast(), (metadata.dev(), metadata.ino())) })
+}
+
+/// The boot's identity, so that an arena that outlived a reboot is not taken for a living one.
+fn boot_id() -> [u64; 2] {
+    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let digits: String = text.chars().filter(char::is_ascii_hexdigit).collect();
+    let half = |range: core::ops::Range<usize>| {
+        digits.get(range).and_then(|digits| u64::from_str_radix(digits, 16).ok()).unwrap_or(0)
+    };
+    [half(0..16), half(16..32)]
+}
+
+impl Arena {
+    /// Gives a new arena its header and first memory.
+    fn initialise(&self) -> crate::status::Result<()> {
+        debug_assert!(size_of::<Header>() <= HEADER_SIZE);
+        self.populate(0, HEADER_SIZE)?;
+        for region in 0..REGIONS {
+            if region < Region::Block as usize && region != Region::JournalOverflow as usize {
+                self.commit(region, 2)?;
+            }
+        }
+        // Room for transactions that outgrow a thread's own journal without asking for memory in the middle.
+        self.commit(Region::JournalOverflow as usize, 4096)?;
+        self.commit(Region::ClaimOverflow as usize, 4096)?;
+        let header = self.header();
+        header.fingerprint.store(fingerprint());
+        for (word, half) in header.boot.iter().zip(boot_id()) {
+            word.store(half);
+        }
+        header.magic.store(MAGIC);
+        Ok(())
+    }
+
+    /// Whether the arena was made since the machine last started.
+    pub(crate) fn is_of_this_boot(&self) -> bool {
+        self.header().boot.iter().zip(boot_id()).all(|(word, half)| word.load() == half)
+    }
+
+    /// Gives the mapping up.
+    pub(crate) fn unmap(self) {
+        // SAFETY: the value is consumed, and nothing that borrows from it is left.
+        unsafe { libc::munmap(self.base.cast(), ARENA_SIZE) };
+    }
+
+    /// An arena on plain memory, for tests.
+    #[cfg(test)]
+    pub(crate) fn in_memory() -> &'static Arena {
+        // SAFETY: a fresh anonymous mapping at an address of the kernel's choice.
+        let base = unsafe {
+            libc::mmap(
+                core::ptr::null_mut(),
+                ARENA_SIZE,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
+                -1,
+                0,
+            )
+        };
+        assert_ne!(base, libc::MAP_FAILED);
+        // SAFETY: the mapping is page-aligned, readable, writable and never removed.
+        let arena = unsafe { Arena::from_mapping(base.cast(), (0, 0)) };
+        arena.initialise().unwrap();
+        Box::leak(Box::new(arena))
+    }
+}

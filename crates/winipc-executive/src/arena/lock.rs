@@ -1,0 +1,103 @@
+//! The arena's lock: one word that names the thread that holds it.
+//!
+//! The word holds the holder's [`SeatId`], and a bit that says that others sleep. Whoever finds it taken spins, then
+//! sleeps for a bounded time, and looks whether the holder still lives. The lock of a dead holder is taken over, and
+//! its journal rolled back, by whoever notices first.
+
+use core::time::Duration;
+
+use super::seat::{Life, Seat, SeatId};
+use super::slab::Ref;
+use super::transaction::Txn;
+use super::{Arena, futex};
+use crate::status::{Result, Status};
+
+/// Set while somebody sleeps on the lock.
+const SLEEPERS: u32 = 1 << 31;
+/// How often a waiter looks at the lock before it sleeps.
+const SPINS: u32 = 100;
+/// How long a waiter sleeps before it asks whether the holder lives.
+const PROBE_INTERVAL: Duration = Duration::from_millis(2);
+
+impl Arena {
+    /// Takes the lock for the calling thread and begins a transaction.
+    ///
+    /// The second result says that the last holder died and was rolled back: what it had committed may not have been
+    /// announced to those who sleep.
+    ///
+    /// # Errors
+    /// [`Status::ARENA_CORRUPT`]: the calling thread holds the lock already, or the lock names no seat.
+    pub(crate) fn lock(&self, me: Ref<Seat>) -> Result<(Txn<'_>, bool)> {
+        let seat = self.get(me)?;
+        let id = seat.id(me);
+        let word = &self.header().lock.0;
+        let recovered = if word.compare_exchange(0, id.0).is_ok() { false } else { self.lock_contended(id)? };
+        let transaction = Txn::new(self, seat);
+        if recovered {
+            self.recover();
+        }
+        Ok((transaction, recovered))
+    }
+
+    #[cold]
+    fn lock_contended(&self, id: SeatId) -> Result<bool> {
+        let word = &self.header().lock.0;
+        let mut spins = 0;
+        let mut bits = 0;
+        loop {
+            let current = word.load();
+            let holder = SeatId(current & SeatId::MASK);
+            if holder.0 == 0 {
+                if word.compare_exchange(current, id.0 | bits).is_ok() {
+                    return Ok(false);
+                }
+            } else if holder == id {
+                return Err(Status::ARENA_CORRUPT);
+            } else if spins < SPINS {
+                spins += 1;
+                core::hint::spin_loop();
+            } else if self.is_gone(holder)? {
+                if word.compare_exchange(current, id.0 | SLEEPERS).is_ok() {
+                    return Ok(true);
+                }
+            } else if current & SLEEPERS == 0 {
+                let _ = word.compare_exchange(current, current | SLEEPERS);
+            } else {
+                // Who has slept cannot know whether others still do, so it takes the lock with the bit set.
+                bits = SLEEPERS;
+                futex::wait_for(word, current, PROBE_INTERVAL);
+            }
+        }
+    }
+
+    /// Whether the holder of the lock has died. Its seat cannot have another thread: that takes the lock.
+    fn is_gone(&self, holder: SeatId) -> Result<bool> {
+        let seat = self.get(holder.seat())?;
+        Ok(seat.id(holder.seat()) == holder && seat.life() == Life::Dead)
+    }
+
+    pub(super) fn unlock(&self) {
+        let word = &self.header().lock.0;
+        if word.swap(0) & SLEEPERS != 0 {
+            futex::wake(word, 1);
+        }
+    }
+
+    /// Wakes those who sleep on the lock, in case somebody died between releasing it and waking them.
+    pub(crate) fn wake_lock_sleepers(&self) {
+        futex::wake(&self.header().lock.0, u32::MAX);
+    }
+
+    /// The thread that holds the lock at this moment.
+    pub(crate) fn lock_holder(&self) -> Option<SeatId> {
+        let holder = self.header().lock.0.load() & SeatId::MASK;
+        (holder != 0).then_some(SeatId(holder))
+    }
+
+    /// Rolls back what dead holders left. The caller holds the lock, so every journal that is not empty is one of theirs.
+    fn recover(&self) {
+        for (_, seat) in self.seats() {
+            self.roll_back(seat);
+        }
+    }
+}

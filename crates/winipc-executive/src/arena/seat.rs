@@ -1,0 +1,304 @@
+//! Seats: one for each attached thread, with what tells others that it lives.
+//!
+//! The thread locks the robust mutex of its seat when it sits down and holds it until it gets up. The kernel marks the
+//! mutex when the thread ends in any other way: with its process, by `exec`, by a raw exit. Nothing is ever asked by
+//! process id, which is reused, differs between containers and survives `exec`.
+
+use core::cell::UnsafeCell;
+use core::sync::atomic::{AtomicU32, Ordering};
+
+use super::layout::Region;
+use super::slab::{Head, Record, Ref};
+use super::word::{Free32, Free64};
+use super::{Arena, crash};
+use crate::status::{Result, Status};
+
+/// Claims a transaction can make before it needs the overflow region.
+pub(super) const LOCAL_CLAIMS: usize = 96;
+/// Journal entries before the overflow region.
+pub(super) const LOCAL_ENTRIES: usize = 212;
+
+#[repr(C)]
+pub(super) struct Entry {
+    /// Twice the word's offset in the arena divided by four, plus one if it is 64 bits wide.
+    pub(super) word: Free64,
+    /// What the word held.
+    pub(super) old: Free64,
+}
+
+/// A thread's place at the arena: its sign of life, its sleep, and its journal.
+#[repr(C, align(64))]
+pub(crate) struct Seat {
+    head: Head,
+    /// 0 free; else twice the process's number, plus one once the thread sits.
+    pub(crate) claim: Free32,
+    /// Counts the threads that have had the seat.
+    generation: Free32,
+    mutex: RobustMutex,
+    /// What the thread sleeps on while it waits: the number of the wait and a phase (see [`crate::dispatcher`]).
+    pub(crate) wake: super::layout::Lone<Free32>,
+    pub(super) journal_length: super::layout::Lone<Free32>,
+    pub(super) claims_length: Free32,
+    pub(super) claims: [Free32; LOCAL_CLAIMS],
+    pub(super) journal: [Entry; LOCAL_ENTRIES],
+}
+
+const _: () = assert!(size_of::<Seat>() == super::layout::EXTENTS[Region::Seat as usize].size);
+
+// SAFETY: of the right size; atomics, and a mutex that only its own functions touch.
+unsafe impl Record for Seat {
+    const REGION: Region = Region::Seat;
+
+    fn head(&self) -> &Head {
+        &self.head
+    }
+}
+
+/// Identifies a thread for as long as anybody can ask: the number of its seat (18 bits) and the seat's generation (13).
+/// As the lock's or a mutex's owner it is never 0.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct SeatId(pub(crate) u32);
+
+impl SeatId {
+    const NUMBER_BITS: u32 = 18;
+    /// The bits an identity may use.
+    pub(crate) const MASK: u32 = (1 << 31) - 1;
+
+    fn new(number: u32, generation: u32) -> Self {
+        SeatId((generation << Self::NUMBER_BITS | number) & Self::MASK)
+    }
+
+    pub(crate) fn seat(self) -> Ref<Seat> {
+        Ref::from_index(self.0 & ((1 << Self::NUMBER_BITS) - 1))
+    }
+}
+
+/// Whether a thread that took a seat is still there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Life {
+    /// Nobody sits there, or not yet.
+    Absent,
+    Alive,
+    /// The thread ended without getting up.
+    Dead,
+}
+
+impl Seat {
+    /// The word that the kernel marks, for [`super::futex::wait_many`].
+    pub(crate) fn life_word(&self) -> &AtomicU32 {
+        self.mutex.word()
+    }
+
+    pub(crate) fn life(&self) -> Life {
+        life_of(self.life_word().load(Ordering::Acquire))
+    }
+
+    /// Asks the kernel for a wake-up at the thread's death. Returns the value to sleep on, `None` if it is not alive.
+    pub(crate) fn watch(&self) -> Option<u32> {
+        crash::point();
+        let word = self.life_word();
+        let mut value = word.load(Ordering::Acquire);
+        loop {
+            if life_of(value) != Life::Alive {
+                return None;
+            }
+            let watched = value | libc::FUTEX_WAITERS;
+            if value == watched {
+                return Some(watched);
+            }
+            match word.compare_exchange(value, watched, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => return Some(watched),
+                Err(now) => value = now,
+            }
+        }
+    }
+
+    /// Who sits there.
+    pub(crate) fn id(&self, number: Ref<Seat>) -> SeatId {
+        SeatId::new(number.index(), self.generation.load())
+    }
+
+    /// The process whose thread has the seat.
+    pub(crate) fn process(&self) -> u32 {
+        self.claim.load() >> 1
+    }
+}
+
+fn life_of(word: u32) -> Life {
+    if word & libc::FUTEX_OWNER_DIED != 0 {
+        Life::Dead
+    } else if word & libc::FUTEX_TID_MASK != 0 {
+        Life::Alive
+    } else {
+        Life::Absent
+    }
+}
+
+impl Arena {
+    /// Sits the calling thread down at a free seat, for the process with the given number.
+    ///
+    /// # Errors
+    /// As [`Arena::commit`]; no seat is free.
+    pub(crate) fn take_seat(&self, process: u32) -> Result<Ref<Seat>> {
+        let region = Region::Seat as usize;
+        let mut number = 1;
+        loop {
+            if number as usize >= self.committed(region) {
+                self.commit(region, number as usize + 1)?;
+            }
+            let reference = Ref::from_index(number);
+            let seat: &Seat = self.get(reference)?;
+            if seat.claim.load() == 0 && seat.claim.compare_exchange(0, process << 1).is_ok() {
+                seat.generation.fetch_add(1);
+                seat.wake.0.store(0);
+                seat.mutex.lock_new()?;
+                seat.claim.store(process << 1 | 1);
+                return Ok(reference);
+            }
+            number += 1;
+        }
+    }
+
+    /// Makes sure that the records of threads up to this number have memory.
+    pub(crate) fn ensure_threads(&self, number: usize) -> Result<()> {
+        let region = Region::Thread as usize;
+        if number < self.committed(region) { Ok(()) } else { self.commit(region, number + 1) }
+    }
+
+    /// Makes sure that the records of processes up to this number have memory.
+    pub(crate) fn ensure_processes(&self, number: usize) -> Result<()> {
+        let region = Region::Process as usize;
+        if number < self.committed(region) { Ok(()) } else { self.commit(region, number + 1) }
+    }
+
+    /// The number above those of all process records.
+    pub(crate) fn process_limit(&self) -> u32 {
+        self.committed(Region::Process as usize) as u32
+    }
+
+    /// Gets the calling thread up from its seat, which becomes free.
+    pub(crate) fn leave_seat(&self, reference: Ref<Seat>) {
+        if let Ok(seat) = self.get(reference) {
+            seat.mutex.unlock();
+            seat.claim.store(0);
+        }
+    }
+
+    /// Frees the seat of a thread that ended without getting up.
+    pub(crate) fn clear_seat(&self, reference: Ref<Seat>) {
+        if let Ok(seat) = self.get(reference) {
+            seat.mutex.word().store(0, Ordering::Release);
+            seat.claim.store(0);
+        }
+    }
+
+    /// All seats that have memory, with who sits there.
+    pub(crate) fn seats(&self) -> impl Iterator<Item = (Ref<Seat>, &Seat)> {
+        (1..self.committed(Region::Seat as usize) as u32).filter_map(|number| {
+            let reference = Ref::from_index(number);
+            let seat: &Seat = self.get(reference).ok()?;
+            (seat.claim.load() != 0).then_some((reference, seat))
+        })
+    }
+}
+
+/// A robust process-shared mutex of the C library.
+#[repr(C, align(64))]
+struct RobustMutex(UnsafeCell<libc::pthread_mutex_t>);
+
+// SAFETY: the C library's functions may be called on it by any thread.
+unsafe impl Sync for RobustMutex {}
+
+/// Where the C library keeps the word that the kernel marks.
+#[cfg(target_env = "gnu")]
+const WORD_OFFSET: usize = 0;
+#[cfg(target_env = "musl")]
+const WORD_OFFSET: usize = 4;
+
+impl RobustMutex {
+    /// Makes the mutex anew and locks it. Nobody else holds it or waits for it.
+    fn lock_new(&self) -> Result<()> {
+        crash::point();
+        let mut attributes = core::mem::MaybeUninit::<libc::pthread_mutexattr_t>::uninit();
+        // SAFETY: the attributes are initialised first and destroyed last; the mutex is not in use, since its seat has
+        // just been claimed by this thread and its last user is gone.
+        let result = unsafe {
+            let attributes = attributes.as_mut_ptr();
+            libc::pthread_mutexattr_init(attributes);
+            libc::pthread_mutexattr_setpshared(attributes, libc::PTHREAD_PROCESS_SHARED);
+            libc::pthread_mutexattr_setrobust(attributes, libc::PTHREAD_MUTEX_ROBUST);
+            let result = libc::pthread_mutex_init(self.0.get(), attributes);
+            libc::pthread_mutexattr_destroy(attributes);
+            if result == 0 { libc::pthread_mutex_lock(self.0.get()) } else { result }
+        };
+        if result == 0 { Ok(()) } else { Err(Status::INSUFFICIENT_RESOURCES) }
+    }
+
+    /// Unlocks the mutex, which the calling thread holds.
+    fn unlock(&self) {
+        crash::point();
+        // SAFETY: the caller is the thread that locked it.
+        unsafe { libc::pthread_mutex_unlock(self.0.get()) };
+    }
+
+    fn word(&self) -> &AtomicU32 {
+        // SAFETY: the C library only ever changes this word atomically, as the kernel does; the offset is its layout's,
+        // which is part of the arena's fingerprint.
+        unsafe { &*self.0.get().cast::<u8>().add(WORD_OFFSET).cast::<AtomicU32>() }
+    }
+}
+
+/// Id of the calling thread in its process id namespace.
+pub(crate) fn system_thread_id() -> u32 {
+    // SAFETY: gettid cannot fail.
+    unsafe { libc::gettid() as u32 }
+}
+
+/// Kills the process that has an id now, if `is_right` still holds once the process is pinned.
+pub(crate) fn kill(id: u32, is_right: impl Fn() -> bool) -> bool {
+    // SAFETY: plain system calls; the descriptor is ours and closed once.
+    unsafe {
+        let descriptor = libc::syscall(libc::SYS_pidfd_open, id as libc::pid_t, 0) as i32;
+        if descriptor < 0 {
+            return false;
+        }
+        let killed = is_right()
+            && libc::syscall(
+                libc::SYS_pidfd_send_signal,
+                descriptor,
+                libc::SIGKILL,
+                core::ptr::null::<libc::siginfo_t>(),
+                0,
+            ) == 0;
+        libc::close(descriptor);
+        killed
+    }
+}
+
+/// Has a function called when the process ends normally.
+pub(crate) fn at_exit(function: extern "C" fn()) {
+    // SAFETY: the function stays valid; it does not panic.
+    unsafe { libc::atexit(function) };
+}
+
+/// Blocks all signals for the calling thread and gives back what was blocked: a thread it starts now gets none.
+pub(crate) fn block_signals() -> SignalMask {
+    // SAFETY: both sets are valid places, filled before they are read.
+    unsafe {
+        let mut all = core::mem::MaybeUninit::<libc::sigset_t>::uninit();
+        let mut before = core::mem::MaybeUninit::<libc::sigset_t>::uninit();
+        libc::sigfillset(all.as_mut_ptr());
+        libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr());
+        SignalMask(before.assume_init())
+    }
+}
+
+/// The signals a thread had blocked; dropped, they are again.
+pub(crate) struct SignalMask(libc::sigset_t);
+
+impl Drop for SignalMask {
+    fn drop(&mut self) {
+        // SAFETY: a mask that the C library filled.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.0, core::ptr::null_mut()) };
+    }
+}

@@ -1,0 +1,251 @@
+//! Transactions: the arena's lock as a token, and the journal that makes every change undoable.
+//!
+//! Order of every write: the journal entry, a release fence, the journal's length, a release fence, the word. A process
+//! killed at any instruction leaves a journal that brings back the state before. Rolling back goes from the newest
+//! entry to the oldest, keeps the length until it is done, and is not journalled itself: it can be repeated if the
+//! recoverer dies too.
+
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+
+use super::layout::Region;
+use super::seat::{Entry, LOCAL_CLAIMS, LOCAL_ENTRIES, Seat};
+use super::slab::Ref;
+use super::state::CLAIM;
+use super::word::{Free32, Free64};
+use super::{Arena, crash, futex};
+use crate::status::{Result, Status};
+
+/// The arena's lock, held. Guarded words are read with `&Txn` and written with `&mut Txn`.
+///
+/// Dropped without [`Txn::commit`], also by a panic, it undoes everything.
+pub(crate) struct Txn<'a> {
+    arena: &'a Arena,
+    seat: &'a Seat,
+    /// Entries in the journal.
+    entries: usize,
+    claims: usize,
+    /// Why the transaction cannot be committed.
+    failure: Option<Status>,
+    wakes: Vec<Wake>,
+    open: bool,
+}
+
+/// A sleeper to wake after the commit.
+struct Wake {
+    seat: Ref<Seat>,
+    /// What the word must hold, phase aside, for the wake still to concern the sleeper.
+    wait: u32,
+    phase: u32,
+}
+
+/// Phases of a seat's wake word; the rest of the word is the number of the wait.
+pub(crate) mod phase {
+    /// The thread prepares to sleep or spins.
+    pub(crate) const ARMED: u32 = 0;
+    /// The thread sleeps: a system call wakes it.
+    pub(crate) const ASLEEP: u32 = 1;
+    /// Something the thread must look at under the lock.
+    pub(crate) const LOOK: u32 = 2;
+    /// The wait is over and its result committed.
+    pub(crate) const DONE: u32 = 3;
+    /// The bits of a phase.
+    pub(crate) const MASK: u32 = 3;
+}
+
+impl<'a> Txn<'a> {
+    pub(super) fn new(arena: &'a Arena, seat: &'a Seat) -> Self {
+        Txn { arena, seat, entries: 0, claims: 0, failure: None, wakes: Vec::new(), open: true }
+    }
+
+    pub(crate) fn arena(&self) -> &'a Arena {
+        self.arena
+    }
+
+    pub(super) fn write32(&mut self, word: &AtomicU32, value: u32) {
+        let old = word.load(Ordering::Relaxed);
+        if old != value && self.record(self.arena.offset_of(word), u64::from(old), false) {
+            crash::point();
+            word.store(value, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn write64(&mut self, word: &AtomicU64, value: u64) {
+        let old = word.load(Ordering::Relaxed);
+        if old != value && self.record(self.arena.offset_of(word), old, true) {
+            crash::point();
+            word.store(value, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn write_claimed(&mut self, word: &Free64, value: u64) {
+        debug_assert!(word.load() & CLAIM != 0);
+        self.write64(word.atomic(), value);
+    }
+
+    pub(super) fn claim(&mut self, word: &Free64) -> u64 {
+        let state = word.load();
+        if state & CLAIM != 0 {
+            return state; // only the holder of the lock sets it
+        }
+        let place = match self.arena.claim_slot(self.seat, self.claims) {
+            Ok(place) => place,
+            Err(status) => {
+                self.failure.get_or_insert(status);
+                return state;
+            }
+        };
+        place.store_relaxed((self.arena.offset_of(word) / 8) as u32);
+        fence(Ordering::Release);
+        self.claims += 1;
+        self.seat.claims_length.store_relaxed(self.claims as u32);
+        fence(Ordering::Release);
+        word.fetch_or(CLAIM) | CLAIM
+    }
+
+    /// Adds a journal entry. False if there is no room for it, and then the word must not be written.
+    fn record(&mut self, offset: usize, old: u64, wide: bool) -> bool {
+        if self.failure.is_some() {
+            return false;
+        }
+        let entry = match self.arena.journal_slot(self.seat, self.entries) {
+            Ok(entry) => entry,
+            Err(status) => {
+                self.failure = Some(status);
+                return false;
+            }
+        };
+        entry.word.store_relaxed((offset as u64 / 4) << 1 | u64::from(wide));
+        entry.old.store_relaxed(old);
+        fence(Ordering::Release);
+        self.entries += 1;
+        self.seat.journal_length.0.store_relaxed(self.entries as u32);
+        fence(Ordering::Release);
+        true
+    }
+
+    /// Wakes the thread at `seat` after the commit, if it still is in the wait with this number.
+    pub(crate) fn wake_after(&mut self, seat: Ref<Seat>, wait: u32, phase: u32) {
+        self.wakes.push(Wake { seat, wait, phase });
+    }
+
+    /// Makes the changes last, gives the lock back, and wakes whom they concern.
+    ///
+    /// # Errors
+    /// The transaction was too large for the journal, whose memory could not grow; all is undone.
+    pub(crate) fn commit(mut self) -> Result<()> {
+        if let Some(status) = self.failure {
+            return Err(status);
+        }
+        if self.entries != 0 {
+            self.seat.journal_length.0.store(0);
+        }
+        self.finish();
+        for wake in core::mem::take(&mut self.wakes) {
+            if let Ok(seat) = self.arena.get(wake.seat) {
+                announce(seat, wake.wait, wake.phase);
+            }
+        }
+        Ok(())
+    }
+
+    /// Lifts the claims and gives the lock back.
+    fn finish(&mut self) {
+        self.open = false;
+        self.arena.lift_claims(self.seat, self.claims);
+        self.arena.unlock();
+    }
+}
+
+impl Drop for Txn<'_> {
+    fn drop(&mut self) {
+        if self.open {
+            self.arena.undo(self.seat, self.entries);
+            self.finish();
+        }
+    }
+}
+
+/// Tells a sleeper. One that has gone on to another wait, or knows more already, is left alone.
+pub(crate) fn announce(seat: &Seat, wait: u32, phase: u32) {
+    let word = &seat.wake.0;
+    let mut current = word.load();
+    loop {
+        if current & !phase::MASK != wait || current & phase::MASK >= phase {
+            return;
+        }
+        match word.compare_exchange(current, wait | phase) {
+            Ok(_) => break,
+            Err(now) => current = now,
+        }
+    }
+    if current & phase::MASK == phase::ASLEEP {
+        futex::wake(word, 1);
+    }
+}
+
+impl Arena {
+    fn journal_slot<'a>(&'a self, seat: &'a Seat, index: usize) -> Result<&'a Entry> {
+        match seat.journal.get(index) {
+            Some(entry) => Ok(entry),
+            None => self.overflow(Region::JournalOverflow, index - LOCAL_ENTRIES),
+        }
+    }
+
+    fn claim_slot<'a>(&'a self, seat: &'a Seat, index: usize) -> Result<&'a Free32> {
+        match seat.claims.get(index) {
+            Some(claim) => Ok(claim),
+            None => self.overflow(Region::ClaimOverflow, index - LOCAL_CLAIMS),
+        }
+    }
+
+    fn overflow<T>(&self, region: Region, index: usize) -> Result<&T> {
+        let region = region as usize;
+        self.commit(region, index + 1)?;
+        let offset = super::layout::OFFSETS[region] + index * size_of::<T>();
+        self.word_at(offset)
+    }
+
+    /// Writes the old values back, newest first, and empties the journal.
+    fn undo(&self, seat: &Seat, entries: usize) {
+        for index in (0..entries).rev() {
+            let Ok(entry) = self.journal_slot(seat, index) else { continue };
+            let (word, old) = (entry.word.load(), entry.old.load());
+            let offset = (word >> 1) as usize * 4;
+            crash::point();
+            if word & 1 != 0 {
+                if let Ok(target) = self.word_at::<AtomicU64>(offset) {
+                    target.store(old, Ordering::Relaxed);
+                }
+            } else if let Ok(target) = self.word_at::<AtomicU32>(offset) {
+                target.store(old as u32, Ordering::Relaxed);
+            }
+        }
+        fence(Ordering::Release);
+        seat.journal_length.0.store(0);
+    }
+
+    fn lift_claims(&self, seat: &Seat, claims: usize) {
+        for index in 0..claims {
+            let Ok(claim) = self.claim_slot(seat, index) else { continue };
+            if let Ok(word) = self.word_at::<Free64>(claim.load() as usize * 8) {
+                word.store(word.load() & !CLAIM);
+            }
+        }
+        if claims != 0 {
+            seat.claims_length.store(0);
+        }
+    }
+
+    /// Undoes what a dead holder of the lock left. The caller holds the lock.
+    pub(super) fn roll_back(&self, seat: &Seat) {
+        let most = super::layout::EXTENTS[Region::JournalOverflow as usize].capacity;
+        let entries = seat.journal_length.0.load() as usize;
+        if entries != 0 {
+            self.undo(seat, entries.min(most));
+        }
+        let claims = seat.claims_length.load() as usize;
+        if claims != 0 {
+            self.lift_claims(seat, claims.min(most));
+        }
+    }
+}

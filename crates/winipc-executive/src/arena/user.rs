@@ -1,0 +1,81 @@
+//! Memory of the caller's that a request fills or reports into.
+
+use core::sync::atomic::{AtomicUsize, Ordering};
+
+use super::Arena;
+use super::block::BlockRef;
+use crate::status::{Result, Status};
+
+/// Where a read puts its bytes.
+#[derive(Debug)]
+pub struct ReadBuffer {
+    address: *mut u8,
+    length: usize,
+}
+
+// SAFETY: the constructor's promise holds in whichever thread the bytes are delivered.
+unsafe impl Send for ReadBuffer {}
+
+impl ReadBuffer {
+    /// A buffer at an address.
+    ///
+    /// # Safety
+    /// The memory is valid for writes of `length` bytes, by any thread, until the request it is given to is complete.
+    pub unsafe fn new(address: *mut u8, length: usize) -> Self {
+        ReadBuffer { address, length }
+    }
+
+    /// Size of the buffer in bytes.
+    pub fn length(&self) -> usize {
+        self.length
+    }
+
+    /// Copies `count` bytes of a chain into the buffer, from `at` on.
+    pub(crate) fn fill(&self, arena: &Arena, chain: BlockRef, offset: usize, at: usize, count: usize) -> Result<()> {
+        if at.checked_add(count).is_none_or(|end| end > self.length) {
+            return Err(Status::ARENA_CORRUPT);
+        }
+        // SAFETY: within the buffer, which the constructor's promise keeps valid.
+        unsafe { arena.copy_out_raw(chain, offset, self.address.add(at), count) }
+    }
+}
+
+/// The two words in which a request reports: its status and how many bytes it moved (`OVERLAPPED.Internal` and
+/// `InternalHigh`).
+#[derive(Debug, Clone, Copy)]
+pub struct StatusBlock(*mut [usize; 2]);
+
+// SAFETY: the constructor's promise holds in whichever thread reports.
+unsafe impl Send for StatusBlock {}
+
+impl StatusBlock {
+    /// A status block at an address.
+    ///
+    /// # Safety
+    /// The words are valid for reads and writes, aligned, and used by others only as atomics or not at all, until the
+    /// request is complete.
+    pub unsafe fn new(address: *mut [usize; 2]) -> Self {
+        StatusBlock(address)
+    }
+
+    /// The address, by which a request can be named to be cancelled.
+    pub fn address(&self) -> usize {
+        self.0 as usize
+    }
+
+    fn words(&self) -> &[AtomicUsize; 2] {
+        // SAFETY: valid and aligned by the constructor's promise; an atomic has the layout of its integer.
+        unsafe { &*self.0.cast::<[AtomicUsize; 2]>() }
+    }
+
+    /// Says that the request has begun.
+    pub(crate) fn begin(&self) {
+        self.words()[0].store(Status::PENDING.0 as usize, Ordering::Release);
+    }
+
+    /// Says that the request is complete.
+    pub(crate) fn complete(&self, status: Status, information: usize) {
+        self.words()[1].store(information, Ordering::Relaxed);
+        self.words()[0].store(status.0 as usize, Ordering::Release);
+    }
+}

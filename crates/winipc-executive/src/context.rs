@@ -1,0 +1,203 @@
+//! Who is calling: the process's attachment to its namespace, and the calling thread's seat.
+
+use std::cell::Cell;
+use std::sync::RwLock;
+
+use crate::arena::file::{AttachError, Directory};
+use crate::arena::fork::ForkMark;
+use crate::arena::seat::{Life, Seat, SeatId};
+use crate::arena::{Arena, Ref, Txn, futex};
+use crate::records::{Process, Thread};
+use crate::status::{Result, Status};
+use crate::{death, dispatcher, keeper, process};
+
+/// The process's attachment. Made once and kept until the process ends.
+pub(crate) struct Context {
+    pub(crate) arena: Arena,
+    pub(crate) process: Ref<Process>,
+    mark: ForkMark,
+}
+
+impl Context {
+    pub(crate) fn process_record(&self) -> &Process {
+        // The reference was checked when the process attached, and regions never shrink.
+        self.arena.get(self.process).expect("the process's own record exists")
+    }
+}
+
+/// The calling thread.
+#[derive(Clone, Copy)]
+pub(crate) struct Current {
+    pub(crate) context: &'static Context,
+    pub(crate) seat: Ref<Seat>,
+    pub(crate) id: SeatId,
+    pub(crate) seat_record: &'static Seat,
+    pub(crate) thread: &'static Thread,
+}
+
+static CONTEXT: RwLock<Option<&'static Context>> = RwLock::new(None);
+
+thread_local! {
+    static CURRENT: Cell<Option<Current>> = const { Cell::new(None) };
+    /// Gets the thread up from its seat when it ends.
+    static LEAVER: Leaver = const { Leaver };
+}
+
+struct Leaver;
+
+impl Drop for Leaver {
+    fn drop(&mut self) {
+        if let Some(current) = CURRENT.with(Cell::take)
+            && current.context.mark.is_same_process()
+        {
+            death::end_own_thread(current);
+        }
+    }
+}
+
+/// The calling thread, attached if it was not.
+///
+/// # Errors
+/// [`Status::ARENA_UNAVAILABLE`]: the process cannot attach; [`attach`] says why.
+#[inline]
+pub(crate) fn current() -> Result<Current> {
+    match CURRENT.with(Cell::get) {
+        Some(current) if current.context.mark.is_same_process() => Ok(current),
+        _ => sit_down(),
+    }
+}
+
+#[cold]
+fn sit_down() -> Result<Current> {
+    CURRENT.with(|cell| cell.set(None));
+    let current = sit_down_for(attach().map_err(|error| error.status())?)?;
+    // Fails while the thread's locals are being destroyed: then the thread's death does what the leaver would have.
+    let _ = LEAVER.try_with(|_| ());
+    Ok(current)
+}
+
+fn sit_down_for(context: &'static Context) -> Result<Current> {
+    let seat = context.arena.take_seat(context.process.index())?;
+    let current = occupy(context, seat)?;
+    CURRENT.with(|cell| cell.set(Some(current)));
+    Ok(current)
+}
+
+/// Fills in the thread's record for a seat that the calling thread has taken.
+fn occupy(context: &'static Context, seat: Ref<Seat>) -> Result<Current> {
+    let seat_record = context.arena.get(seat)?;
+    let thread = context.arena.thread_at(seat)?;
+    thread.id.store(process::system_thread_id());
+    let current = Current { context, seat, id: seat_record.id(seat), seat_record, thread };
+    seat_record.wake.0.store(thread.wait.peek());
+    Ok(current)
+}
+
+impl Arena {
+    /// The record of the thread that has a seat.
+    pub(crate) fn thread_at(&self, seat: Ref<Seat>) -> Result<&Thread> {
+        self.ensure_threads(seat.index() as usize)?;
+        self.get(Ref::from_index(seat.index()))
+    }
+}
+
+impl Current {
+    pub(crate) fn arena(&self) -> &'static Arena {
+        &self.context.arena
+    }
+
+    pub(crate) fn process(&self) -> &'static Process {
+        self.context.process_record()
+    }
+
+    /// Takes the arena's lock.
+    pub(crate) fn begin(&self) -> Result<Txn<'static>> {
+        let (transaction, recovered) = self.arena().lock(self.seat)?;
+        if recovered {
+            dispatcher::announce_again(&transaction);
+            self.arena().wake_lock_sleepers();
+        }
+        Ok(transaction)
+    }
+}
+
+/// Attaches the process to its namespace, if it is not yet.
+///
+/// # Errors
+/// The directory belongs to somebody else or is open to others; the kernel or a sandbox refuses `futex_waitv`; there is
+/// no memory.
+pub(crate) fn attach() -> core::result::Result<&'static Context, AttachError> {
+    let attached = |slot: &Option<&'static Context>| slot.filter(|context| context.mark.is_same_process());
+    if let Some(context) = attached(&CONTEXT.read().unwrap_or_else(|poison| poison.into_inner())) {
+        return Ok(context);
+    }
+    let mut slot = CONTEXT.write().unwrap_or_else(|poison| poison.into_inner());
+    if let Some(context) = attached(&slot) {
+        return Ok(context);
+    }
+    let context = join()?;
+    *slot = Some(context);
+    Ok(context)
+}
+
+/// Joins the namespace: finds or makes its arena, takes a process record, and starts the keeper.
+fn join() -> core::result::Result<&'static Context, AttachError> {
+    futex::wait_many_works().map_err(|error| {
+        AttachError::system("the kernel or a sandbox refuses futex_waitv, which winipc needs (Linux 5.16 or later)", error)
+    })?;
+    let mark = ForkMark::new().map_err(|error| AttachError::system("cannot mark the process", error))?;
+    let directory = Directory::lock()?;
+    let arena = match directory.open()? {
+        Some(arena) if arena.is_of_this_boot() && is_inhabited(&arena) => arena,
+        Some(abandoned) => {
+            abandoned.unmap();
+            directory.remove();
+            directory.create()?
+        }
+        None => directory.create()?,
+    };
+    for sibling in directory.siblings() {
+        eprintln!(
+            "winipc: another version of winipc uses this namespace ({}); the two do not see each other's objects",
+            sibling.display()
+        );
+    }
+    let no_room = |status: Status| AttachError::new(format!("no room for the process in the arena ({status})"));
+    let process = process::claim_record(&arena).map_err(no_room)?;
+    let context: &'static Context = Box::leak(Box::new(Context { arena, process, mark }));
+    // The thread that attaches sits down before the directory is unlocked: from then on the arena is inhabited.
+    let current = sit_down_for(context).map_err(no_room)?;
+    let _ = LEAVER.try_with(|_| ());
+    process::join(current).map_err(no_room)?;
+    keeper::start(context)?;
+    process::leave_at_exit();
+    drop(directory);
+    Ok(context)
+}
+
+/// Whether any process that has joined the arena lives.
+fn is_inhabited(arena: &Arena) -> bool {
+    arena.seats().any(|(_, seat)| seat.life() == Life::Alive)
+}
+
+/// Leaves the namespace at the process's normal end.
+pub(crate) fn leave() {
+    let Some(context) = *CONTEXT.read().unwrap_or_else(|poison| poison.into_inner()) else { return };
+    if !context.mark.is_same_process() {
+        return;
+    }
+    let Ok(current) = current() else { return };
+    let Ok(directory) = Directory::lock() else { return };
+    death::close_own_process(current);
+    let others = context.arena.seats().any(|(_, seat)| {
+        seat.life() == Life::Alive && seat.process() != context.process.index()
+    });
+    if !others && directory.names(&context.arena) {
+        directory.remove();
+    }
+}
+
+/// The keeper's own seat, taken by the keeper when it starts.
+pub(crate) fn keeper_current(context: &'static Context) -> Result<Current> {
+    sit_down_for(context)
+}

@@ -1,0 +1,162 @@
+//! The keeper: one sleeping thread in each attached process.
+//!
+//! It waits for the death of other processes, of those that come after its own in the order of their records, as many as
+//! the kernel lets it watch at once, so that each process is watched by several and a stopped watcher hides nobody's
+//! death. It waits for the raw end of its own process's threads, runs the routines of timers, and delivers completed
+//! requests for those who only look at memory.
+
+use core::sync::atomic::AtomicU32;
+use core::time::Duration;
+
+use crate::arena::file::AttachError;
+use crate::arena::futex::{self, Deadline, MAXIMUM_WORDS, monotonic_now};
+use crate::arena::seat::{self, Life, Seat};
+use crate::arena::Ref;
+use crate::context::{Context, Current, keeper_current};
+use crate::process::{DYING_INTERVAL, claim};
+use crate::records::Process;
+use crate::status::Result;
+use crate::{death, io, timer};
+
+/// Bits of a doorbell.
+const RUNG: u32 = 1;
+const ASLEEP: u32 = 2;
+
+/// How many of its own process's threads a keeper watches.
+const OWN_THREADS: usize = 60;
+
+/// Stack of the keeper; it is touched only as far as it is used.
+const STACK: usize = 128 << 10;
+
+/// Wakes a process's keeper.
+pub(crate) fn ring(process: &Process) {
+    if process.doorbell.fetch_or(RUNG) == ASLEEP {
+        futex::wake(&process.doorbell, 1);
+    }
+}
+
+/// Starts the process's keeper and waits until it watches.
+pub(crate) fn start(context: &'static Context) -> core::result::Result<(), AttachError> {
+    let (ready, is_ready) = std::sync::mpsc::sync_channel(1);
+    let mask = seat::block_signals();
+    std::thread::Builder::new()
+        .name("winipc-keeper".to_owned())
+        .stack_size(STACK)
+        .spawn(move || {
+            let current = keeper_current(context);
+            if let Ok(current) = &current {
+                current.process().keeper.store(current.seat.index());
+            }
+            let _ = ready.send(current.as_ref().map(|_| ()).map_err(|status| *status));
+            if let Ok(current) = current {
+                keep(&current);
+            }
+        })
+        .map_err(|error| AttachError::system("cannot start the keeper thread", error))?;
+    drop(mask);
+    match is_ready.recv() {
+        Ok(Ok(())) => {}
+        Ok(Err(status)) => return Err(AttachError::new(format!("no room for the keeper in the arena ({status})"))),
+        Err(_) => return Err(AttachError::new("the keeper thread ended at once")),
+    }
+    let membership = &context.arena.header().membership.0;
+    membership.fetch_add(1);
+    futex::wake(membership, u32::MAX);
+    Ok(())
+}
+
+fn keep(current: &Current) {
+    let process = current.process();
+    let membership = &current.arena().header().membership.0;
+    loop {
+        let members = membership.load();
+        process.doorbell.fetch_and(!RUNG);
+        io::deliver_for(current);
+        // An arena that a neighbour has damaged is no reason to burn the processor: the next death or ring is.
+        let mut deadline = run_timers(current).unwrap_or(None);
+        let mut watched: Vec<(&AtomicU32, u32)> = Vec::with_capacity(MAXIMUM_WORDS);
+        watched.push((membership.for_futex(), members));
+        let dying = match look_around(current, &mut watched) {
+            Ok(Seen::SomeoneDied) => continue,
+            Ok(Seen::Dying) | Err(_) => true,
+            Ok(Seen::Quiet) => false,
+        };
+        if dying {
+            let soon = monotonic_now() + nanoseconds(DYING_INTERVAL);
+            deadline = Some(Deadline::Monotonic(soon));
+        }
+        if process.doorbell.compare_exchange(0, ASLEEP).is_err() {
+            continue;
+        }
+        watched.push((process.doorbell.for_futex(), ASLEEP));
+        futex::wait_many(&watched, deadline);
+        process.doorbell.fetch_and(!ASLEEP);
+    }
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    duration.as_nanos() as u64
+}
+
+fn run_timers(current: &Current) -> Result<Option<Deadline>> {
+    if current.process().first_timer.peek() == 0 {
+        return Ok(None);
+    }
+    let mut lock = current.begin()?;
+    let deadline = timer::run_routines(&mut lock, current.process())?;
+    lock.commit()?;
+    Ok(deadline)
+}
+
+/// What a keeper sees when it looks around.
+enum Seen {
+    /// All whom it watches live.
+    Quiet,
+    /// A process has begun to die and some of its threads still run.
+    Dying,
+    /// Somebody had died and is buried now: look again.
+    SomeoneDied,
+}
+
+/// Collects the words to sleep on, and buries whom it finds dead.
+fn look_around<'a>(current: &Current, watched: &mut Vec<(&'a AtomicU32, u32)>) -> Result<Seen> {
+    let arena = current.arena();
+    let own = current.context.process;
+    let mut seen = Seen::Quiet;
+    for (number, seat) in arena.seats() {
+        if seat.process() != own.index() || number == current.seat {
+            continue;
+        }
+        match (seat.life(), seat.watch()) {
+            (Life::Dead, _) => {
+                death::end_thread(current, number, current.process())?;
+                seen = Seen::SomeoneDied;
+            }
+            (_, Some(value)) if watched.len() <= OWN_THREADS => watched.push((seat.life_word(), value)),
+            _ => {}
+        }
+    }
+    // Those after the own record first, then from the start: a ring.
+    let limit = arena.process_limit();
+    for number in (own.index() + 1..limit).chain(1..own.index()) {
+        let reference = Ref::from_index(number);
+        let process: &Process = arena.get(reference)?;
+        if process.claim.load() == claim::FREE {
+            continue;
+        }
+        let Some(keeper) = Ref::<Seat>::from_index(process.keeper.load()).some() else { continue };
+        let keeper = arena.get(keeper)?;
+        if keeper.life() == Life::Dead {
+            if death::bury(current, reference, process)? {
+                seen = Seen::SomeoneDied;
+            } else if !matches!(seen, Seen::SomeoneDied) {
+                seen = Seen::Dying;
+            }
+        } else if watched.len() < MAXIMUM_WORDS - 1
+            && let Some(value) = keeper.watch()
+        {
+            watched.push((keeper.life_word(), value));
+        }
+    }
+    Ok(seen)
+}

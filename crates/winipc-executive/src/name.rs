@@ -1,0 +1,226 @@
+//! Names: their form, and the table that finds objects by them.
+
+use crate::arena::block::BlockRef;
+use crate::arena::layout::NAME_BUCKETS;
+use crate::arena::{Arena, Txn};
+use crate::status::{Result, Status};
+
+/// A set of names that are unique among each other.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u32)]
+pub(crate) enum Directory {
+    /// Objects of the session.
+    Local = 0,
+    /// Objects of all sessions.
+    Global = 1,
+    /// Named pipes.
+    Pipe = 2,
+}
+
+/// A name, taken apart.
+#[derive(Clone, Copy)]
+pub(crate) struct Name<'a> {
+    pub(crate) directory: Directory,
+    pub(crate) units: &'a [u16],
+}
+
+/// Tag of the blocks that hold names.
+pub(crate) const NAME_TAG: u32 = 1;
+/// Longest name in UTF-16 units, that of a counted string.
+const LONGEST: usize = 32_767;
+
+/// Words of a name's block.
+const TARGET: usize = 0;
+const NEXT: usize = 1;
+const HASH: usize = 2;
+const DIRECTORY: usize = 3;
+
+impl<'a> Name<'a> {
+    /// Takes the name of an object apart: an optional `Local\` or `Global\` and the rest, without further backslashes.
+    ///
+    /// # Errors
+    /// [`Status::OBJECT_PATH_NOT_FOUND`]: another prefix, or a further backslash.
+    /// [`Status::OBJECT_NAME_INVALID`]: a prefix with nothing behind it, or too long.
+    ///
+    /// # References
+    /// - SEMANTICS 1.3
+    pub(crate) fn parse(name: &'a [u16]) -> Result<Self> {
+        let split = |prefix: &str| {
+            let length = prefix.encode_utf16().count();
+            (name.len() >= length && name.iter().copied().zip(prefix.encode_utf16()).take(length).all(|(a, b)| a == b))
+                .then(|| &name[length..])
+        };
+        let (directory, units) = if let Some(rest) = split("Local\\") {
+            (Directory::Local, rest)
+        } else if let Some(rest) = split("Global\\") {
+            (Directory::Global, rest)
+        } else {
+            (Directory::Local, name)
+        };
+        if units.contains(&u16::from(b'\\')) {
+            return Err(Status::OBJECT_PATH_NOT_FOUND);
+        }
+        if units.is_empty() || units.len() > LONGEST {
+            return Err(Status::OBJECT_NAME_INVALID);
+        }
+        Ok(Name { directory, units })
+    }
+
+    /// The name of a pipe, without its `\\.\pipe\`.
+    pub(crate) fn pipe(units: &'a [u16]) -> Self {
+        Name { directory: Directory::Pipe, units }
+    }
+
+    fn hash(&self) -> u32 {
+        let fold = self.directory.fold();
+        let mut hash = 0xCBF2_9CE4_8422_2325_u64 ^ self.directory as u64;
+        for unit in self.units {
+            hash = (hash ^ u64::from(fold(*unit))).wrapping_mul(0x0100_0000_01B3);
+        }
+        (hash ^ hash >> 32) as u32
+    }
+}
+
+impl Directory {
+    /// How units are compared: pipes ignore case.
+    fn fold(self) -> fn(u16) -> u16 {
+        match self {
+            Directory::Local | Directory::Global => |unit| unit,
+            Directory::Pipe => upper,
+        }
+    }
+
+    pub(crate) fn from_word(word: u32) -> Option<Self> {
+        [Directory::Local, Directory::Global, Directory::Pipe].into_iter().find(|directory| *directory as u32 == word)
+    }
+}
+
+/// The upper case of a UTF-16 unit, where it is one unit too, as file names are compared.
+fn upper(unit: u16) -> u16 {
+    if unit < 128 {
+        return (unit as u8).to_ascii_uppercase().into();
+    }
+    let Some(character) = char::from_u32(unit.into()) else { return unit };
+    let mut upper = character.to_uppercase();
+    match (upper.next(), upper.next()) {
+        (Some(single), None) => u16::try_from(u32::from(single)).unwrap_or(unit),
+        _ => unit,
+    }
+}
+
+/// Finds what has a name: the number its creator gave to [`insert`].
+pub(crate) fn find(lock: &Txn<'_>, name: &Name<'_>) -> Result<Option<u32>> {
+    let arena = lock.arena();
+    let hash = name.hash();
+    let mut next = arena.header().names[hash as usize % NAME_BUCKETS].get(lock);
+    let mut steps = 0;
+    while next != 0 {
+        let block = arena.block(BlockRef(next))?;
+        let is_it = block.words[HASH].get(lock) == hash
+            && block.words[DIRECTORY].get(lock) == name.directory as u32
+            && arena.equals_units(
+                BlockRef(next),
+                block.length.get(lock) as usize,
+                name.units,
+                name.directory.fold(),
+            )?;
+        if is_it {
+            return Ok(Some(block.words[TARGET].get(lock)));
+        }
+        next = block.words[NEXT].get(lock);
+        steps += 1;
+        if steps > MOST_STEPS {
+            return Err(Status::ARENA_CORRUPT);
+        }
+    }
+    Ok(None)
+}
+
+/// Longest chain of a bucket that is not taken for a loop.
+const MOST_STEPS: u32 = 1 << 20;
+
+/// Gives a name, of which the caller has seen that it is free, to `target`.
+pub(crate) fn insert(lock: &mut Txn<'_>, name: &Name<'_>, target: u32) -> Result<BlockRef> {
+    let mut bytes = Vec::with_capacity(name.units.len() * 2);
+    for unit in name.units {
+        bytes.extend_from_slice(&unit.to_ne_bytes());
+    }
+    let chain = lock.allocate_chain(bytes.len(), NAME_TAG)?;
+    let arena = lock.arena();
+    arena.copy_in(chain, &bytes)?;
+    let hash = name.hash();
+    let bucket = &arena.header().names[hash as usize % NAME_BUCKETS];
+    let block = arena.block(chain)?;
+    block.words[TARGET].set(lock, target);
+    block.words[HASH].set(lock, hash);
+    block.words[DIRECTORY].set(lock, name.directory as u32);
+    let first = bucket.get(lock);
+    block.words[NEXT].set(lock, first);
+    bucket.set(lock, chain.0);
+    Ok(chain)
+}
+
+/// Takes a name away.
+pub(crate) fn remove(lock: &mut Txn<'_>, name: BlockRef) -> Result<()> {
+    let arena = lock.arena();
+    let block = arena.block(name)?;
+    let after = block.words[NEXT].get(lock);
+    let mut link = &arena.header().names[block.words[HASH].get(lock) as usize % NAME_BUCKETS];
+    for _ in 0..MOST_STEPS {
+        let next = link.get(lock);
+        if next == name.0 {
+            link.set(lock, after);
+            return lock.free_chain(name);
+        }
+        link = &arena.block(BlockRef(next))?.words[NEXT];
+    }
+    Err(Status::ARENA_CORRUPT)
+}
+
+/// A name as text, without the lock: for those who look on.
+pub(crate) fn text(arena: &Arena, name: BlockRef) -> Option<String> {
+    let block = arena.block(name).ok()?;
+    let length = block.length.peek() as usize;
+    if length > LONGEST * 2 {
+        return None;
+    }
+    let mut bytes = vec![0; length];
+    arena.copy_out(name, 0, &mut bytes).ok()?;
+    let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| u16::from_ne_bytes([pair[0], pair[1]])).collect();
+    let text = String::from_utf16_lossy(&units);
+    match Directory::from_word(block.words[DIRECTORY].peek())? {
+        Directory::Local => Some(text),
+        Directory::Global => Some(format!("Global\\{text}")),
+        Directory::Pipe => Some(format!("\\\\.\\pipe\\{text}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<(Directory, String)> {
+        let units: Vec<u16> = text.encode_utf16().collect();
+        Name::parse(&units).map(|name| (name.directory, String::from_utf16_lossy(name.units)))
+    }
+
+    #[test]
+    fn prefixes_choose_the_directory() {
+        assert_eq!(parse("x"), Ok((Directory::Local, "x".into())));
+        assert_eq!(parse("Local\\x"), Ok((Directory::Local, "x".into())));
+        assert_eq!(parse("Global\\x"), Ok((Directory::Global, "x".into())));
+        assert_eq!(parse("local\\x"), Err(Status::OBJECT_PATH_NOT_FOUND));
+        assert_eq!(parse("Local\\x\\y"), Err(Status::OBJECT_PATH_NOT_FOUND));
+        assert_eq!(parse("Session\\1\\x"), Err(Status::OBJECT_PATH_NOT_FOUND));
+        assert_eq!(parse("Global\\"), Err(Status::OBJECT_NAME_INVALID));
+    }
+
+    #[test]
+    fn pipes_ignore_case_and_objects_do_not() {
+        let fold = Directory::Pipe.fold();
+        assert_eq!(fold(u16::from(b'a')), fold(u16::from(b'A')));
+        assert_eq!(fold('é' as u16), fold('É' as u16));
+        let fold = Directory::Local.fold();
+        assert_ne!(fold(u16::from(b'a')), fold(u16::from(b'A')));
+    }
+}

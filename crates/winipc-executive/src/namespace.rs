@@ -1,0 +1,15 @@
+//! The world a process lives in: all processes of a user with the same `WINIPC_NAMESPACE`.
+
+pub use crate::arena::file::AttachError;
+
+/// Attaches the calling process to its namespace, if it is not yet. Every other call does so on its own.
+///
+/// The namespace is named by the environment variable `WINIPC_NAMESPACE`, `default` without it, and lies in the
+/// directory `/dev/shm/winipc-<uid>` or the one that `WINIPC_DIR` names.
+///
+/// # Errors
+/// The directory belongs to somebody else or is open to others; the kernel or a sandbox refuses `futex_waitv`; there is
+/// no memory. The text says which.
+pub fn attach() -> Result<(), AttachError> {
+    crate::context::attach().map(|_| ())
+}

@@ -1,0 +1,207 @@
+//! Processes: their records and objects.
+
+use core::time::Duration;
+
+use crate::arena::{Arena, Ref, Txn};
+use crate::context::{self, Current, current};
+use crate::dispatcher::{self, signal};
+use crate::handle::{self, Handle, resolve};
+use crate::object;
+use crate::records::{Kind, Object, Process};
+use crate::status::{Result, Status};
+use crate::{access, death};
+
+/// Exit code of what has not ended.
+pub(crate) const STILL_ACTIVE: u32 = 259;
+
+/// The process's record and its generation.
+const RECORD: usize = 0;
+const GENERATION: usize = 1;
+const ID: usize = 2;
+const EXIT_CODE: usize = 3;
+
+/// Values of a record's claim.
+pub(crate) mod claim {
+    /// Nobody's.
+    pub(crate) const FREE: u32 = 0;
+    /// Being taken or buried.
+    pub(crate) const TAKEN: u32 = 1;
+    /// A process has joined with it.
+    pub(crate) const ATTACHED: u32 = 2;
+}
+
+/// Id of the calling process.
+pub fn id() -> u32 {
+    std::process::id()
+}
+
+/// Id of the calling thread as the system knows it.
+pub(crate) fn system_thread_id() -> u32 {
+    crate::arena::seat::system_thread_id()
+}
+
+/// Takes a free process record. The caller holds the directory's lock.
+pub(crate) fn claim_record(arena: &Arena) -> Result<Ref<Process>> {
+    for number in 1.. {
+        arena.ensure_processes(number)?;
+        let reference = Ref::from_index(number as u32);
+        let process: &Process = arena.get(reference)?;
+        if process.claim.compare_exchange(claim::FREE, claim::TAKEN).is_ok() {
+            process.generation.fetch_add(1);
+            process.id.store(id());
+            process.keeper.store(0);
+            process.doorbell.store(0);
+            process.deliveries.store(0);
+            process.exit_code.store(0);
+            return Ok(reference);
+        }
+    }
+    Err(Status::INSUFFICIENT_RESOURCES)
+}
+
+/// Makes the calling process's object.
+pub(crate) fn join(current: Current) -> Result<()> {
+    let process = current.process();
+    let mut lock = current.begin()?;
+    let reference = object::allocate(&mut lock, Kind::Process, signal::MANUAL)?;
+    let object: &Object = lock.arena().get(reference)?;
+    object.body[RECORD].set(&mut lock, u64::from(current.context.process.index()));
+    object.body[GENERATION].set(&mut lock, u64::from(process.generation.load()));
+    object.body[ID].set(&mut lock, u64::from(id()));
+    object.body[EXIT_CODE].set(&mut lock, u64::from(STILL_ACTIVE));
+    object::retain(&mut lock, object);
+    process.object.set(&mut lock, reference.index());
+    lock.commit()?;
+    process.claim.store(claim::ATTACHED);
+    Ok(())
+}
+
+/// Signals the object of a process that has ended and lets go of it.
+pub(crate) fn ended(lock: &mut Txn<'_>, process: &Process) -> Result<()> {
+    let Some(reference) = Ref::<Object>::from_index(process.object.get(lock)).some() else { return Ok(()) };
+    let object = lock.arena().get(reference)?;
+    let said = process.exit_code.load();
+    // A process that did not say how it ends was killed.
+    let code = if said >> 32 != 0 { said as u32 } else { 1 };
+    object.body[EXIT_CODE].set(lock, u64::from(code));
+    process.object.set(lock, 0);
+    dispatcher::set_signal(lock, object, true)?;
+    object::release(lock, reference)
+}
+
+/// The record of the process that an object stands for.
+///
+/// # Errors
+/// [`Status::PROCESS_IS_TERMINATING`]: the process is gone and buried.
+pub(crate) fn record_of<'a>(arena: &'a Arena, object: &Object) -> Result<&'a Process> {
+    let process: &Process = arena.get(Ref::from_index(object.body[RECORD].peek() as u32))?;
+    if u64::from(process.generation.load()) == object.body[GENERATION].peek() && process.claim.load() == claim::ATTACHED {
+        Ok(process)
+    } else {
+        Err(Status::PROCESS_IS_TERMINATING)
+    }
+}
+
+/// All records with a process.
+pub(crate) fn all(arena: &Arena) -> impl Iterator<Item = (Ref<Process>, &Process)> {
+    (1..arena.process_limit()).filter_map(|number| {
+        let reference = Ref::from_index(number);
+        let process: &Process = arena.get(reference).ok()?;
+        (process.claim.load() != claim::FREE).then_some((reference, process))
+    })
+}
+
+/// Id of the process that a handle names.
+///
+/// # Errors
+/// [`Status::INVALID_HANDLE`], [`Status::OBJECT_TYPE_MISMATCH`]: no process. [`Status::ACCESS_DENIED`]: the handle lacks
+/// PROCESS_QUERY_LIMITED_INFORMATION.
+pub fn id_of(process: Handle) -> Result<u32> {
+    let found = resolve(&current()?, process)?.require(Kind::Process, 0)?;
+    require_query(found.access)?;
+    Ok(found.object.body[ID].peek() as u32)
+}
+
+fn require_query(access: u32) -> Result<()> {
+    if access & (access::PROCESS_QUERY_INFORMATION | access::PROCESS_QUERY_LIMITED_INFORMATION) == 0 {
+        return Err(Status::ACCESS_DENIED);
+    }
+    Ok(())
+}
+
+/// Opens an attached process by its id.
+///
+/// # Errors
+/// [`Status::INVALID_PARAMETER`]: no living process attached to the namespace has the id. [`Status::ACCESS_DENIED`].
+///
+/// # References
+/// - SEMANTICS 13.2
+pub fn open(id: u32, desired: u32, inherit: bool) -> Result<Handle> {
+    let current = current()?;
+    death::bury_the_dead(&current)?;
+    let mut lock = current.begin()?;
+    let arena = lock.arena();
+    let reference = all(arena)
+        .find(|(_, process)| process.claim.load() == claim::ATTACHED && process.id.load() == id)
+        .map(|(_, process)| Ref::from_index(process.object.get(&lock)))
+        .filter(|object: &Ref<Object>| !object.is_none())
+        .ok_or(Status::INVALID_PARAMETER)?;
+    let access = access::grant(Kind::Process, desired)?;
+    let handle = handle::insert(&mut lock, current.process(), reference, access, inherit)?;
+    lock.commit()?;
+    Ok(handle)
+}
+
+/// The exit code of the process that a handle names; 259 while it runs.
+///
+/// A process that was killed without saying how it ends has the exit code 1.
+///
+/// # Errors
+/// As [`id_of`].
+pub fn exit_code(process: Handle) -> Result<u32> {
+    let current = current()?;
+    death::bury_the_dead(&current)?;
+    let found = resolve(&current, process)?.require(Kind::Process, 0)?;
+    require_query(found.access)?;
+    Ok(found.object.body[EXIT_CODE].peek() as u32)
+}
+
+/// Ends the calling process with an exit code, of which the system keeps the low eight bits and winipc all.
+pub fn exit(code: u32) -> ! {
+    if let Ok(current) = current() {
+        current.process().exit_code.store(1 << 32 | u64::from(code));
+    }
+    std::process::exit(code as i32)
+}
+
+/// Ends a process, with an exit code for those who ask. It is gone a little later.
+///
+/// # Errors
+/// [`Status::INVALID_HANDLE`], [`Status::OBJECT_TYPE_MISMATCH`]: no process. [`Status::ACCESS_DENIED`]: the handle lacks
+/// PROCESS_TERMINATE, the process has ended already, or the system refuses.
+pub fn terminate(process: Handle, code: u32) -> Result<()> {
+    let current = current()?;
+    let found = resolve(&current, process)?.require(Kind::Process, access::PROCESS_TERMINATE)?;
+    let record = record_of(current.arena(), found.object).map_err(|_| Status::ACCESS_DENIED)?;
+    if death::is_dead(current.arena(), record) {
+        return Err(Status::ACCESS_DENIED);
+    }
+    let before = record.exit_code.load();
+    let _ = record.exit_code.compare_exchange(before, 1 << 32 | u64::from(code));
+    let arena = current.arena();
+    if crate::arena::seat::kill(record.id.load(), || !death::is_dead(arena, record)) { Ok(()) } else { Err(Status::ACCESS_DENIED) }
+}
+
+/// Has the process leave its namespace when it ends normally.
+pub(crate) fn leave_at_exit() {
+    extern "C" fn leave() {
+        context::leave();
+    }
+    crate::arena::seat::at_exit(leave);
+}
+
+/// How many handles are closed under one hold of the lock when a process ends.
+pub(crate) const HANDLES_AT_A_TIME: u32 = 32;
+
+/// How long a keeper waits before it looks again at a process that is dying.
+pub(crate) const DYING_INTERVAL: Duration = Duration::from_millis(10);

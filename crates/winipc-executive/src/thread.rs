@@ -1,0 +1,116 @@
+//! Thread objects. They are made when somebody first asks for one.
+
+use crate::access;
+use crate::arena::seat::SeatId;
+use crate::arena::{Ref, Txn};
+use crate::context::{Current, current};
+use crate::dispatcher;
+use crate::handle::{self, Handle, resolve};
+use crate::object;
+use crate::process::{STILL_ACTIVE, system_thread_id};
+use crate::records::{Kind, Object, Thread};
+use crate::status::{Result, Status};
+
+/// The thread's [`SeatId`].
+const SEAT: usize = 0;
+const ID: usize = 1;
+const EXIT_CODE: usize = 2;
+
+/// Id of the calling thread.
+pub fn id() -> u32 {
+    system_thread_id()
+}
+
+/// Id of the thread that a handle names.
+///
+/// # Errors
+/// [`Status::INVALID_HANDLE`], [`Status::OBJECT_TYPE_MISMATCH`]: no thread. [`Status::ACCESS_DENIED`]: the handle lacks
+/// THREAD_QUERY_LIMITED_INFORMATION.
+pub fn id_of(thread: Handle) -> Result<u32> {
+    let found = resolve(&current()?, thread)?.require(Kind::Thread, 0)?;
+    require_query(found.access)?;
+    Ok(found.object.body[ID].peek() as u32)
+}
+
+fn require_query(access: u32) -> Result<()> {
+    if access & (access::THREAD_QUERY_INFORMATION | access::THREAD_QUERY_LIMITED_INFORMATION) == 0 {
+        return Err(Status::ACCESS_DENIED);
+    }
+    Ok(())
+}
+
+/// Opens an attached thread by its id.
+///
+/// # Errors
+/// [`Status::INVALID_PARAMETER`]: no attached thread of the namespace has the id. [`Status::ACCESS_DENIED`].
+pub fn open(id: u32, desired: u32, inherit: bool) -> Result<Handle> {
+    let current = current()?;
+    let access = access::grant(Kind::Thread, desired)?;
+    let mut lock = current.begin()?;
+    let arena = lock.arena();
+    let seat = arena
+        .seats()
+        .find(|(reference, seat)| {
+            seat.life() == crate::arena::seat::Life::Alive
+                && arena.get::<Thread>(Ref::from_index(reference.index())).is_ok_and(|thread| thread.id.load() == id)
+        })
+        .map(|(reference, seat)| seat.id(reference))
+        .ok_or(Status::INVALID_PARAMETER)?;
+    let reference = object_for(&mut lock, seat)?;
+    let handle = handle::insert(&mut lock, current.process(), reference, access, inherit)?;
+    lock.commit()?;
+    Ok(handle)
+}
+
+/// The exit code of the thread that a handle names; 259 while it runs.
+///
+/// # Errors
+/// As [`id_of`].
+pub fn exit_code(thread: Handle) -> Result<u32> {
+    let found = resolve(&current()?, thread)?.require(Kind::Thread, 0)?;
+    require_query(found.access)?;
+    Ok(found.object.body[EXIT_CODE].peek() as u32)
+}
+
+/// The seat of the thread that an object stands for.
+pub(crate) fn seat_of(object: &Object) -> SeatId {
+    SeatId(object.body[SEAT].peek() as u32)
+}
+
+/// The calling thread's object.
+pub(crate) fn own_object(current: &Current) -> Result<Ref<Object>> {
+    if let Some(reference) = Ref::from_index(current.thread.object.peek()).some() {
+        return Ok(reference);
+    }
+    let mut lock = current.begin()?;
+    let reference = object_for(&mut lock, current.id)?;
+    lock.commit()?;
+    Ok(reference)
+}
+
+/// The object of a thread, made if there is none.
+fn object_for(lock: &mut Txn<'_>, id: SeatId) -> Result<Ref<Object>> {
+    let arena = lock.arena();
+    let thread: &Thread = arena.get(Ref::from_index(id.seat().index()))?;
+    if let Some(reference) = Ref::from_index(thread.object.get(lock)).some() {
+        return Ok(reference);
+    }
+    let reference = object::allocate(lock, Kind::Thread, dispatcher::signal::MANUAL)?;
+    let object: &Object = arena.get(reference)?;
+    object.body[SEAT].set(lock, u64::from(id.0));
+    object.body[ID].set(lock, u64::from(thread.id.load()));
+    object.body[EXIT_CODE].set(lock, u64::from(STILL_ACTIVE));
+    object::retain(lock, object);
+    thread.object.set(lock, reference.index());
+    Ok(reference)
+}
+
+/// Signals the object of a thread that has ended, if it has one, and lets go of it.
+pub(crate) fn ended(lock: &mut Txn<'_>, thread: &Thread) -> Result<()> {
+    let Some(reference) = Ref::<Object>::from_index(thread.object.get(lock)).some() else { return Ok(()) };
+    let object = lock.arena().get(reference)?;
+    object.body[EXIT_CODE].set(lock, 0);
+    thread.object.set(lock, 0);
+    dispatcher::set_signal(lock, object, true)?;
+    object::release(lock, reference)
+}
