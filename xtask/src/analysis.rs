@@ -64,6 +64,9 @@ pub(crate) fn fuzz(only: Option<&str>, seconds: u32) -> Result<Outcome, Failure>
     if !exists(&["fuzz/Cargo.toml"]) {
         return Ok(Outcome::LeftOut("there are no fuzz targets yet".into()));
     }
+    if !succeeds(Command::new("c++").arg("--version")) {
+        return Ok(Outcome::LeftOut("libFuzzer needs a C++ compiler: apt-get install g++".into()));
+    }
     let mut targets: Vec<String> = std::fs::read_dir(root().join("fuzz/fuzz_targets"))
         .map_err(|error| Failure::new(format!("cannot read fuzz/fuzz_targets: {error}")))?
         .flatten()
@@ -76,8 +79,11 @@ pub(crate) fn fuzz(only: Option<&str>, seconds: u32) -> Result<Outcome, Failure>
     }
     for name in targets {
         let corpus = root().join("fuzz/corpus").join(&name);
-        std::fs::create_dir_all(&corpus)
-            .map_err(|error| Failure::new(format!("cannot create {}: {error}", corpus.display())))?;
+        let artifacts = target().join("fuzz/artifacts").join(&name);
+        for directory in [&corpus, &artifacts] {
+            std::fs::create_dir_all(directory)
+                .map_err(|error| Failure::new(format!("cannot create {}: {error}", directory.display())))?;
+        }
         let mut command = cargo(&["run", "--release", "--manifest-path", "fuzz/Cargo.toml", "--bin", &name]);
         command
             .args(["--target", NATIVE])
@@ -91,6 +97,8 @@ pub(crate) fn fuzz(only: Option<&str>, seconds: u32) -> Result<Outcome, Failure>
             .env("CARGO_TARGET_DIR", target().join("fuzz"))
             .arg("--")
             .arg(format!("-max_total_time={seconds}"))
+            // Where an input that crashes the target is kept.
+            .arg(format!("-artifact_prefix={}/", artifacts.display()))
             .arg(corpus);
         plain(&mut command)?;
     }

@@ -15,7 +15,7 @@ use run::Outcome;
 
 /// Development tasks of winipc.
 #[derive(Parser)]
-#[command(name = "cargo xtask", version, disable_help_subcommand = true)]
+#[command(bin_name = "cargo xtask", disable_help_subcommand = true)]
 struct Arguments {
     #[command(subcommand)]
     task: Task,

@@ -55,6 +55,11 @@ impl Step {
 
     fn run(self) -> Result<Outcome, Failure> {
         match self {
+            Self::Format if exists(&["fuzz/Cargo.toml"]) => checked(&[
+                &["fmt", "--all", "--check"],
+                // A workspace of its own, as cargo-fuzz wants it.
+                &["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"],
+            ]),
             Self::Format => checked(&[&["fmt", "--all", "--check"]]),
             Self::Clippy => checked(&[
                 &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"],
