@@ -77,7 +77,12 @@ impl Apc {
         match kind {
             0 => Apc::User { address, argument },
             1 => Apc::Timer { address, argument, low: second as u32, high: third as u32 },
-            _ => Apc::Io { address, status: Status(second as u32), information: third as usize, block: argument },
+            _ => Apc::Io {
+                address,
+                status: Status(second as u32),
+                information: third as usize,
+                block: argument,
+            },
         }
     }
 }
@@ -179,6 +184,7 @@ pub(crate) fn take_back(lock: &mut Txn<'_>, id: SeatId, timer: Ref<Object>) -> R
 /// The next call queued to the calling thread, for its alertable wait to run.
 pub fn take() -> Option<Apc> {
     let current = current().ok()?;
+    crate::io::deliver_for(&current);
     if !is_pending(&current) {
         return None;
     }

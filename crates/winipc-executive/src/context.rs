@@ -143,7 +143,10 @@ pub(crate) fn attach() -> core::result::Result<&'static Context, AttachError> {
 /// Joins the namespace: finds or makes its arena, takes a process record, and starts the keeper.
 fn join() -> core::result::Result<&'static Context, AttachError> {
     futex::wait_many_works().map_err(|error| {
-        AttachError::system("the kernel or a sandbox refuses futex_waitv, which winipc needs (Linux 5.16 or later)", error)
+        AttachError::system(
+            "the kernel or a sandbox refuses futex_waitv, which winipc needs (Linux 5.16 or later)",
+            error,
+        )
     })?;
     let mark = ForkMark::new().map_err(|error| AttachError::system("cannot mark the process", error))?;
     let directory = Directory::lock()?;
@@ -162,7 +165,8 @@ fn join() -> core::result::Result<&'static Context, AttachError> {
             sibling.display()
         );
     }
-    let no_room = |status: Status| AttachError::new(format!("no room for the process in the arena ({status})"));
+    let no_room =
+        |status: Status| AttachError::new(format!("no room for the process in the arena ({status})"));
     let process = process::claim_record(&arena).map_err(no_room)?;
     let context: &'static Context = Box::leak(Box::new(Context { arena, process, mark }));
     // The thread that attaches sits down before the directory is unlocked: from then on the arena is inhabited.
@@ -189,9 +193,10 @@ pub(crate) fn leave() {
     let Ok(current) = current() else { return };
     let Ok(directory) = Directory::lock() else { return };
     death::close_own_process(current);
-    let others = context.arena.seats().any(|(_, seat)| {
-        seat.life() == Life::Alive && seat.process() != context.process.index()
-    });
+    let others = context
+        .arena
+        .seats()
+        .any(|(_, seat)| seat.life() == Life::Alive && seat.process() != context.process.index());
     if !others && directory.names(&context.arena) {
         directory.remove();
     }

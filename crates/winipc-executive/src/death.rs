@@ -134,7 +134,7 @@ fn clear_thread(
         mutex::abandon_if_owned(&mut lock, object, id)?;
     }
     dispatcher::revoke(&mut lock, number, thread)?;
-    io::thread_ended(&mut lock, process, id)?;
+    io::thread_ended(&mut lock, process, thread, id)?;
     timer::thread_ended(&mut lock, process, id)?;
     lock.commit()?;
 

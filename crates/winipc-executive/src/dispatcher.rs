@@ -4,10 +4,10 @@
 //! satisfies waits under the lock, in the order of arrival, and hands the result over in the waiter's thread record.
 //! A hand-over is the waiter's only once it has acknowledged it: what was given to a thread that died before goes back.
 
+use crate::arena::seat::{Seat, SeatId};
 use crate::arena::state::{WAITERS, generation_of, value_of, with_value};
 use crate::arena::transaction::{announce, phase};
 use crate::arena::{Arena, Ref, Txn};
-use crate::arena::seat::{Seat, SeatId};
 use crate::records::{Kind, MAXIMUM_WAIT_OBJECTS, Object, Thread, WaitBlock};
 use crate::status::{Result, Status};
 use crate::{mutex, timer};
@@ -69,7 +69,9 @@ fn is_consumed(kind: Kind, state: u64) -> bool {
 pub(crate) fn consumed(kind: Kind, state: u64, thread: SeatId) -> (u64, bool) {
     let value = value_of(state);
     match kind {
-        Kind::Event | Kind::Timer if is_consumed(kind, state) => (with_value(state, value & !signal::SET), false),
+        Kind::Event | Kind::Timer if is_consumed(kind, state) => {
+            (with_value(state, value & !signal::SET), false)
+        }
         Kind::Semaphore => (with_value(state, value.wrapping_sub(1)), false),
         Kind::Mutex => mutex::taken(state, thread),
         _ => (state, false),
@@ -130,7 +132,13 @@ pub(crate) fn enqueue(
 }
 
 /// Notes what a wait takes, without queuing for it.
-pub(crate) fn note(lock: &mut Txn<'_>, thread: &Thread, index: usize, reference: Ref<Object>, object: &Object) {
+pub(crate) fn note(
+    lock: &mut Txn<'_>,
+    thread: &Thread,
+    index: usize,
+    reference: Ref<Object>,
+    object: &Object,
+) {
     let block = &thread.blocks[index];
     block.object.set(lock, reference.index());
     block.generation.set(lock, generation_of(object.state.load()));

@@ -23,7 +23,9 @@ pub fn create(
     initially_set: bool,
 ) -> Result<(Handle, Disposition)> {
     let value = if manual_reset { signal::MANUAL } else { 0 } | if initially_set { signal::SET } else { 0 };
-    object::create(&current()?, attributes, Kind::Event, access, |lock| object::allocate(lock, Kind::Event, value))
+    object::create(&current()?, attributes, Kind::Event, access, |lock| {
+        object::allocate(lock, Kind::Event, value)
+    })
 }
 
 /// Opens an event by name.
@@ -69,7 +71,9 @@ fn change(handle: Handle, set: bool) -> Result<()> {
         }
         match found.object.state.exchange(state, with_value(state, new)) {
             Ok(()) => return Ok(()),
-            Err(now) if crate::arena::state::generation_of(now) == crate::arena::state::generation_of(state) => {
+            Err(now)
+                if crate::arena::state::generation_of(now) == crate::arena::state::generation_of(state) =>
+            {
                 state = now;
             }
             Err(_) => return Err(crate::Status::INVALID_HANDLE),

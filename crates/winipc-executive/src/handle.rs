@@ -308,7 +308,12 @@ fn close_in(lock: &mut Txn<'static>, current: &Current, process: &Process, index
 }
 
 /// Closes up to `most` handles of a process that ends. Returns whether there are more.
-pub(crate) fn close_some(lock: &mut Txn<'static>, current: &Current, process: &Process, most: u32) -> Result<bool> {
+pub(crate) fn close_some(
+    lock: &mut Txn<'static>,
+    current: &Current,
+    process: &Process,
+    most: u32,
+) -> Result<bool> {
     let mut closed = 0;
     // From the newest on, and what is closed leaves the range: the search does not begin anew each time.
     loop {
@@ -375,7 +380,9 @@ pub fn duplicate(
         None => Ok(Handle::NULL),
         Some(target_process) => copy(&current, from, source, target_process, options),
     };
-    if options.close_source && let Some(index) = source.index() {
+    if options.close_source
+        && let Some(index) = source.index()
+    {
         let mut lock = current.begin()?;
         let closed = close_in(&mut lock, &current, from, index);
         if closed.is_ok() {

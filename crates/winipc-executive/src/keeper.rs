@@ -8,19 +8,16 @@
 use core::sync::atomic::AtomicU32;
 use core::time::Duration;
 
+use crate::arena::Ref;
 use crate::arena::file::AttachError;
 use crate::arena::futex::{self, Deadline, MAXIMUM_WORDS, monotonic_now};
 use crate::arena::seat::{self, Life, Seat};
-use crate::arena::Ref;
+use crate::arena::transaction::Ring;
 use crate::context::{Context, Current, keeper_current};
 use crate::process::{DYING_INTERVAL, claim};
 use crate::records::Process;
 use crate::status::Result;
 use crate::{death, io, timer};
-
-/// Bits of a doorbell.
-const RUNG: u32 = 1;
-const ASLEEP: u32 = 2;
 
 /// How many of its own process's threads a keeper watches.
 const OWN_THREADS: usize = 60;
@@ -28,11 +25,9 @@ const OWN_THREADS: usize = 60;
 /// Stack of the keeper; it is touched only as far as it is used.
 const STACK: usize = 128 << 10;
 
-/// Wakes a process's keeper.
-pub(crate) fn ring(process: &Process) {
-    if process.doorbell.fetch_or(RUNG) == ASLEEP {
-        futex::wake(&process.doorbell, 1);
-    }
+/// The bell that wakes a process's keeper.
+pub(crate) fn doorbell(process: &Process) -> Ring<'_> {
+    Ring(&process.doorbell)
 }
 
 /// Starts the process's keeper and waits until it watches.
@@ -56,7 +51,9 @@ pub(crate) fn start(context: &'static Context) -> core::result::Result<(), Attac
     drop(mask);
     match is_ready.recv() {
         Ok(Ok(())) => {}
-        Ok(Err(status)) => return Err(AttachError::new(format!("no room for the keeper in the arena ({status})"))),
+        Ok(Err(status)) => {
+            return Err(AttachError::new(format!("no room for the keeper in the arena ({status})")));
+        }
         Err(_) => return Err(AttachError::new("the keeper thread ended at once")),
     }
     let membership = &context.arena.header().membership.0;
@@ -70,7 +67,7 @@ fn keep(current: &Current) {
     let membership = &current.arena().header().membership.0;
     loop {
         let members = membership.load();
-        process.doorbell.fetch_and(!RUNG);
+        process.doorbell.fetch_and(!Ring::RUNG);
         io::deliver_for(current);
         // An arena that a neighbour has damaged is no reason to burn the processor: the next death or ring is.
         let mut deadline = run_timers(current).unwrap_or(None);
@@ -85,12 +82,12 @@ fn keep(current: &Current) {
             let soon = monotonic_now() + nanoseconds(DYING_INTERVAL);
             deadline = Some(Deadline::Monotonic(soon));
         }
-        if process.doorbell.compare_exchange(0, ASLEEP).is_err() {
+        if process.doorbell.compare_exchange(0, Ring::ASLEEP).is_err() {
             continue;
         }
-        watched.push((process.doorbell.for_futex(), ASLEEP));
+        watched.push((process.doorbell.for_futex(), Ring::ASLEEP));
         futex::wait_many(&watched, deadline);
-        process.doorbell.fetch_and(!ASLEEP);
+        process.doorbell.fetch_and(!Ring::ASLEEP);
     }
 }
 

@@ -9,7 +9,9 @@
 //! [`thread`], [`pipe`]. What is common to all is in [`handle`], [`wait`], [`apc`] and [`io`].
 
 #[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
-compile_error!("winipc-executive runs on Linux 5.16 or later on x86-64 and aarch64 (on Windows use the crate winipc)");
+compile_error!(
+    "winipc-executive runs on Linux 5.16 or later on x86-64 and aarch64 (on Windows use the crate winipc)"
+);
 #[cfg(not(any(target_env = "gnu", target_env = "musl")))]
 compile_error!("winipc-executive knows the robust mutexes of glibc and musl only");
 

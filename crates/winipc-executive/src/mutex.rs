@@ -8,11 +8,11 @@ use crate::arena::seat::{Seat, SeatId};
 use crate::arena::state::{CLAIM, WAITERS, generation_of, value_of, with_value};
 use crate::arena::{Arena, Ref, Txn};
 use crate::context::{Current, current};
+use crate::dispatcher;
 use crate::handle::{Found, Handle, look_up};
 use crate::object::{self, Attributes, Disposition};
 use crate::records::{Kind, Object, Thread};
 use crate::status::{Result, Status};
-use crate::dispatcher;
 
 /// The last owner ended without giving the mutex up.
 const ABANDONED: u32 = 1 << 31;
@@ -52,7 +52,11 @@ pub(crate) fn taken(state: u64, thread: SeatId) -> (u64, bool) {
 ///
 /// # References
 /// - SEMANTICS 3.2
-pub fn create(attributes: &Attributes<'_>, access: u32, initially_owned: bool) -> Result<(Handle, Disposition)> {
+pub fn create(
+    attributes: &Attributes<'_>,
+    access: u32,
+    initially_owned: bool,
+) -> Result<(Handle, Disposition)> {
     let current = current()?;
     let mut made = None;
     let result = object::create(&current, attributes, Kind::Mutex, access, |lock| {
@@ -214,7 +218,12 @@ pub(crate) fn forget_if_own(lock: &mut Txn<'_>, current: &Current, reference: Re
 /// Abandons all mutexes of a thread that has ended. The caller holds the lock for each step; every step can be repeated.
 ///
 /// Returns false when there is none left.
-pub(crate) fn abandon_one(lock: &mut Txn<'_>, arena: &Arena, seat: Ref<Seat>, thread: &Thread) -> Result<bool> {
+pub(crate) fn abandon_one(
+    lock: &mut Txn<'_>,
+    arena: &Arena,
+    seat: Ref<Seat>,
+    thread: &Thread,
+) -> Result<bool> {
     let dead = arena.get(seat)?.id(seat);
     let number = match thread.pending.load() {
         0 => thread.owned.load(),

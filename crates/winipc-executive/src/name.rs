@@ -47,8 +47,9 @@ impl<'a> Name<'a> {
     pub(crate) fn parse(name: &'a [u16]) -> Result<Self> {
         let split = |prefix: &str| {
             let length = prefix.encode_utf16().count();
-            (name.len() >= length && name.iter().copied().zip(prefix.encode_utf16()).take(length).all(|(a, b)| a == b))
-                .then(|| &name[length..])
+            (name.len() >= length
+                && name.iter().copied().zip(prefix.encode_utf16()).take(length).all(|(a, b)| a == b))
+            .then(|| &name[length..])
         };
         let (directory, units) = if let Some(rest) = split("Local\\") {
             (Directory::Local, rest)
@@ -91,7 +92,9 @@ impl Directory {
     }
 
     pub(crate) fn from_word(word: u32) -> Option<Self> {
-        [Directory::Local, Directory::Global, Directory::Pipe].into_iter().find(|directory| *directory as u32 == word)
+        [Directory::Local, Directory::Global, Directory::Pipe]
+            .into_iter()
+            .find(|directory| *directory as u32 == word)
     }
 }
 

@@ -118,7 +118,13 @@ pub(crate) fn create(
 /// # Errors
 /// [`Status::OBJECT_NAME_NOT_FOUND`], [`Status::OBJECT_TYPE_MISMATCH`], [`Status::ACCESS_DENIED`];
 /// [`Status::INVALID_HANDLE`]: the name is empty.
-pub(crate) fn open(current: &Current, name: &[u16], kind: Kind, desired: u32, inherit: bool) -> Result<Handle> {
+pub(crate) fn open(
+    current: &Current,
+    name: &[u16],
+    kind: Kind,
+    desired: u32,
+    inherit: bool,
+) -> Result<Handle> {
     if name.is_empty() {
         return Err(Status::INVALID_HANDLE);
     }

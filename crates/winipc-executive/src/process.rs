@@ -51,7 +51,6 @@ pub(crate) fn claim_record(arena: &Arena) -> Result<Ref<Process>> {
             process.id.store(id());
             process.keeper.store(0);
             process.doorbell.store(0);
-            process.deliveries.store(0);
             process.exit_code.store(0);
             return Ok(reference);
         }
@@ -95,7 +94,9 @@ pub(crate) fn ended(lock: &mut Txn<'_>, process: &Process) -> Result<()> {
 /// [`Status::PROCESS_IS_TERMINATING`]: the process is gone and buried.
 pub(crate) fn record_of<'a>(arena: &'a Arena, object: &Object) -> Result<&'a Process> {
     let process: &Process = arena.get(Ref::from_index(object.body[RECORD].peek() as u32))?;
-    if u64::from(process.generation.load()) == object.body[GENERATION].peek() && process.claim.load() == claim::ATTACHED {
+    if u64::from(process.generation.load()) == object.body[GENERATION].peek()
+        && process.claim.load() == claim::ATTACHED
+    {
         Ok(process)
     } else {
         Err(Status::PROCESS_IS_TERMINATING)
@@ -189,7 +190,11 @@ pub fn terminate(process: Handle, code: u32) -> Result<()> {
     let before = record.exit_code.load();
     let _ = record.exit_code.compare_exchange(before, 1 << 32 | u64::from(code));
     let arena = current.arena();
-    if crate::arena::seat::kill(record.id.load(), || !death::is_dead(arena, record)) { Ok(()) } else { Err(Status::ACCESS_DENIED) }
+    if crate::arena::seat::kill(record.id.load(), || !death::is_dead(arena, record)) {
+        Ok(())
+    } else {
+        Err(Status::ACCESS_DENIED)
+    }
 }
 
 /// Has the process leave its namespace when it ends normally.

@@ -91,8 +91,6 @@ record! {
         keeper: Free32,
         /// Set to wake the keeper.
         doorbell: Free32,
-        /// Completed requests that wait to be delivered to the process's memory.
-        deliveries: Free32,
         /// The code the process has said it ends with, plus 1 << 32; 0 if it has not said.
         exit_code: Free64,
         /// The process object.
@@ -102,9 +100,11 @@ record! {
         /// Entries of the handle table that have ever been used.
         fresh_handle: Guarded32,
         handle_count: Guarded32,
-        /// Requests that are pending or not delivered.
+        /// All requests of the process that are not over.
         first_request: Guarded32,
-        last_request: Guarded32,
+        /// Those that are complete and wait to be delivered to the process's memory, in order.
+        first_completed: Guarded32,
+        last_completed: Guarded32,
         /// Timers whose routine runs in a thread of this process.
         first_timer: Guarded32,
         /// What the process's payload occupies, in bytes.
@@ -143,7 +143,10 @@ record! {
         synchronous: Guarded32,
         /// A message block that the thread has at hand, for its next write.
         spare_block: Guarded32,
-        padding: [Guarded32; 2],
+        /// Messages that the thread has taken out of a pipe and copies: a list.
+        reading: Guarded32,
+        /// A message that the thread copies a part of.
+        partial: Guarded32,
         blocks: [WaitBlock; MAXIMUM_WAIT_OBJECTS],
         more_padding: [Guarded64; 120],
     }
@@ -168,3 +171,129 @@ impl WaitBlock {
 #[allow(unsafe_code)]
 // SAFETY: atomics only.
 unsafe impl crate::arena::slab::Shared for WaitBlock {}
+
+record! {
+    /// A request for input or output. The tag is its operation.
+    pub(crate) struct Request in Request {
+        /// See [`crate::io`].
+        state: Guarded32,
+        /// Who issued it.
+        process: Guarded32,
+        thread: Guarded32,
+        /// The object on which it was issued.
+        file: Guarded32,
+        /// Number of the wait in which the issuing thread sleeps for it, plus one; 0 if nobody does.
+        wait: Guarded32,
+        status: Guarded32,
+        information: Guarded32,
+        /// Size of a read's buffer; what a flush waits for.
+        length: Guarded32,
+        /// The message that a write waits to be taken of, or of which a read was given a part.
+        message: Guarded32,
+        offset: Guarded32,
+        /// The event to set, and its generation.
+        event: Guarded32,
+        event_generation: Guarded32,
+        /// Where the issuing process keeps what only it may know: addresses.
+        local: Guarded32,
+        /// Neighbours in the queue the request is in: a pipe's, or that of completed ones.
+        next: Guarded32,
+        previous: Guarded32,
+        /// Neighbours in the list of the process's requests.
+        process_next: Guarded32,
+        process_previous: Guarded32,
+        flags: Guarded32,
+        /// The completion routine, and the address of the status block that it is told.
+        routine: Guarded64,
+        block: Guarded64,
+        spare: [Guarded32; 8],
+    }
+}
+
+record! {
+    /// A named pipe: what all its instances have in common.
+    pub(crate) struct Pipe in Pipe {
+        name: Guarded32,
+        /// Instances of which an end is open.
+        count: Guarded32,
+        /// Instances of which the server's end is open.
+        servers: Guarded32,
+        maximum: Guarded32,
+        flags: Guarded32,
+        /// Milliseconds.
+        default_timeout: Guarded32,
+        first_listening: Guarded32,
+        last_listening: Guarded32,
+        /// An event that is set while an instance listens; 0 until somebody waits for that.
+        available: Guarded32,
+        spare: [Guarded32; 5],
+    }
+}
+
+/// What flows one way through an instance of a pipe.
+#[repr(C)]
+#[derive(Default)]
+pub(crate) struct Channel {
+    /// Bytes that may lie unread before writers wait.
+    pub(crate) quota: Guarded32,
+    /// Unread bytes, those of waiting writers included.
+    pub(crate) unread: Guarded32,
+    /// Unread bytes of the messages before `first_unsettled`.
+    pub(crate) settled: Guarded32,
+    /// Queue of messages.
+    pub(crate) first: Guarded32,
+    pub(crate) last: Guarded32,
+    /// The first message that does not fit the quota.
+    pub(crate) first_unsettled: Guarded32,
+    /// Number of the last message.
+    pub(crate) sequence: Guarded32,
+    /// Queue of waiting reads.
+    pub(crate) first_reader: Guarded32,
+    pub(crate) last_reader: Guarded32,
+    /// Queue of waiting flushes.
+    pub(crate) first_flush: Guarded32,
+    pub(crate) last_flush: Guarded32,
+    /// Changes with everything that a waiting reader should look at.
+    pub(crate) news: Guarded32,
+}
+
+#[allow(unsafe_code)]
+// SAFETY: atomics only.
+unsafe impl crate::arena::slab::Shared for Channel {}
+
+/// One end of an instance of a pipe.
+#[repr(C)]
+#[derive(Default)]
+pub(crate) struct End {
+    /// The object of the end; 0 when it is closed or was disconnected.
+    pub(crate) object: Guarded32,
+    /// Modes of the end.
+    pub(crate) flags: Guarded32,
+    /// The process that opened it.
+    pub(crate) process_id: Guarded32,
+    pub(crate) spare: Guarded32,
+}
+
+#[allow(unsafe_code)]
+// SAFETY: atomics only.
+unsafe impl crate::arena::slab::Shared for End {}
+
+record! {
+    /// An instance of a pipe.
+    pub(crate) struct Instance in Instance {
+        pipe: Guarded32,
+        state: Guarded32,
+        /// Neighbours among those that listen.
+        next_listening: Guarded32,
+        previous_listening: Guarded32,
+        /// Queue of waiting connects.
+        first_connect: Guarded32,
+        last_connect: Guarded32,
+        padding: [Guarded32; 8],
+        /// The server's and the client's end.
+        ends: [End; 2],
+        /// What flows to the server, and to the client.
+        channels: [Channel; 2],
+        more_padding: [Guarded64; 33],
+    }
+}

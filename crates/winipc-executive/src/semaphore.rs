@@ -17,7 +17,12 @@ use crate::status::{Result, Status};
 ///
 /// # References
 /// - SEMANTICS 3.3
-pub fn create(attributes: &Attributes<'_>, access: u32, initial: i32, maximum: i32) -> Result<(Handle, Disposition)> {
+pub fn create(
+    attributes: &Attributes<'_>,
+    access: u32,
+    initial: i32,
+    maximum: i32,
+) -> Result<(Handle, Disposition)> {
     if maximum < 1 || !(0..=maximum).contains(&initial) {
         return Err(Status::INVALID_PARAMETER);
     }

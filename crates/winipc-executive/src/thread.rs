@@ -52,7 +52,9 @@ pub fn open(id: u32, desired: u32, inherit: bool) -> Result<Handle> {
         .seats()
         .find(|(reference, seat)| {
             seat.life() == crate::arena::seat::Life::Alive
-                && arena.get::<Thread>(Ref::from_index(reference.index())).is_ok_and(|thread| thread.id.load() == id)
+                && arena
+                    .get::<Thread>(Ref::from_index(reference.index()))
+                    .is_ok_and(|thread| thread.id.load() == id)
         })
         .map(|(reference, seat)| seat.id(reference))
         .ok_or(Status::INVALID_PARAMETER)?;

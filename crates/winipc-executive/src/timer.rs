@@ -111,7 +111,7 @@ pub fn set(handle: Handle, setting: &Setting) -> Result<()> {
     dispatcher::poke_waiters(&mut lock, object)?;
     lock.commit()?;
     if setting.routine.is_some() {
-        keeper::ring(current.process());
+        keeper::doorbell(current.process()).ring();
     }
     Ok(())
 }

@@ -315,7 +315,12 @@ fn slow(
 }
 
 /// Takes what the wait is for, if it is there, and says with which result.
-fn take_now(lock: &mut Txn<'static>, current: &Current, objects: &[Found], mode: Mode) -> Result<Option<u32>> {
+fn take_now(
+    lock: &mut Txn<'static>,
+    current: &Current,
+    objects: &[Found],
+    mode: Mode,
+) -> Result<Option<u32>> {
     let is_signaled = |found: &Found| {
         found.kind().is_some_and(|kind| dispatcher::is_signaled(kind, found.object.state.load(), current.id))
     };
@@ -349,7 +354,8 @@ fn take_now(lock: &mut Txn<'static>, current: &Current, objects: &[Found], mode:
 /// Takes possession of what a satisfied wait was given, and acknowledges it.
 fn finish(current: &Current, objects: &[Found], result: u32, number: u32) -> Outcome {
     let index = if result & status::ALL != 0 { 0 } else { (result >> status::INDEX_SHIFT) as usize };
-    let taken = if result & status::ALL != 0 { objects } else { objects.get(index..index + 1).unwrap_or(&[]) };
+    let taken =
+        if result & status::ALL != 0 { objects } else { objects.get(index..index + 1).unwrap_or(&[]) };
     for found in taken {
         if found.kind() == Some(Kind::Mutex) {
             own(current, found.reference, found.object);
@@ -483,7 +489,12 @@ fn look_again(
 ///
 /// # References
 /// - SEMANTICS 2.6
-pub fn signal_and_wait(signal: Handle, wait: Handle, timeout: Option<Duration>, alertable: bool) -> Result<Outcome> {
+pub fn signal_and_wait(
+    signal: Handle,
+    wait: Handle,
+    timeout: Option<Duration>,
+    alertable: bool,
+) -> Result<Outcome> {
     let current = current()?;
     let signaled = crate::handle::look_up(&current, signal)?;
     let waited = resolve(&current, wait)?;

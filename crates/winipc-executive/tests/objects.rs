@@ -1,12 +1,14 @@
 //! Objects and waits, within one process and between processes.
 
-use std::process::{Child, Command, Stdio};
 use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
 use std::sync::Once;
 use std::time::Duration;
 
 use winipc_executive::wait::{Mode, Outcome};
-use winipc_executive::{Attributes, Disposition, Handle, Status, event, handle, mutex, process, semaphore, timer, wait};
+use winipc_executive::{
+    Attributes, Disposition, Handle, Status, event, handle, mutex, process, semaphore, timer, wait,
+};
 
 const ALL: u32 = 0x1F_0003;
 const MUTEX_ALL: u32 = 0x1F_0001;
@@ -164,7 +166,8 @@ fn plays_a_role() {
 fn a_killed_owner_abandons_its_mutex_and_its_names() {
     namespace();
     let name = units("owned");
-    let (mutex, _) = mutex::create(&Attributes { name: Some(&name), inherit: false }, MUTEX_ALL, false).unwrap();
+    let (mutex, _) =
+        mutex::create(&Attributes { name: Some(&name), inherit: false }, MUTEX_ALL, false).unwrap();
     let mut owner = start("owner");
     wait_for_ready(&mut owner);
     let process = process::open(owner.id(), 0x1F_FFFF, false).unwrap();

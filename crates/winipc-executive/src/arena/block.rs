@@ -84,6 +84,11 @@ impl Arena {
         capacity_of(reference.class().min(BLOCK_CLASSES - 1))
     }
 
+    /// Whether `length` bytes would be given one block of this reference's class.
+    pub(crate) fn block_fits(reference: BlockRef, length: usize) -> bool {
+        length <= LARGEST && class_for(length) == reference.class()
+    }
+
     /// Copies `bytes` to the start of a chain. The caller owns the chain.
     ///
     /// # Errors
@@ -127,7 +132,9 @@ impl Arena {
             if skip < room {
                 let count = (room - skip).min(length - done);
                 // SAFETY: the block holds `room` bytes behind its head; the caller vouches for the target.
-                unsafe { core::ptr::copy_nonoverlapping(address.add(HEAD_SIZE + skip), target.add(done), count) };
+                unsafe {
+                    core::ptr::copy_nonoverlapping(address.add(HEAD_SIZE + skip), target.add(done), count)
+                };
                 done += count;
             }
             skip = skip.saturating_sub(room);
@@ -146,7 +153,13 @@ impl Arena {
     }
 
     /// Whether a chain begins with `units`, as UTF-16 code units.
-    pub(crate) fn equals_units(&self, block: BlockRef, length: usize, units: &[u16], fold: fn(u16) -> u16) -> Result<bool> {
+    pub(crate) fn equals_units(
+        &self,
+        block: BlockRef,
+        length: usize,
+        units: &[u16],
+        fold: fn(u16) -> u16,
+    ) -> Result<bool> {
         if length != units.len() * 2 {
             return Ok(false);
         }
@@ -174,7 +187,10 @@ impl<'a> Txn<'a> {
     pub(crate) fn allocate_chain(&mut self, length: usize, tag: u32) -> Result<BlockRef> {
         let first = self.allocate_block(length, tag)?;
         let arena = self.arena();
-        arena.block(first)?.length.set(self, u32::try_from(length).map_err(|_| Status::INSUFFICIENT_RESOURCES)?);
+        arena
+            .block(first)?
+            .length
+            .set(self, u32::try_from(length).map_err(|_| Status::INSUFFICIENT_RESOURCES)?);
         let mut room = Arena::block_room(first);
         let mut last = first;
         while room < length {

@@ -93,7 +93,8 @@ impl Directory {
         let (path, namespace) = configured()?;
         let directory = open_directory(&path)?;
         lock_file(&directory, &path)?;
-        let file = CString::new(format!("{namespace}.{:016x}", fingerprint())).expect("no NUL in a checked name");
+        let file =
+            CString::new(format!("{namespace}.{:016x}", fingerprint())).expect("no NUL in a checked name");
         Ok(Directory { directory, path, file, namespace })
     }
 
@@ -111,12 +112,16 @@ impl Directory {
             let error = io::Error::last_os_error();
             return match error.raw_os_error() {
                 Some(libc::ENOENT) => Ok(None),
-                _ => Err(AttachError::system(format!("cannot open the arena {}", self.arena_path().display()), error)),
+                _ => Err(AttachError::system(
+                    format!("cannot open the arena {}", self.arena_path().display()),
+                    error,
+                )),
             };
         }
         // SAFETY: the descriptor was just opened and belongs to nobody else.
         let file = unsafe { File::from_raw_fd(descriptor) };
-        let metadata = file.metadata().map_err(|error| AttachError::system("cannot examine the arena", error))?;
+        let metadata =
+            file.metadata().map_err(|error| AttachError::system("cannot examine the arena", error))?;
         check_private(&metadata, &self.arena_path())?;
         if !metadata.is_file() || metadata.len() != ARENA_SIZE as u64 {
             return Err(AttachError::new(format!(
@@ -162,7 +167,8 @@ impl Directory {
         arena.initialise().map_err(|status| {
             AttachError::new(format!("no memory for an arena in {} ({status})", self.path.display()))
         })?;
-        let source = CString::new(format!("/proc/self/fd/{}", file.as_raw_fd())).expect("no NUL in a path of digits");
+        let source =
+            CString::new(format!("/proc/self/fd/{}", file.as_raw_fd())).expect("no NUL in a path of digits");
         // SAFETY: valid directory and NUL-terminated paths.
         let linked = unsafe {
             libc::linkat(
@@ -188,7 +194,12 @@ impl Directory {
         let mut status: libc::stat = unsafe { core::mem::zeroed() };
         // SAFETY: a valid directory, a NUL-terminated name, and a place for the result.
         let result = unsafe {
-            libc::fstatat(self.directory.as_raw_fd(), self.file.as_ptr(), &mut status, libc::AT_SYMLINK_NOFOLLOW)
+            libc::fstatat(
+                self.directory.as_raw_fd(),
+                self.file.as_ptr(),
+                &mut status,
+                libc::AT_SYMLINK_NOFOLLOW,
+            )
         };
         result == 0 && arena.identity == (status.st_dev, status.st_ino)
     }
@@ -272,7 +283,12 @@ fn lock_file(directory: &File, path: &Path) -> Result<(), AttachError> {
         match error.raw_os_error() {
             Some(libc::EINTR) => {}
             Some(libc::EWOULDBLOCK) if Instant::now() < end => std::thread::sleep(Duration::from_millis(1)),
-            _ => return Err(AttachError::system(format!("cannot lock the directory {}", path.display()), error)),
+            _ => {
+                return Err(AttachError::system(
+                    format!("cannot lock the directory {}", path.display()),
+                    error,
+                ));
+            }
         }
     }
 }
@@ -293,7 +309,10 @@ fn map(file: &File) -> Result<Arena, AttachError> {
     if base == libc::MAP_FAILED {
         let error = io::Error::last_os_error();
         return Err(AttachError::system(
-            format!("cannot map the arena, which takes {} GiB of addresses (see ulimit -v)", ARENA_SIZE >> 30),
+            format!(
+                "cannot map the arena, which takes {} GiB of addresses (see ulimit -v)",
+                ARENA_SIZE >> 30
+            ),
             error,
         ));
     }

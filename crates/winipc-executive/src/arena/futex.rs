@@ -101,7 +101,8 @@ pub(crate) fn wait_many(words: &[(&AtomicU32, u32)], deadline: Option<Deadline>)
     let count = words.len().min(MAXIMUM_WORDS);
     for (waiter, (word, expected)) in waiters.iter_mut().zip(words) {
         let address: *const AtomicU32 = *word;
-        *waiter = Waiter { expected: u64::from(*expected), address: address as u64, flags: FUTEX_32, reserved: 0 };
+        *waiter =
+            Waiter { expected: u64::from(*expected), address: address as u64, flags: FUTEX_32, reserved: 0 };
     }
     let (clock, time) = match deadline {
         Some(Deadline::Monotonic(at)) => (libc::CLOCK_MONOTONIC, Some(timespec(at))),

@@ -95,7 +95,8 @@ impl Arena {
 
     /// A word by its offset, as the journal holds it.
     fn word_at<T>(&self, offset: usize) -> Result<&T> {
-        if offset.checked_add(size_of::<T>()).is_none_or(|end| end > ARENA_SIZE) || !offset.is_multiple_of(align_of::<T>())
+        if offset.checked_add(size_of::<T>()).is_none_or(|end| end > ARENA_SIZE)
+            || !offset.is_multiple_of(align_of::<T>())
         {
             return Err(Status::ARENA_CORRUPT);
         }

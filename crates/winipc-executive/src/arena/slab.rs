@@ -172,9 +172,8 @@ impl Arena {
         super::crash::point();
         loop {
             // SAFETY: the range lies in the mapping; populating changes no byte.
-            let result = unsafe {
-                libc::madvise(self.base.add(offset).cast(), length, libc::MADV_POPULATE_WRITE)
-            };
+            let result =
+                unsafe { libc::madvise(self.base.add(offset).cast(), length, libc::MADV_POPULATE_WRITE) };
             if result == 0 {
                 return Ok(());
             }
@@ -198,7 +197,9 @@ impl<'a> Txn<'a> {
     /// # Errors
     /// [`Status::INSUFFICIENT_RESOURCES`], [`Status::NO_MEMORY`]: there is no room.
     pub(crate) fn allocate<T: Record>(&mut self, tag: u32) -> Result<Ref<T>> {
-        let index = self.allocate_slot(T::REGION as usize, |arena, index| Ok(&arena.get(Ref::<T>::from_index(index))?.head().link))?;
+        let index = self.allocate_slot(T::REGION as usize, |arena, index| {
+            Ok(&arena.get(Ref::<T>::from_index(index))?.head().link)
+        })?;
         let reference = Ref::from_index(index);
         let arena = self.arena();
         arena.get::<T>(reference)?.head().tag.set(self, tag);

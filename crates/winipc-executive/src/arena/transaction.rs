@@ -27,6 +27,8 @@ pub(crate) struct Txn<'a> {
     /// Why the transaction cannot be committed.
     failure: Option<Status>,
     wakes: Vec<Wake>,
+    /// Doorbells to ring after the commit.
+    rings: Vec<Ring<'a>>,
     open: bool,
 }
 
@@ -36,6 +38,23 @@ struct Wake {
     /// What the word must hold, phase aside, for the wake still to concern the sleeper.
     wait: u32,
     phase: u32,
+}
+
+/// A word on which somebody sleeps for whatever there is to do: it is not lost if nobody sleeps yet.
+#[derive(Clone, Copy)]
+pub(crate) struct Ring<'a>(pub(crate) &'a Free32);
+
+impl Ring<'_> {
+    /// There is something to do.
+    pub(crate) const RUNG: u32 = 1;
+    /// Somebody sleeps and is to be woken by a system call.
+    pub(crate) const ASLEEP: u32 = 2;
+
+    pub(crate) fn ring(self) {
+        if self.0.fetch_or(Self::RUNG) == Self::ASLEEP {
+            futex::wake(self.0, 1);
+        }
+    }
 }
 
 /// Phases of a seat's wake word; the rest of the word is the number of the wait.
@@ -54,7 +73,16 @@ pub(crate) mod phase {
 
 impl<'a> Txn<'a> {
     pub(super) fn new(arena: &'a Arena, seat: &'a Seat) -> Self {
-        Txn { arena, seat, entries: 0, claims: 0, failure: None, wakes: Vec::new(), open: true }
+        Txn {
+            arena,
+            seat,
+            entries: 0,
+            claims: 0,
+            failure: None,
+            wakes: Vec::new(),
+            rings: Vec::new(),
+            open: true,
+        }
     }
 
     pub(crate) fn arena(&self) -> &'a Arena {
@@ -128,6 +156,18 @@ impl<'a> Txn<'a> {
         self.wakes.push(Wake { seat, wait, phase });
     }
 
+    /// Whether a thread of a process is woken after the commit.
+    pub(crate) fn wakes_thread_of<T>(&self, process: Ref<T>) -> bool {
+        self.wakes
+            .iter()
+            .any(|wake| self.arena.get(wake.seat).is_ok_and(|seat| seat.process() == process.index()))
+    }
+
+    /// Rings a doorbell after the commit.
+    pub(crate) fn ring_after(&mut self, ring: Ring<'a>) {
+        self.rings.push(ring);
+    }
+
     /// Makes the changes last, gives the lock back, and wakes whom they concern.
     ///
     /// # Errors
@@ -144,6 +184,9 @@ impl<'a> Txn<'a> {
             if let Ok(seat) = self.arena.get(wake.seat) {
                 announce(seat, wake.wait, wake.phase);
             }
+        }
+        for ring in core::mem::take(&mut self.rings) {
+            ring.ring();
         }
         Ok(())
     }

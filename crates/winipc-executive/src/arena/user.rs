@@ -31,7 +31,14 @@ impl ReadBuffer {
     }
 
     /// Copies `count` bytes of a chain into the buffer, from `at` on.
-    pub(crate) fn fill(&self, arena: &Arena, chain: BlockRef, offset: usize, at: usize, count: usize) -> Result<()> {
+    pub(crate) fn fill(
+        &self,
+        arena: &Arena,
+        chain: BlockRef,
+        offset: usize,
+        at: usize,
+        count: usize,
+    ) -> Result<()> {
         if at.checked_add(count).is_none_or(|end| end > self.length) {
             return Err(Status::ARENA_CORRUPT);
         }

@@ -39,7 +39,11 @@ macro_rules! words {
                 self.0.swap(value, Ordering::AcqRel)
             }
 
-            pub(crate) fn compare_exchange(&self, current: $int, new: $int) -> core::result::Result<$int, $int> {
+            pub(crate) fn compare_exchange(
+                &self,
+                current: $int,
+                new: $int,
+            ) -> core::result::Result<$int, $int> {
                 crash::point();
                 self.0.compare_exchange(current, new, Ordering::AcqRel, Ordering::Acquire)
             }
