@@ -1,0 +1,130 @@
+//! Errors: the last error of a thread, and the one table from NT status to Win32 error.
+
+use core::cell::Cell;
+
+use windows_sys::Win32::Foundation::*;
+use windows_sys::core::BOOL;
+use winipc_executive::Status;
+
+thread_local! {
+    static LAST_ERROR: Cell<WIN32_ERROR> = const { Cell::new(ERROR_SUCCESS) };
+}
+
+/// Returns the calling thread's last error.
+///
+/// A call that succeeds leaves it alone, except that `Create*` of a nameable object, `CreateNamedPipe` and
+/// `CreateFile` write 0 or `ERROR_ALREADY_EXISTS` (183), and `ReadFileEx` and `WriteFileEx` write 0 or
+/// `ERROR_MORE_DATA` (234).
+#[cfg_attr(feature = "export", unsafe(no_mangle))]
+#[cfg_attr(not(feature = "export"), inline)]
+pub unsafe extern "system" fn GetLastError() -> WIN32_ERROR {
+    LAST_ERROR.get()
+}
+
+/// Sets the calling thread's last error.
+#[cfg_attr(feature = "export", unsafe(no_mangle))]
+#[cfg_attr(not(feature = "export"), inline)]
+pub unsafe extern "system" fn SetLastError(error: WIN32_ERROR) {
+    LAST_ERROR.set(error);
+}
+
+/// Returns the Win32 error that stands for an NT status, such as the one in `OVERLAPPED.Internal`, or
+/// `ERROR_MR_MID_NOT_FOUND` (317) for a status without one.
+#[cfg_attr(feature = "export", unsafe(no_mangle))]
+pub unsafe extern "system" fn RtlNtStatusToDosError(status: NTSTATUS) -> u32 {
+    win32_error(status)
+}
+
+/// A Win32 error on its way to the last error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Error(pub(crate) WIN32_ERROR);
+
+pub(crate) type Result<T> = core::result::Result<T, Error>;
+
+impl From<Status> for Error {
+    #[cold]
+    fn from(status: Status) -> Error {
+        Error(win32_error(status.0 as NTSTATUS))
+    }
+}
+
+/// Writes the last error.
+pub(crate) fn set_last_error(error: WIN32_ERROR) {
+    LAST_ERROR.set(error);
+}
+
+/// Ends a call that returns a value: on failure sets the last error and returns `failure`.
+#[inline]
+pub(crate) fn value<T, E: Into<Error>>(result: core::result::Result<T, E>, failure: T) -> T {
+    match result {
+        Ok(value) => value,
+        Err(error) => {
+            set_last_error(error.into().0);
+            failure
+        }
+    }
+}
+
+/// Ends a call that returns a `BOOL`.
+#[inline]
+pub(crate) fn boolean<E: Into<Error>>(result: core::result::Result<(), E>) -> BOOL {
+    value(result.map(|()| TRUE), FALSE)
+}
+
+/// The status to error table. Statuses of the executive's own have the error that says most about them.
+fn win32_error(status: NTSTATUS) -> WIN32_ERROR {
+    const ARENA_CORRUPT: NTSTATUS = Status::ARENA_CORRUPT.0 as NTSTATUS;
+    const ARENA_UNAVAILABLE: NTSTATUS = Status::ARENA_UNAVAILABLE.0 as NTSTATUS;
+    match status {
+        STATUS_SUCCESS => ERROR_SUCCESS,
+        STATUS_TIMEOUT => WAIT_TIMEOUT,
+        STATUS_PENDING => ERROR_IO_PENDING,
+        STATUS_DATATYPE_MISALIGNMENT | STATUS_ACCESS_VIOLATION => ERROR_NOACCESS,
+        STATUS_BUFFER_OVERFLOW => ERROR_MORE_DATA,
+        STATUS_UNSUCCESSFUL => ERROR_GEN_FAILURE,
+        STATUS_NOT_IMPLEMENTED | STATUS_ILLEGAL_FUNCTION => ERROR_INVALID_FUNCTION,
+        STATUS_INVALID_HANDLE | STATUS_OBJECT_TYPE_MISMATCH | STATUS_HANDLE_NOT_CLOSABLE => {
+            ERROR_INVALID_HANDLE
+        }
+        STATUS_INVALID_CID
+        | STATUS_INVALID_PARAMETER
+        | STATUS_INVALID_PARAMETER_MIX
+        | STATUS_SECTION_PROTECTION => ERROR_INVALID_PARAMETER,
+        STATUS_NO_MEMORY | STATUS_SECTION_TOO_BIG => ERROR_NOT_ENOUGH_MEMORY,
+        STATUS_CONFLICTING_ADDRESSES | STATUS_NOT_MAPPED_VIEW => ERROR_INVALID_ADDRESS,
+        STATUS_INVALID_VIEW_SIZE | STATUS_ACCESS_DENIED | STATUS_PROCESS_IS_TERMINATING => {
+            ERROR_ACCESS_DENIED
+        }
+        STATUS_INVALID_FILE_FOR_SECTION => ERROR_BAD_EXE_FORMAT,
+        STATUS_BUFFER_TOO_SMALL => ERROR_INSUFFICIENT_BUFFER,
+        STATUS_OBJECT_NAME_INVALID => ERROR_INVALID_NAME,
+        STATUS_OBJECT_NAME_NOT_FOUND => ERROR_FILE_NOT_FOUND,
+        STATUS_OBJECT_NAME_COLLISION => ERROR_ALREADY_EXISTS,
+        STATUS_OBJECT_PATH_NOT_FOUND => ERROR_PATH_NOT_FOUND,
+        STATUS_OBJECT_PATH_SYNTAX_BAD => ERROR_BAD_PATHNAME,
+        STATUS_NAME_TOO_LONG => ERROR_FILENAME_EXCED_RANGE,
+        STATUS_QUOTA_EXCEEDED => ERROR_NOT_ENOUGH_QUOTA,
+        STATUS_MUTANT_NOT_OWNED => ERROR_NOT_OWNER,
+        STATUS_SEMAPHORE_LIMIT_EXCEEDED => ERROR_TOO_MANY_POSTS,
+        STATUS_MUTANT_LIMIT_EXCEEDED => ERROR_MUTANT_LIMIT_EXCEEDED,
+        STATUS_PRIVILEGE_NOT_HELD => ERROR_PRIVILEGE_NOT_HELD,
+        STATUS_DISK_FULL => ERROR_DISK_FULL,
+        STATUS_INSUFFICIENT_RESOURCES => ERROR_NO_SYSTEM_RESOURCES,
+        STATUS_PIPE_BUSY | STATUS_INSTANCE_NOT_AVAILABLE | STATUS_PIPE_NOT_AVAILABLE => ERROR_PIPE_BUSY,
+        STATUS_INVALID_PIPE_STATE | STATUS_INVALID_READ_MODE => ERROR_BAD_PIPE,
+        STATUS_PIPE_DISCONNECTED => ERROR_PIPE_NOT_CONNECTED,
+        STATUS_PIPE_CLOSING | STATUS_PIPE_EMPTY => ERROR_NO_DATA,
+        STATUS_PIPE_CONNECTED => ERROR_PIPE_CONNECTED,
+        STATUS_PIPE_LISTENING => ERROR_PIPE_LISTENING,
+        STATUS_PIPE_BROKEN => ERROR_BROKEN_PIPE,
+        STATUS_IO_TIMEOUT => ERROR_SEM_TIMEOUT,
+        STATUS_FILE_FORCED_CLOSED => ERROR_HANDLE_EOF,
+        STATUS_NOT_SUPPORTED => ERROR_NOT_SUPPORTED,
+        STATUS_MAPPED_FILE_SIZE_ZERO => ERROR_FILE_INVALID,
+        STATUS_CANCELLED => ERROR_OPERATION_ABORTED,
+        STATUS_NOT_FOUND => ERROR_NOT_FOUND,
+        ARENA_CORRUPT => ERROR_INTERNAL_DB_CORRUPTION,
+        ARENA_UNAVAILABLE => ERROR_DLL_INIT_FAILED,
+        _ => ERROR_MR_MID_NOT_FOUND,
+    }
+}

@@ -1,0 +1,291 @@
+//! Files: opening, reading, writing. The only files yet are the ends of named pipes.
+
+use windows_sys::Win32::Foundation::*;
+use windows_sys::Win32::Security::SECURITY_ATTRIBUTES;
+use windows_sys::Win32::Storage::FileSystem::*;
+use windows_sys::Win32::System::IO::{LPOVERLAPPED_COMPLETION_ROUTINE, OVERLAPPED};
+use windows_sys::core::{BOOL, PCSTR, PCWSTR};
+use winipc_executive::handle::Kind;
+use winipc_executive::{Disposition, Status, io, pipe};
+
+use crate::argument::{handle, inherit, only, usable};
+use crate::error::{Error, Result, boolean, set_last_error, value};
+use crate::object::report_created;
+use crate::overlapped::{overlapped, overlapped_with_routine};
+use crate::strings::{Name, Path, ansi_path, wide};
+
+/// Opens the client end of a named pipe: `\\.\pipe\NAME`.
+///
+/// The end reads bytes and waits, whatever the server's does. `access` has generic or specific bits;
+/// `FILE_READ_ATTRIBUTES` and `SYNCHRONIZE` are always granted. `creation` is `OPEN_EXISTING`, or `OPEN_ALWAYS`,
+/// which leaves the last error at `ERROR_ALREADY_EXISTS` (183) instead of 0. Of `flags`, `FILE_FLAG_OVERLAPPED`
+/// counts; `share` and `template` do not. Returns `INVALID_HANDLE_VALUE` (-1) on failure.
+///
+/// # Errors
+/// - `ERROR_FILE_NOT_FOUND` (2): no such pipe.
+/// - `ERROR_PIPE_BUSY` (231): no instance of it listens.
+/// - `ERROR_ACCESS_DENIED` (5): access against the direction of the pipe.
+/// - `ERROR_PATH_NOT_FOUND` (3): `path` is NULL or empty.
+/// - `ERROR_BAD_NETPATH` (53): a pipe of another machine, `\\SERVER\pipe\NAME`.
+/// - `ERROR_NOT_SUPPORTED` (50): the path is not that of a pipe.
+/// - `ERROR_INVALID_PARAMETER` (87): another `creation`, or an undefined bit in `share`.
+/// - `ERROR_FILENAME_EXCED_RANGE` (206): the path is too long.
+#[cfg_attr(feature = "export", unsafe(no_mangle))]
+pub unsafe extern "system" fn CreateFileW(
+    path: PCWSTR,
+    access: u32,
+    share: FILE_SHARE_MODE,
+    attributes: *const SECURITY_ATTRIBUTES,
+    creation: FILE_CREATION_DISPOSITION,
+    flags: FILE_FLAGS_AND_ATTRIBUTES,
+    _template: HANDLE,
+) -> HANDLE {
+    // SAFETY: `path` and `attributes` are NULL or valid.
+    let (path, inherit) = unsafe { (wide(path), inherit(attributes)) };
+    value(create_file(path, access, share, inherit, creation, flags), INVALID_HANDLE_VALUE)
+}
+
+/// [`CreateFileW`] with a path in UTF-8.
+#[cfg_attr(feature = "export", unsafe(no_mangle))]
+pub unsafe extern "system" fn CreateFileA(
+    path: PCSTR,
+    access: u32,
+    share: FILE_SHARE_MODE,
+    attributes: *const SECURITY_ATTRIBUTES,
+    creation: FILE_CREATION_DISPOSITION,
+    flags: FILE_FLAGS_AND_ATTRIBUTES,
+    _template: HANDLE,
+) -> HANDLE {
+    // SAFETY: `path` and `attributes` are NULL or valid.
+    let (path, inherit) = unsafe { (ansi_path(path), inherit(attributes)) };
+    value(create_file(path, access, share, inherit, creation, flags), INVALID_HANDLE_VALUE)
+}
+
+fn create_file(
+    path: Result<Name>,
+    access: u32,
+    share: FILE_SHARE_MODE,
+    inherit: bool,
+    creation: FILE_CREATION_DISPOSITION,
+    flags: FILE_FLAGS_AND_ATTRIBUTES,
+) -> Result<HANDLE> {
+    let path = path?.filter(|path| !path.is_empty()).ok_or(Error(ERROR_PATH_NOT_FOUND))?;
+    only(share, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE)?;
+    match Path::parse(&path) {
+        Path::RemotePipe => Err(Error(ERROR_BAD_NETPATH)),
+        Path::LocalPipe([]) | Path::Other => Err(Error(ERROR_NOT_SUPPORTED)),
+        Path::LocalPipe(name) => {
+            let disposition = match creation {
+                OPEN_EXISTING => Disposition::Created,
+                OPEN_ALWAYS => Disposition::Opened,
+                _ => return Err(Error(ERROR_INVALID_PARAMETER)),
+            };
+            let file = open_pipe(name, access, flags & FILE_FLAG_OVERLAPPED != 0, inherit)?;
+            Ok(report_created((file, disposition)))
+        }
+    }
+}
+
+/// Opens the client end of a local pipe with the access that every file gets.
+pub(crate) fn open_pipe(
+    name: &[u16],
+    access: u32,
+    overlapped: bool,
+    inherit: bool,
+) -> winipc_executive::Result<winipc_executive::Handle> {
+    pipe::open(name, access | FILE_READ_ATTRIBUTES | SYNCHRONIZE, overlapped, inherit)
+}
+
+/// Reads from a file.
+///
+/// `bytes_read` is set to 0 first; it may be NULL only if `overlapped` is not. With a handle opened for overlapped I/O
+/// and an `OVERLAPPED`, the call returns at once, and buffer and structure stay in use until the read is complete;
+/// otherwise the call waits.
+///
+/// # Errors
+/// - `ERROR_IO_PENDING` (997): the read goes on.
+/// - `ERROR_MORE_DATA` (234): the buffer is full and there is more of the message.
+/// - `ERROR_BROKEN_PIPE` (109): the other end is closed and everything has been read.
+/// - `ERROR_NO_DATA` (232): the pipe is empty and the handle does not wait.
+/// - `ERROR_PIPE_LISTENING` (536), `ERROR_PIPE_NOT_CONNECTED` (233): no client is there.
+/// - `ERROR_OPERATION_ABORTED` (995): the read was cancelled.
+/// - `ERROR_ACCESS_DENIED` (5): the handle cannot read.
+/// - `ERROR_INVALID_HANDLE` (6): not a handle to a file.
+/// - `ERROR_NOACCESS` (998): a NULL that is not allowed.
+#[cfg_attr(feature = "export", unsafe(no_mangle))]
+pub unsafe extern "system" fn ReadFile(
+    file: HANDLE,
+    buffer: *mut u8,
+    length: u32,
+    bytes_read: *mut u32,
+    overlapped: *mut OVERLAPPED,
+) -> BOOL {
+    // SAFETY: `buffer` is writable for `length` bytes until the read is complete.
+    let start =
+        |request| unsafe { Ok(io::read(handle(file), read_buffer(buffer.cast(), length)?, request)?) };
+    // SAFETY: `bytes_read` is NULL or writable, `overlapped` NULL or valid until the read is complete.
+    boolean(unsafe { transfer(bytes_read, overlapped, start) })
+}
+
+/// Writes to a file.
+///
+/// `bytes_written` and `overlapped` as for [`ReadFile`]. On a pipe the call, or the request, is complete when what was
+/// written fits the quota.
+///
+/// # Errors
+/// - `ERROR_IO_PENDING` (997): the write goes on.
+/// - `ERROR_NO_DATA` (232): the other end is closed.
+/// - `ERROR_BROKEN_PIPE` (109): the other end was closed while the write waited.
+/// - `ERROR_PIPE_LISTENING` (536), `ERROR_PIPE_NOT_CONNECTED` (233): no client is there.
+/// - `ERROR_OPERATION_ABORTED` (995): the write was cancelled.
+/// - `ERROR_ACCESS_DENIED` (5): the handle cannot write.
+/// - `ERROR_INVALID_HANDLE` (6): not a handle to a file.
+/// - `ERROR_NOACCESS` (998): a NULL that is not allowed.
+#[cfg_attr(feature = "export", unsafe(no_mangle))]
+pub unsafe extern "system" fn WriteFile(
+    file: HANDLE,
+    buffer: *const u8,
+    length: u32,
+    bytes_written: *mut u32,
+    overlapped: *mut OVERLAPPED,
+) -> BOOL {
+    // SAFETY: `buffer` is readable for `length` bytes.
+    let start = |request| unsafe { Ok(io::write(handle(file), bytes(buffer.cast(), length)?, request)?) };
+    // SAFETY: `bytes_written` is NULL or writable, `overlapped` NULL or valid until the write is complete.
+    boolean(unsafe { transfer(bytes_written, overlapped, start) })
+}
+
+/// Starts a request and reports it as `ReadFile`, `WriteFile` and `TransactNamedPipe` do.
+///
+/// # Safety
+/// `transferred` is NULL or writable, `block` NULL or valid until the request is complete.
+pub(crate) unsafe fn transfer(
+    transferred: *mut u32,
+    block: *mut OVERLAPPED,
+    start: impl FnOnce(Option<io::Overlapped>) -> Result<io::Outcome>,
+) -> Result<()> {
+    if !transferred.is_null() || block.is_null() {
+        usable(transferred)?;
+        // SAFETY: not NULL, so writable.
+        unsafe { transferred.write(0) };
+    }
+    // SAFETY: as the caller promises.
+    match start(unsafe { overlapped(block) }?)? {
+        io::Outcome::Pending => Err(Error(ERROR_IO_PENDING)),
+        io::Outcome::Done { status, information } => {
+            let is_success = status == Status::SUCCESS;
+            // A part of a message is not counted here when the structure reports it.
+            if !transferred.is_null() && (is_success || block.is_null()) {
+                // SAFETY: not NULL, so writable.
+                unsafe { transferred.write(information as u32) };
+            }
+            if is_success { Ok(()) } else { Err(status.into()) }
+        }
+    }
+}
+
+/// The caller's buffer of a read.
+///
+/// # Safety
+/// `address` is NULL or writable for `length` bytes until the request is complete.
+pub(crate) unsafe fn read_buffer(address: *mut u8, length: u32) -> Result<io::ReadBuffer> {
+    if length != 0 {
+        usable(address)?;
+    }
+    // SAFETY: as the caller promises.
+    Ok(unsafe { io::ReadBuffer::new(address, length as usize) })
+}
+
+/// The caller's data of a write.
+///
+/// # Safety
+/// `address` is NULL or readable for `length` bytes.
+pub(crate) unsafe fn bytes<'a>(address: *const u8, length: u32) -> Result<&'a [u8]> {
+    if length == 0 {
+        return Ok(&[]);
+    }
+    usable(address)?;
+    // SAFETY: not NULL, so readable.
+    Ok(unsafe { core::slice::from_raw_parts(address, length as usize) })
+}
+
+/// Starts to read from a file opened for overlapped I/O. `routine` runs in an alertable wait of the calling thread when
+/// the read is complete, never in this call. `OVERLAPPED.hEvent` is the caller's own.
+///
+/// On success the last error is 0, or `ERROR_MORE_DATA` (234) if the buffer took only a part of a message.
+///
+/// # Errors
+/// Those of [`ReadFile`], where the routine does not run, but neither `ERROR_IO_PENDING` nor `ERROR_MORE_DATA`;
+/// a NULL `overlapped` or `routine` fails `ERROR_NOACCESS` (998).
+#[cfg_attr(feature = "export", unsafe(no_mangle))]
+pub unsafe extern "system" fn ReadFileEx(
+    file: HANDLE,
+    buffer: *mut u8,
+    length: u32,
+    overlapped: *mut OVERLAPPED,
+    routine: LPOVERLAPPED_COMPLETION_ROUTINE,
+) -> BOOL {
+    // SAFETY: buffer and structure are valid until the read is complete.
+    boolean(unsafe {
+        overlapped_with_routine(overlapped, routine)
+            .and_then(|request| begun(io::read(handle(file), read_buffer(buffer, length)?, Some(request))))
+    })
+}
+
+/// Starts to write to a file opened for overlapped I/O, with a `routine` as for [`ReadFileEx`].
+///
+/// # Errors
+/// Those of [`WriteFile`], where the routine does not run, but not `ERROR_IO_PENDING`; a NULL `overlapped` or `routine`
+/// fails `ERROR_NOACCESS` (998).
+#[cfg_attr(feature = "export", unsafe(no_mangle))]
+pub unsafe extern "system" fn WriteFileEx(
+    file: HANDLE,
+    buffer: *const u8,
+    length: u32,
+    overlapped: *mut OVERLAPPED,
+    routine: LPOVERLAPPED_COMPLETION_ROUTINE,
+) -> BOOL {
+    // SAFETY: the buffer is readable, the structure valid until the write is complete.
+    boolean(unsafe {
+        overlapped_with_routine(overlapped, routine)
+            .and_then(|request| begun(io::write(handle(file), bytes(buffer, length)?, Some(request))))
+    })
+}
+
+/// Reports a request with a routine: any that was started succeeds.
+fn begun(outcome: winipc_executive::Result<io::Outcome>) -> Result<()> {
+    set_last_error(match outcome? {
+        io::Outcome::Done { status, .. } => Error::from(status).0,
+        io::Outcome::Pending => ERROR_SUCCESS,
+    });
+    Ok(())
+}
+
+/// Waits until the other end of a pipe has read everything written before.
+///
+/// # Errors
+/// - `ERROR_BROKEN_PIPE` (109): the other end was closed meanwhile.
+/// - `ERROR_PIPE_NOT_CONNECTED` (233): the server disconnected.
+/// - `ERROR_ACCESS_DENIED` (5): the handle cannot write.
+/// - `ERROR_INVALID_HANDLE` (6): not a handle to a file.
+#[cfg_attr(feature = "export", unsafe(no_mangle))]
+pub unsafe extern "system" fn FlushFileBuffers(file: HANDLE) -> BOOL {
+    boolean(io::flush(handle(file)))
+}
+
+/// Returns the type of a file: `FILE_TYPE_PIPE` (3), or `FILE_TYPE_UNKNOWN` (0) on failure.
+///
+/// # Errors
+/// - `ERROR_INVALID_HANDLE` (6): not a handle to a file.
+#[cfg_attr(feature = "export", unsafe(no_mangle))]
+pub unsafe extern "system" fn GetFileType(file: HANDLE) -> FILE_TYPE {
+    let kind = winipc_executive::handle::kind(handle(file));
+    value(
+        match kind {
+            Ok(Kind::Pipe) => Ok(FILE_TYPE_PIPE),
+            Ok(_) => Err(Error(ERROR_INVALID_HANDLE)),
+            Err(status) => Err(status.into()),
+        },
+        FILE_TYPE_UNKNOWN,
+    )
+}

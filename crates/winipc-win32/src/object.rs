@@ -1,0 +1,49 @@
+//! What creating and opening has in common for every object with a name.
+
+use windows_sys::Win32::Foundation::*;
+use windows_sys::Win32::Security::SECURITY_ATTRIBUTES;
+use winipc_executive::{Attributes, Disposition, Handle};
+
+use crate::argument::{inherit, raw};
+use crate::error::{Error, Result, set_last_error, value};
+use crate::strings::Name;
+
+/// Ends a `Create*` call: NULL on failure, and the last error also on success.
+///
+/// # Safety
+/// `attributes` is NULL or points to a structure.
+pub(crate) unsafe fn create(
+    attributes: *const SECURITY_ATTRIBUTES,
+    name: Result<Name>,
+    make: impl FnOnce(&Attributes) -> Result<(Handle, Disposition)>,
+) -> HANDLE {
+    // SAFETY: as the caller promises.
+    let inherit = unsafe { inherit(attributes) };
+    // An empty name is none.
+    let made = name.and_then(|name| {
+        make(&Attributes { name: name.as_deref().filter(|name| !name.is_empty()), inherit })
+    });
+    value(made.map(report_created), core::ptr::null_mut())
+}
+
+/// Ends an `Open*` call: NULL on failure.
+pub(crate) fn open(
+    name: Result<Name>,
+    make: impl FnOnce(&[u16]) -> winipc_executive::Result<Handle>,
+) -> HANDLE {
+    let opened = name.and_then(|name| match name.as_deref() {
+        None => Err(Error(ERROR_INVALID_PARAMETER)),
+        Some([]) => Err(Error(ERROR_INVALID_HANDLE)),
+        Some(name) => Ok(raw(make(name)?)),
+    });
+    value(opened, core::ptr::null_mut())
+}
+
+/// Writes the last error of a successful creation.
+pub(crate) fn report_created((handle, disposition): (Handle, Disposition)) -> HANDLE {
+    set_last_error(match disposition {
+        Disposition::Created => ERROR_SUCCESS,
+        Disposition::Opened => ERROR_ALREADY_EXISTS,
+    });
+    raw(handle)
+}
