@@ -12,8 +12,8 @@ thread_local! {
 
 /// Returns the calling thread's last error.
 ///
-/// A call that succeeds leaves it alone, except that `Create*` of a nameable object, `CreateNamedPipe` and
-/// `CreateFile` write 0 or `ERROR_ALREADY_EXISTS` (183), and `ReadFileEx` and `WriteFileEx` write 0 or
+/// A call that succeeds leaves it alone, except that `Create*` of a nameable object and `CreateFile` write 0 or
+/// `ERROR_ALREADY_EXISTS` (183), `CreateNamedPipe` writes 0, and `ReadFileEx` and `WriteFileEx` write 0 or
 /// `ERROR_MORE_DATA` (234).
 #[cfg_attr(feature = "export", unsafe(no_mangle))]
 #[cfg_attr(not(feature = "export"), inline)]
@@ -126,5 +126,77 @@ fn win32_error(status: NTSTATUS) -> WIN32_ERROR {
         ARENA_CORRUPT => ERROR_INTERNAL_DB_CORRUPTION,
         ARENA_UNAVAILABLE => ERROR_DLL_INIT_FAILED,
         _ => ERROR_MR_MID_NOT_FOUND,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The pairs of the specification, by number, so that a wrong name on either side shows.
+    #[test]
+    fn statuses_and_errors() {
+        for (status, error) in [
+            (0u32, 0),
+            (0x103, 997),
+            (0x8000_0002, 998),
+            (0x8000_0005, 234),
+            (0xC000_0001, 31),
+            (0xC000_0002, 1),
+            (0xC000_0005, 998),
+            (0xC000_0008, 6),
+            (0xC000_000B, 87),
+            (0xC000_000D, 87),
+            (0xC000_0017, 8),
+            (0xC000_0018, 487),
+            (0xC000_0019, 487),
+            (0xC000_001F, 5),
+            (0xC000_0020, 193),
+            (0xC000_0022, 5),
+            (0xC000_0023, 122),
+            (0xC000_0024, 6),
+            (0xC000_0030, 87),
+            (0xC000_0033, 123),
+            (0xC000_0034, 2),
+            (0xC000_0035, 183),
+            (0xC000_003A, 3),
+            (0xC000_003B, 161),
+            (0xC000_0040, 8),
+            (0xC000_0044, 1816),
+            (0xC000_0046, 288),
+            (0xC000_0047, 298),
+            (0xC000_004E, 87),
+            (0xC000_0061, 1314),
+            (0xC000_007F, 112),
+            (0xC000_009A, 1450),
+            (0xC000_00AB, 231),
+            (0xC000_00AC, 231),
+            (0xC000_00AD, 230),
+            (0xC000_00AE, 231),
+            (0xC000_00AF, 1),
+            (0xC000_00B0, 233),
+            (0xC000_00B1, 232),
+            (0xC000_00B2, 535),
+            (0xC000_00B3, 536),
+            (0xC000_00B4, 230),
+            (0xC000_00B5, 121),
+            (0xC000_00B6, 38),
+            (0xC000_00BB, 50),
+            (0xC000_00D9, 232),
+            (0xC000_0106, 206),
+            (0xC000_010A, 5),
+            (0xC000_011E, 1006),
+            (0xC000_0120, 995),
+            (0xC000_014B, 109),
+            (0xC000_0191, 587),
+            (0xC000_0225, 1168),
+            (0xC000_0235, 6),
+            (Status::ARENA_CORRUPT.0, 1358),
+            (Status::ARENA_UNAVAILABLE.0, 1114),
+            (0xC0DE_C0DE, 317),
+        ] {
+            // SAFETY: the call takes no pointer.
+            assert_eq!(unsafe { RtlNtStatusToDosError(status as NTSTATUS) }, error, "{status:#010X}");
+        }
     }
 }

@@ -14,6 +14,26 @@
 //! symbol enters a program. Winsock, once it is here, will keep Berkeley's names (`socket`, `send`, ...) out of the
 //! symbols even then: they are the C library's own.
 //!
+//! ```
+//! use std::ptr::{null, null_mut};
+//! use windows_sys::Win32::Foundation::{ERROR_FILE_NOT_FOUND, WAIT_OBJECT_0};
+//! use windows_sys::Win32::System::Threading::EVENT_ALL_ACCESS;
+//! use windows_sys::core::w;
+//! use winipc_win32::{CloseHandle, CreateEventW, GetLastError, OpenEventW, SetEvent, WaitForSingleObject};
+//!
+//! // SAFETY: the pointers are NULL or to strings that end in a zero.
+//! unsafe {
+//!     let event = CreateEventW(null(), 0, 0, w!("winipc-win32-example"));
+//!     assert_ne!(event, null_mut(), "error {}", GetLastError());
+//!     SetEvent(event);
+//!     assert_eq!(WaitForSingleObject(event, 0), WAIT_OBJECT_0);
+//!     CloseHandle(event);
+//!
+//!     assert_eq!(OpenEventW(EVENT_ALL_ACCESS, 0, w!("winipc-win32-example")), null_mut());
+//!     assert_eq!(GetLastError(), ERROR_FILE_NOT_FOUND);
+//! }
+//! ```
+//!
 //! # Conventions
 //! - **Errors**: a function that fails says so in its result, and its error is the last error of the thread
 //!   ([`GetLastError`]). A process that cannot attach to its namespace gets `ERROR_DLL_INIT_FAILED` (1114), an arena that

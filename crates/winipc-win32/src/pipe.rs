@@ -6,8 +6,8 @@ use windows_sys::Win32::Storage::FileSystem::*;
 use windows_sys::Win32::System::IO::OVERLAPPED;
 use windows_sys::Win32::System::Pipes::*;
 use windows_sys::core::{BOOL, PCSTR, PCWSTR};
-use winipc_executive::io;
 use winipc_executive::pipe::{self, Direction, PipeTimeout};
+use winipc_executive::{Disposition, io};
 
 use crate::argument::{handle, inherit, only, write_if_wanted};
 use crate::error::{Error, Result, boolean, value};
@@ -27,7 +27,7 @@ const DEFAULT_TIMEOUT_MS: u32 = 50;
 /// `path` is `\\.\pipe\NAME`. `open_mode` is one of `PIPE_ACCESS_INBOUND` (1), `_OUTBOUND` (2) and `_DUPLEX` (3) with
 /// file flags and access rights; `pipe_mode` has the `PIPE_*` bits. The first instance fixes access mode, type, number
 /// of instances and default time-out for all. The quotas are in bytes and advisory; the time-out is in milliseconds, 0
-/// standing for 50. Returns `INVALID_HANDLE_VALUE` (-1) on failure; the last error is written also on success.
+/// standing for 50. Returns `INVALID_HANDLE_VALUE` (-1) on failure; on success the last error is 0.
 ///
 /// # Errors
 /// - `ERROR_PATH_NOT_FOUND` (3): `path` is NULL.
@@ -87,9 +87,6 @@ fn create(
     const EXTRA_ACCESS: u32 = WRITE_DAC | WRITE_OWNER | ACCESS_SYSTEM_SECURITY;
     const FLAGS: u32 = FILE_FLAG_OVERLAPPED | FILE_FLAG_WRITE_THROUGH | FILE_FLAG_FIRST_PIPE_INSTANCE;
 
-    if !(1..=PIPE_UNLIMITED_INSTANCES).contains(&max_instances) {
-        return Err(Error(ERROR_INVALID_PARAMETER));
-    }
     let path = path?.ok_or(Error(ERROR_PATH_NOT_FOUND))?;
     let name = match Path::parse(&path) {
         Path::LocalPipe(name) if !name.is_empty() => name,
@@ -99,7 +96,7 @@ fn create(
     only(pipe_mode, PIPE_TYPE_MESSAGE | PIPE_READMODE_MESSAGE | PIPE_NOWAIT | PIPE_REJECT_REMOTE_CLIENTS)?;
     let message_type = pipe_mode & PIPE_TYPE_MESSAGE != 0;
     let message_read = pipe_mode & PIPE_READMODE_MESSAGE != 0;
-    if message_read && !message_type {
+    if !(1..=PIPE_UNLIMITED_INSTANCES).contains(&max_instances) || (message_read && !message_type) {
         return Err(Error(ERROR_INVALID_PARAMETER));
     }
     let server = pipe::Server {
@@ -122,7 +119,9 @@ fn create(
         default_timeout_ms: if default_timeout == 0 { DEFAULT_TIMEOUT_MS } else { default_timeout },
         inherit,
     };
-    Ok(report_created(pipe::create(name, &server)?))
+    let (instance, _) = pipe::create(name, &server)?;
+    // Also one of several instances is new.
+    Ok(report_created((instance, Disposition::Created)))
 }
 
 /// Waits until a client opens this instance of a pipe; after a disconnect it first listens again.

@@ -1,0 +1,150 @@
+//! Handles, processes and threads.
+
+use std::ptr::{null, null_mut};
+use std::thread;
+
+use windows_sys::Win32::Foundation::*;
+use windows_sys::Win32::System::Threading::*;
+use winipc_win32::{
+    CloseHandle, CompareObjectHandles, CreateEventW, DuplicateHandle, GetCurrentProcess, GetCurrentProcessId,
+    GetCurrentThread, GetCurrentThreadId, GetExitCodeProcess, GetExitCodeThread, GetHandleInformation,
+    GetProcessId, GetThreadId, OpenProcess, OpenThread, QueueUserAPC, SetEvent, SetHandleInformation,
+    TerminateProcess, WaitForMultipleObjects, WaitForSingleObject,
+};
+
+use crate::common::{BAD, UNTOUCHED, world};
+
+#[test]
+fn closing() {
+    world();
+    let event = succeed!(CreateEventW(null(), 0, 0, null()));
+    assert_eq!(call!(CloseHandle(event)), (TRUE, UNTOUCHED));
+    for bad in [event, null_mut(), BAD] {
+        assert_eq!(call!(CloseHandle(bad)), (FALSE, ERROR_INVALID_HANDLE));
+    }
+    for pseudo in [-1, -2] {
+        assert_eq!(call!(CloseHandle(pseudo as isize as HANDLE)), (TRUE, UNTOUCHED));
+    }
+}
+
+#[test]
+fn flags() {
+    world();
+    let event = succeed!(CreateEventW(null(), 0, 0, null()));
+    let mut flags = 7;
+    assert_eq!(call!(GetHandleInformation(event, null_mut())), (FALSE, ERROR_NOACCESS));
+    assert_eq!(call!(GetHandleInformation(BAD, &mut flags)), (FALSE, ERROR_INVALID_HANDLE));
+    assert_eq!(flags, 7);
+    assert_eq!(call!(SetHandleInformation(event, 4, 4)), (FALSE, ERROR_INVALID_PARAMETER));
+    assert_eq!(call!(SetHandleInformation(BAD, 1, 1)), (FALSE, ERROR_INVALID_HANDLE));
+    for (mask, set, expected) in [(0, 3, 0), (1, 1, 1), (2, 2, 3), (1, 2, 2)] {
+        assert_eq!(call!(SetHandleInformation(event, mask, set)), (TRUE, UNTOUCHED));
+        assert_eq!(call!(GetHandleInformation(event, &mut flags)), (TRUE, UNTOUCHED));
+        assert_eq!(flags, expected);
+    }
+    assert_eq!(call!(CloseHandle(event)), (FALSE, ERROR_INVALID_HANDLE));
+    succeed!(SetHandleInformation(event, 2, 0));
+    succeed!(CloseHandle(event));
+}
+
+#[test]
+fn duplicating() {
+    world();
+    let me = unsafe { GetCurrentProcess() };
+    let event = succeed!(CreateEventW(null(), 1, 0, null()));
+    let mut duplicate = null_mut();
+    let bad = (FALSE, ERROR_INVALID_HANDLE);
+    assert_eq!(call!(DuplicateHandle(me, BAD, me, &mut duplicate, 0, 0, 2)), bad);
+    assert_eq!(call!(DuplicateHandle(BAD, event, me, &mut duplicate, 0, 0, 2)), bad);
+    assert_eq!(call!(DuplicateHandle(me, event, event, &mut duplicate, 0, 0, 2)), bad);
+    assert_eq!(call!(DuplicateHandle(me, event, null_mut(), &mut duplicate, 0, 0, 2)), bad);
+    assert_eq!(
+        call!(DuplicateHandle(me, event, me, &mut duplicate, 0, 0, 8)),
+        (FALSE, ERROR_INVALID_PARAMETER)
+    );
+
+    assert_eq!(
+        call!(DuplicateHandle(me, event, me, &mut duplicate, EVENT_MODIFY_STATE, 1, 0)),
+        (TRUE, UNTOUCHED)
+    );
+    assert_eq!(call!(CompareObjectHandles(event, duplicate)), (TRUE, UNTOUCHED));
+    let mut flags = 0;
+    succeed!(GetHandleInformation(duplicate, &mut flags));
+    assert_eq!(flags, HANDLE_FLAG_INHERIT);
+    succeed!(SetEvent(duplicate));
+    assert_eq!(call!(WaitForSingleObject(duplicate, 0)), (WAIT_FAILED, ERROR_ACCESS_DENIED));
+    assert_eq!(call!(WaitForSingleObject(event, 0)), (WAIT_OBJECT_0, UNTOUCHED));
+
+    // Closing the source, with a target and without one.
+    let options = DUPLICATE_SAME_ACCESS | DUPLICATE_CLOSE_SOURCE;
+    let mut moved = null_mut();
+    assert_eq!(call!(DuplicateHandle(me, duplicate, me, &mut moved, 0, 0, options)), (TRUE, UNTOUCHED));
+    succeed!(SetEvent(moved));
+    for target in [null_mut(), me] {
+        let another = succeed!(CreateEventW(null(), 0, 0, null()));
+        assert_eq!(call!(DuplicateHandle(me, another, target, null_mut(), 0, 0, options)), (TRUE, UNTOUCHED));
+        assert_eq!(call!(SetEvent(another)), bad);
+    }
+    succeed!(CloseHandle(moved));
+    succeed!(CloseHandle(event));
+}
+
+#[test]
+fn pseudo_handles_become_real_ones() {
+    world();
+    for pseudo in [GetCurrentProcess, GetCurrentThread] {
+        let (me, pseudo) = unsafe { (GetCurrentProcess(), pseudo()) };
+        let mut real = null_mut();
+        succeed!(DuplicateHandle(me, pseudo, me, &mut real, 0, 0, DUPLICATE_SAME_ACCESS));
+        assert!(real.addr() % 4 == 0 && !real.is_null());
+        assert_eq!(call!(CompareObjectHandles(pseudo, real)), (TRUE, UNTOUCHED));
+        assert_eq!(call!(WaitForMultipleObjects(1, &real, 0, 0)), (WAIT_TIMEOUT, UNTOUCHED));
+        succeed!(CloseHandle(real));
+    }
+}
+
+#[test]
+fn processes() {
+    world();
+    let event = succeed!(CreateEventW(null(), 0, 0, null()));
+    let (me, id) = unsafe { (GetCurrentProcess(), GetCurrentProcessId()) };
+    let mut code = 0;
+    assert_eq!(call!(GetProcessId(me)), (id, UNTOUCHED));
+    assert_eq!(call!(GetProcessId(event)), (0, ERROR_INVALID_HANDLE));
+    assert_eq!(call!(GetExitCodeProcess(me, null_mut())), (FALSE, ERROR_NOACCESS));
+    assert_eq!(call!(GetExitCodeProcess(event, &mut code)), (FALSE, ERROR_INVALID_HANDLE));
+    assert_eq!(call!(TerminateProcess(event, 1)), (FALSE, ERROR_INVALID_HANDLE));
+    for unknown in [0, u32::MAX] {
+        assert_eq!(call!(OpenProcess(PROCESS_ALL_ACCESS, 0, unknown)), (null_mut(), ERROR_INVALID_PARAMETER));
+    }
+    let (opened, error) = call!(OpenProcess(PROCESS_ALL_ACCESS, 0, id));
+    assert_eq!((opened.is_null(), error), (false, UNTOUCHED));
+    assert_eq!(call!(CompareObjectHandles(opened, me)), (TRUE, UNTOUCHED));
+    assert_eq!(call!(GetExitCodeProcess(opened, &mut code)), (TRUE, UNTOUCHED));
+    assert_eq!(code, STILL_ACTIVE as u32);
+    assert_eq!(call!(WaitForSingleObject(opened, 0)), (WAIT_TIMEOUT, UNTOUCHED));
+    succeed!(CloseHandle(opened));
+    succeed!(CloseHandle(event));
+}
+
+#[test]
+fn threads() {
+    world();
+    let (me, id) = unsafe { (GetCurrentThread(), GetCurrentThreadId()) };
+    let mut code = 0;
+    assert_eq!(call!(GetThreadId(me)), (id, UNTOUCHED));
+    assert_eq!(call!(GetThreadId(unsafe { GetCurrentProcess() })), (0, ERROR_INVALID_HANDLE));
+    assert_eq!(call!(GetExitCodeThread(me, null_mut())), (FALSE, ERROR_NOACCESS));
+    assert_eq!(call!(OpenThread(THREAD_ALL_ACCESS, 0, 0)), (null_mut(), ERROR_INVALID_PARAMETER));
+    let other = thread::spawn(|| {
+        (succeed!(OpenThread(THREAD_ALL_ACCESS, 0, unsafe { GetCurrentThreadId() }))).addr()
+    });
+    let other = other.join().unwrap() as HANDLE;
+    assert_eq!(call!(WaitForSingleObject(other, INFINITE)), (WAIT_OBJECT_0, UNTOUCHED));
+    assert_eq!(call!(QueueUserAPC(Some(nothing), other, 0)), (0, ERROR_GEN_FAILURE));
+    succeed!(CloseHandle(other));
+    assert_eq!(call!(GetExitCodeThread(me, &mut code)), (TRUE, UNTOUCHED));
+    assert_eq!(code, STILL_ACTIVE as u32);
+}
+
+unsafe extern "system" fn nothing(_: usize) {}
