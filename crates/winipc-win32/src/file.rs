@@ -5,8 +5,7 @@ use windows_sys::Win32::Security::SECURITY_ATTRIBUTES;
 use windows_sys::Win32::Storage::FileSystem::*;
 use windows_sys::Win32::System::IO::{LPOVERLAPPED_COMPLETION_ROUTINE, OVERLAPPED};
 use windows_sys::core::{BOOL, PCSTR, PCWSTR};
-use winipc_executive::handle::Kind;
-use winipc_executive::{Disposition, Status, io, pipe};
+use winipc_executive::{Disposition, Kind, Status, io, pipe};
 
 use crate::argument::{handle, inherit, only, usable};
 use crate::error::{Error, Result, boolean, set_last_error, value};

@@ -166,14 +166,15 @@ fn apcs_run_in_alertable_waits_only() {
     assert_eq!(call!(SleepEx(INFINITE, 1)), (WAIT_IO_COMPLETION, UNTOUCHED));
     assert_eq!(ran(), [1, 2, 3]);
 
-    let waits: [fn(HANDLE) -> u32; 3] = [
-        |event| unsafe { WaitForSingleObjectEx(event, INFINITE, 1) },
-        |event| unsafe { WaitForMultipleObjectsEx(1, &event, 0, INFINITE, 1) },
-        |event| unsafe { SignalObjectAndWait(CreateEventW(null(), 0, 0, null()), event, INFINITE, 1) },
+    let signal = succeed!(CreateEventW(null(), 0, 0, null()));
+    let waits: [fn(HANDLE, HANDLE) -> u32; 3] = [
+        |_, event| unsafe { WaitForSingleObjectEx(event, INFINITE, 1) },
+        |_, event| unsafe { WaitForMultipleObjectsEx(1, &event, 0, INFINITE, 1) },
+        |signal, event| unsafe { SignalObjectAndWait(signal, event, INFINITE, 1) },
     ];
     for wait in waits {
         succeed!(QueueUserAPC(Some(record), me, 4));
-        assert_eq!(call!(wait(event)), (WAIT_IO_COMPLETION, UNTOUCHED));
+        assert_eq!(call!(wait(signal, event)), (WAIT_IO_COMPLETION, UNTOUCHED));
         assert_eq!(ran(), [4]);
     }
 
@@ -184,6 +185,7 @@ fn apcs_run_in_alertable_waits_only() {
     assert_eq!(ran(), []);
     assert_eq!(call!(SleepEx(0, 1)), (WAIT_IO_COMPLETION, UNTOUCHED));
     assert_eq!(ran(), [5]);
+    succeed!(CloseHandle(signal));
     succeed!(CloseHandle(event));
 }
 
