@@ -1,7 +1,7 @@
 //! What the tests share.
 
 use std::ptr::{null, null_mut};
-use std::sync::Once;
+use std::sync::{Once, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use windows_sys::Win32::Foundation::{GENERIC_READ, GENERIC_WRITE, HANDLE};
 use windows_sys::Win32::Storage::FileSystem::{OPEN_EXISTING, PIPE_ACCESS_DUPLEX};
@@ -14,8 +14,22 @@ pub(crate) const UNTOUCHED: u32 = 0xDEAD;
 /// A handle value that nobody has.
 pub(crate) const BAD: HANDLE = 0x7FFF_0000 as HANDLE;
 
-/// Makes this program live in a namespace of its own. Every test begins with it.
-pub(crate) fn world() {
+static WORLD: RwLock<()> = RwLock::new(());
+
+/// Makes this program live in a namespace of its own. Every test begins with it and holds the guard.
+pub(crate) fn world() -> RwLockReadGuard<'static, ()> {
+    enter();
+    WORLD.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// [`world`] for a test that uses a handle after closing it: no other test may make one meanwhile, since it could get
+/// the same value.
+pub(crate) fn alone() -> RwLockWriteGuard<'static, ()> {
+    enter();
+    WORLD.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn enter() {
     static ONCE: Once = Once::new();
     // SAFETY: each test is here first, and none reads the environment but through the standard library.
     ONCE.call_once(|| unsafe {

@@ -12,11 +12,11 @@ use winipc_win32::{
     TerminateProcess, WaitForMultipleObjects, WaitForSingleObject,
 };
 
-use crate::common::{BAD, UNTOUCHED, world};
+use crate::common::{BAD, UNTOUCHED, alone, world};
 
 #[test]
 fn closing() {
-    world();
+    let _world = alone();
     let event = succeed!(CreateEventW(null(), 0, 0, null()));
     assert_eq!(call!(CloseHandle(event)), (TRUE, UNTOUCHED));
     for bad in [event, null_mut(), BAD] {
@@ -29,7 +29,7 @@ fn closing() {
 
 #[test]
 fn flags() {
-    world();
+    let _world = world();
     let event = succeed!(CreateEventW(null(), 0, 0, null()));
     let mut flags = 7;
     assert_eq!(call!(GetHandleInformation(event, null_mut())), (FALSE, ERROR_NOACCESS));
@@ -49,7 +49,7 @@ fn flags() {
 
 #[test]
 fn duplicating() {
-    world();
+    let _world = alone();
     let me = unsafe { GetCurrentProcess() };
     let event = succeed!(CreateEventW(null(), 1, 0, null()));
     let mut duplicate = null_mut();
@@ -91,7 +91,7 @@ fn duplicating() {
 
 #[test]
 fn pseudo_handles_become_real_ones() {
-    world();
+    let _world = world();
     for pseudo in [GetCurrentProcess, GetCurrentThread] {
         let (me, pseudo) = unsafe { (GetCurrentProcess(), pseudo()) };
         let mut real = null_mut();
@@ -105,7 +105,7 @@ fn pseudo_handles_become_real_ones() {
 
 #[test]
 fn processes() {
-    world();
+    let _world = world();
     let event = succeed!(CreateEventW(null(), 0, 0, null()));
     let (me, id) = unsafe { (GetCurrentProcess(), GetCurrentProcessId()) };
     let mut code = 0;
@@ -129,7 +129,7 @@ fn processes() {
 
 #[test]
 fn threads() {
-    world();
+    let _world = world();
     let (me, id) = unsafe { (GetCurrentThread(), GetCurrentThreadId()) };
     let mut code = 0;
     assert_eq!(call!(GetThreadId(me)), (id, UNTOUCHED));

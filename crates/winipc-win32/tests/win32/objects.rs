@@ -87,7 +87,7 @@ const KINDS: [(&str, [Create; 4], [Open; 2]); 4] = [
 
 #[test]
 fn creating_writes_the_last_error() {
-    world();
+    let _world = world();
     for (kind, creates, _) in KINDS {
         for (i, create) in creates.into_iter().enumerate() {
             let name = format!("creating-{kind}-{i}-ü");
@@ -106,7 +106,7 @@ fn creating_writes_the_last_error() {
 
 #[test]
 fn no_name_and_an_empty_name_make_an_object_without_one() {
-    world();
+    let _world = world();
     for (kind, creates, _) in KINDS {
         for create in creates {
             for name in [None, Some(""), Some("")] {
@@ -124,7 +124,7 @@ fn no_name_and_an_empty_name_make_an_object_without_one() {
 
 #[test]
 fn opening_by_name() {
-    world();
+    let _world = world();
     for (kind, creates, opens) in KINDS {
         let name = format!("opening-{kind}");
         for open in opens {
@@ -142,7 +142,7 @@ fn opening_by_name() {
 
 #[test]
 fn a_name_has_one_kind() {
-    world();
+    let _world = world();
     for (kind, creates, opens) in KINDS {
         let name = format!("one-kind-{kind}");
         let object = creates[0](Some(&name));
@@ -161,7 +161,7 @@ fn a_name_has_one_kind() {
 
 #[test]
 fn names_that_lead_nowhere() {
-    world();
+    let _world = world();
     for name in [r"local\x", r"Nowhere\x", r"Local\a\b", r"a\b"] {
         for (kind, creates, opens) in KINDS {
             assert_eq!(call!(creates[0](Some(name))), (null_mut(), ERROR_PATH_NOT_FOUND), "{kind} {name}");
@@ -172,7 +172,7 @@ fn names_that_lead_nowhere() {
 
 #[test]
 fn ansi_names_end_at_max_path() {
-    world();
+    let _world = world();
     for (kind, creates, opens) in KINDS {
         for create in [creates[1], creates[3]] {
             let object = create(Some(&"n".repeat(260)));
@@ -194,7 +194,7 @@ fn ansi_names_end_at_max_path() {
 
 #[test]
 fn undefined_flags() {
-    world();
+    let _world = world();
     let refused = (null_mut(), ERROR_INVALID_PARAMETER);
     assert_eq!(call!(CreateEventExW(null(), null(), 4, EVENT_ALL_ACCESS)), refused);
     assert_eq!(call!(CreateMutexExW(null(), null(), 2, MUTEX_ALL_ACCESS)), refused);
@@ -204,7 +204,7 @@ fn undefined_flags() {
 
 #[test]
 fn the_access_asked_for_is_all_there_is() {
-    world();
+    let _world = world();
     let event = succeed!(CreateEventExW(null(), w!("access"), 0, SYNCHRONIZATION_SYNCHRONIZE));
     assert_eq!(call!(SetEvent(event)), (FALSE, ERROR_ACCESS_DENIED));
     assert_eq!(call!(WaitForSingleObject(event, 0)), (WAIT_TIMEOUT, UNTOUCHED));
@@ -218,7 +218,7 @@ fn the_access_asked_for_is_all_there_is() {
 
 #[test]
 fn inheritance_is_what_the_attributes_say() {
-    world();
+    let _world = world();
     for inherit in [0, 1] {
         let attributes = SECURITY_ATTRIBUTES { bInheritHandle: inherit, ..Default::default() };
         let event = succeed!(CreateEventW(&attributes, 0, 0, null()));
@@ -231,7 +231,7 @@ fn inheritance_is_what_the_attributes_say() {
 
 #[test]
 fn calls_on_the_wrong_kind() {
-    world();
+    let _world = world();
     let objects = KINDS.map(|(_, creates, _)| creates[0](None));
     let due = 0;
     for (i, object) in objects.into_iter().chain([null_mut(), BAD]).enumerate() {
@@ -259,7 +259,7 @@ fn calls_on_the_wrong_kind() {
 
 #[test]
 fn events_and_mutexes_change_without_a_word() {
-    world();
+    let _world = world();
     let event = succeed!(CreateEventW(null(), 1, 0, null()));
     assert_eq!(call!(SetEvent(event)), (TRUE, UNTOUCHED));
     assert_eq!(call!(SetEvent(event)), (TRUE, UNTOUCHED));
@@ -277,7 +277,7 @@ fn events_and_mutexes_change_without_a_word() {
 
 #[test]
 fn semaphore_counts() {
-    world();
+    let _world = world();
     for (initial, maximum) in [(0, 0), (-1, 1), (2, 1), (0, -1)] {
         let created = call!(CreateSemaphoreW(null(), initial, maximum, null()));
         assert_eq!(created, (null_mut(), ERROR_INVALID_PARAMETER), "{initial} of {maximum}");
@@ -302,7 +302,7 @@ fn semaphore_counts() {
 
 #[test]
 fn setting_a_timer() {
-    world();
+    let _world = world();
     let timer = succeed!(CreateWaitableTimerW(null(), 1, null()));
     let due = 0;
     let refused = (FALSE, ERROR_INVALID_PARAMETER);

@@ -29,7 +29,7 @@ fn is_set(event: HANDLE) -> bool {
 
 #[test]
 fn a_pending_connect() {
-    world();
+    let _world = world();
     let pipe = server("pending-connect", FILE_FLAG_OVERLAPPED, 0);
     let mut block = block();
     succeed!(SetEvent(block.hEvent));
@@ -60,7 +60,7 @@ fn a_pending_connect() {
 
 #[test]
 fn a_pending_read() {
-    world();
+    let _world = world();
     let pipe = server("pending-read", FILE_FLAG_OVERLAPPED, PIPE_TYPE_MESSAGE | PIPE_READMODE_MESSAGE);
     let end = client("pending-read", 0);
     let mut block = block();
@@ -117,7 +117,7 @@ fn a_pending_read() {
 
 #[test]
 fn cancelling() {
-    world();
+    let _world = world();
     let pipe = server("cancelling", FILE_FLAG_OVERLAPPED, 0);
     let end = client("cancelling", 0);
     let [mut first, mut second] = [block(), block()];
@@ -161,7 +161,7 @@ unsafe extern "system" fn record(error: u32, count: u32, block: *mut OVERLAPPED)
 
 #[test]
 fn routines() {
-    world();
+    let _world = world();
     let pipe = server("routines", FILE_FLAG_OVERLAPPED, PIPE_TYPE_MESSAGE | PIPE_READMODE_MESSAGE);
     let end = client("routines", FILE_FLAG_OVERLAPPED);
     read_messages(end);

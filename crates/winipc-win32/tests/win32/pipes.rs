@@ -33,7 +33,7 @@ fn failed(error: u32) -> (HANDLE, u32) {
 
 #[test]
 fn arguments_of_creating() {
-    world();
+    let _world = world();
     assert_eq!(call!(create(null(), DUPLEX, 0, 1)), failed(ERROR_PATH_NOT_FOUND));
     for path in
         [r"", r"name", r"\\.\name", r"\\.\pipe", r"\\.\pipe\", r"\\server\pipe\name", r"\\.\mailslot\name"]
@@ -59,7 +59,7 @@ fn arguments_of_creating() {
 
 #[test]
 fn instances() {
-    world();
+    let _world = world();
     let path = w!(r"\\.\pipe\Instances");
     let (first, error) = call!(create(path, DUPLEX | FILE_FLAG_FIRST_PIPE_INSTANCE, PIPE_TYPE_MESSAGE, 2));
     assert_eq!((first == INVALID_HANDLE_VALUE, error), (false, ERROR_SUCCESS));
@@ -91,7 +91,7 @@ fn instances() {
 
 #[test]
 fn opening() {
-    world();
+    let _world = world();
     for (path, error) in [
         (r"", ERROR_PATH_NOT_FOUND),
         (r"C:\file", ERROR_NOT_SUPPORTED),
@@ -128,7 +128,7 @@ fn opening() {
 
 #[test]
 fn connecting() {
-    world();
+    let _world = world();
     let pipe = server("connecting", 0, PIPE_NOWAIT);
     assert_eq!(call!(ConnectNamedPipe(pipe, null_mut())), (FALSE, ERROR_PIPE_LISTENING));
     let end = client("connecting", 0);
@@ -152,7 +152,7 @@ fn connecting() {
 
 #[test]
 fn waiting_for_an_instance() {
-    world();
+    let _world = world();
     assert_eq!(call!(WaitNamedPipeW(null(), 1)), (FALSE, ERROR_PATH_NOT_FOUND));
     assert_eq!(call!(WaitNamedPipeW(w!(r"\\.\pipe\"), 1)), (FALSE, ERROR_BAD_PATHNAME));
     assert_eq!(call!(WaitNamedPipeW(w!(r"name"), 1)), (FALSE, ERROR_BAD_PATHNAME));
@@ -175,7 +175,7 @@ fn waiting_for_an_instance() {
 
 #[test]
 fn state_and_modes() {
-    world();
+    let _world = world();
     let pipe = server("modes", 0, PIPE_TYPE_MESSAGE | PIPE_READMODE_MESSAGE);
     let mut mode = 77;
     let ask = |end, mode: &mut u32| unsafe {
@@ -215,7 +215,7 @@ fn state_and_modes() {
 
 #[test]
 fn who_is_at_the_other_end() {
-    world();
+    let _world = world();
     let pipe = server("who", 0, 0);
     let queries = [
         GetNamedPipeClientProcessId,

@@ -20,7 +20,7 @@ const MESSAGES: u32 = PIPE_TYPE_MESSAGE | PIPE_READMODE_MESSAGE;
 
 #[test]
 fn the_count_is_zeroed_first() {
-    world();
+    let _world = world();
     let mut buffer = [0u8; 4];
     let event = succeed!(CreateEventW(null(), 0, 0, null()));
     for bad in [null_mut(), BAD, event] {
@@ -41,7 +41,7 @@ fn the_count_is_zeroed_first() {
 
 #[test]
 fn refused_pointers() {
-    world();
+    let _world = world();
     let pipe = server("pointers", 0, MESSAGES);
     let end = client("pointers", 0);
     let mut count = 77;
@@ -78,7 +78,7 @@ unsafe extern "system" fn never(_: u32, _: u32, _: *mut OVERLAPPED) {
 
 #[test]
 fn a_message_in_parts() {
-    world();
+    let _world = world();
     let pipe = server("parts", 0, MESSAGES);
     let end = client("parts", 0);
     write(end, b"0123456789");
@@ -115,7 +115,7 @@ fn a_message_in_parts() {
 
 #[test]
 fn peeking() {
-    world();
+    let _world = world();
     let pipe = server("peeking", 0, PIPE_TYPE_BYTE);
     let end = client("peeking", 0);
     write(end, b"0123456789");
@@ -164,7 +164,7 @@ fn answer_one(pipe: HANDLE) -> thread::JoinHandle<()> {
 
 #[test]
 fn transacting() {
-    world();
+    let _world = world();
     let pipe = server("transacting", 0, MESSAGES);
     let end = client("transacting", 0);
     let input = b"hello".as_ptr().cast();
@@ -195,7 +195,7 @@ fn transacting() {
 
 #[test]
 fn calling() {
-    world();
+    let _world = world();
     let input = b"hello".as_ptr().cast();
     let mut buffer = [0u8; 16];
     let into = buffer.as_mut_ptr().cast();
@@ -236,7 +236,7 @@ fn calling() {
 
 #[test]
 fn a_handle_without_the_access() {
-    world();
+    let _world = world();
     let path = w!(r"\\.\pipe\one-way");
     let pipe = succeed!(CreateNamedPipeW(path, PIPE_ACCESS_INBOUND, 0, 1, 0, 64, 0, null()));
     let end = succeed!(CreateFileW(path, GENERIC_WRITE, 0, null(), OPEN_EXISTING, 0, null_mut()));

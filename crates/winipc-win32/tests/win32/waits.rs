@@ -44,7 +44,7 @@ fn ran() -> Vec<usize> {
 
 #[test]
 fn the_last_error_belongs_to_the_thread() {
-    world();
+    let _world = world();
     unsafe {
         SetLastError(5);
         thread::spawn(|| assert_eq!(GetLastError(), ERROR_SUCCESS)).join().unwrap();
@@ -54,7 +54,7 @@ fn the_last_error_belongs_to_the_thread() {
 
 #[test]
 fn waits_for_what_cannot_be_waited_for() {
-    world();
+    let _world = world();
     let event = succeed!(CreateEventW(null(), 1, 1, null()));
     for bad in [null_mut(), BAD] {
         let failed = (WAIT_FAILED, ERROR_INVALID_HANDLE);
@@ -77,7 +77,7 @@ fn waits_for_what_cannot_be_waited_for() {
 
 #[test]
 fn how_many_objects() {
-    world();
+    let _world = world();
     let refused = (WAIT_FAILED, ERROR_INVALID_PARAMETER);
     for count in [0, 65, u32::MAX] {
         assert_eq!(call!(WaitForMultipleObjects(count, null(), 0, 0)), refused);
@@ -107,7 +107,7 @@ fn how_many_objects() {
 
 #[test]
 fn an_abandoned_mutex() {
-    world();
+    let _world = world();
     let mutex = succeed!(CreateMutexW(null(), 0, null()));
     let address = mutex.addr();
     let own = move || {
@@ -129,7 +129,7 @@ fn an_abandoned_mutex() {
 
 #[test]
 fn signal_and_wait() {
-    world();
+    let _world = world();
     let event = succeed!(CreateEventW(null(), 0, 0, null()));
     let mutex = succeed!(CreateMutexW(null(), 0, null()));
     let semaphore = succeed!(CreateSemaphoreW(null(), 1, 1, null()));
@@ -147,7 +147,7 @@ fn signal_and_wait() {
 
 #[test]
 fn apcs_run_in_alertable_waits_only() {
-    world();
+    let _world = world();
     let me = unsafe { GetCurrentThread() };
     let event = succeed!(CreateEventW(null(), 0, 0, null()));
     assert_eq!(call!(QueueUserAPC(None, me, 1)), (0, ERROR_NOACCESS));
@@ -191,7 +191,7 @@ fn apcs_run_in_alertable_waits_only() {
 
 #[test]
 fn a_timer_routine_gets_its_argument_and_the_time() {
-    world();
+    let _world = world();
     let timer = succeed!(CreateWaitableTimerW(null(), 1, null()));
     let due = -1;
     let argument = &raw const due;
