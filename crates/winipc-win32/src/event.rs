@@ -54,6 +54,7 @@ pub unsafe extern "system" fn CreateEventA(
 /// Those of [`CreateEventW`], and
 /// - `ERROR_INVALID_PARAMETER` (87): an undefined bit in `flags`.
 /// - `ERROR_ACCESS_DENIED` (5): `access` is 0 or has a bit that events do not have.
+/// - `ERROR_PRIVILEGE_NOT_HELD` (1314): `access` has `ACCESS_SYSTEM_SECURITY`.
 #[cfg_attr(feature = "export", unsafe(no_mangle))]
 pub unsafe extern "system" fn CreateEventExW(
     attributes: *const SECURITY_ATTRIBUTES,
@@ -114,6 +115,7 @@ unsafe fn create_extended(
 /// - `ERROR_FILE_NOT_FOUND` (2): no object has the name.
 /// - `ERROR_INVALID_HANDLE` (6): an object of another kind has it, or it is empty.
 /// - `ERROR_ACCESS_DENIED` (5): `access` is 0 or has a bit that events do not have.
+/// - `ERROR_PRIVILEGE_NOT_HELD` (1314): `access` has `ACCESS_SYSTEM_SECURITY`.
 /// - `ERROR_INVALID_PARAMETER` (87): `name` is NULL.
 /// - `ERROR_PATH_NOT_FOUND` (3), `ERROR_FILENAME_EXCED_RANGE` (206): as for [`CreateEventW`].
 #[cfg_attr(feature = "export", unsafe(no_mangle))]

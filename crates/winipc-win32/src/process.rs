@@ -24,6 +24,7 @@ pub unsafe extern "system" fn GetCurrentProcessId() -> u32 {
 ///
 /// # Errors
 /// - `ERROR_INVALID_HANDLE` (6): not a handle to a process.
+/// - `ERROR_ACCESS_DENIED` (5): the handle lacks `PROCESS_QUERY_LIMITED_INFORMATION`.
 #[cfg_attr(feature = "export", unsafe(no_mangle))]
 pub unsafe extern "system" fn GetProcessId(process: HANDLE) -> u32 {
     value(process::id_of(handle(process)), 0)
@@ -43,7 +44,7 @@ pub unsafe extern "system" fn OpenProcess(access: PROCESS_ACCESS_RIGHTS, inherit
 ///
 /// # Errors
 /// - `ERROR_INVALID_HANDLE` (6): not a handle to a process.
-/// - `ERROR_ACCESS_DENIED` (5): the handle may not query the process.
+/// - `ERROR_ACCESS_DENIED` (5): the handle lacks `PROCESS_QUERY_LIMITED_INFORMATION`.
 /// - `ERROR_NOACCESS` (998): `exit_code` is NULL.
 #[cfg_attr(feature = "export", unsafe(no_mangle))]
 pub unsafe extern "system" fn GetExitCodeProcess(process: HANDLE, exit_code: *mut u32) -> BOOL {

@@ -25,6 +25,7 @@ pub unsafe extern "system" fn GetCurrentThreadId() -> u32 {
 ///
 /// # Errors
 /// - `ERROR_INVALID_HANDLE` (6): not a handle to a thread.
+/// - `ERROR_ACCESS_DENIED` (5): the handle lacks `THREAD_QUERY_LIMITED_INFORMATION`.
 #[cfg_attr(feature = "export", unsafe(no_mangle))]
 pub unsafe extern "system" fn GetThreadId(thread: HANDLE) -> u32 {
     value(thread::id_of(handle(thread)), 0)
@@ -44,7 +45,7 @@ pub unsafe extern "system" fn OpenThread(access: THREAD_ACCESS_RIGHTS, inherit: 
 ///
 /// # Errors
 /// - `ERROR_INVALID_HANDLE` (6): not a handle to a thread.
-/// - `ERROR_ACCESS_DENIED` (5): the handle may not query the thread.
+/// - `ERROR_ACCESS_DENIED` (5): the handle lacks `THREAD_QUERY_LIMITED_INFORMATION`.
 /// - `ERROR_NOACCESS` (998): `exit_code` is NULL.
 #[cfg_attr(feature = "export", unsafe(no_mangle))]
 pub unsafe extern "system" fn GetExitCodeThread(thread: HANDLE, exit_code: *mut u32) -> BOOL {

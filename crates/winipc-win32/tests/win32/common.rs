@@ -29,11 +29,17 @@ pub(crate) fn alone() -> RwLockWriteGuard<'static, ()> {
     WORLD.write().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Set in a process that a test has started, which lives in the namespace of that test.
+pub(crate) const CHILD: &str = "WIN32_TEST_CHILD";
+
 fn enter() {
     static ONCE: Once = Once::new();
-    // SAFETY: each test is here first, and none reads the environment but through the standard library.
-    ONCE.call_once(|| unsafe {
-        std::env::set_var("WINIPC_NAMESPACE", format!("win32-{}", std::process::id()))
+    ONCE.call_once(|| {
+        if std::env::var_os(CHILD).is_none() {
+            let name = format!("win32-{}", std::process::id());
+            // SAFETY: each test is here first, and none reads the environment but through the standard library.
+            unsafe { std::env::set_var("WINIPC_NAMESPACE", name) };
+        }
     });
 }
 

@@ -1,18 +1,20 @@
 //! Handles, processes and threads.
 
+use std::process::{Command, Stdio};
 use std::ptr::{null, null_mut};
 use std::thread;
 
 use windows_sys::Win32::Foundation::*;
 use windows_sys::Win32::System::Threading::*;
+use windows_sys::core::w;
 use winipc_win32::{
-    CloseHandle, CompareObjectHandles, CreateEventW, DuplicateHandle, GetCurrentProcess, GetCurrentProcessId,
-    GetCurrentThread, GetCurrentThreadId, GetExitCodeProcess, GetExitCodeThread, GetHandleInformation,
-    GetProcessId, GetThreadId, OpenProcess, OpenThread, QueueUserAPC, SetEvent, SetHandleInformation,
-    TerminateProcess, WaitForMultipleObjects, WaitForSingleObject,
+    CloseHandle, CompareObjectHandles, CreateEventW, DuplicateHandle, ExitProcess, GetCurrentProcess,
+    GetCurrentProcessId, GetCurrentThread, GetCurrentThreadId, GetExitCodeProcess, GetExitCodeThread,
+    GetHandleInformation, GetProcessId, GetThreadId, OpenEventW, OpenProcess, OpenThread, QueueUserAPC,
+    SetEvent, SetHandleInformation, TerminateProcess, WaitForMultipleObjects, WaitForSingleObject,
 };
 
-use crate::common::{BAD, UNTOUCHED, alone, world};
+use crate::common::{BAD, CHILD, UNTOUCHED, alone, world};
 
 #[test]
 fn closing() {
@@ -148,3 +150,43 @@ fn threads() {
 }
 
 unsafe extern "system" fn nothing(_: usize) {}
+
+/// Starts this test again as a child, which says that it is there and waits.
+#[test]
+fn the_end_of_a_process() {
+    let _world = world();
+    if std::env::var_os(CHILD).is_some() {
+        let go = succeed!(OpenEventW(SYNCHRONIZATION_SYNCHRONIZE, 0, w!("end-go")));
+        succeed!(SetEvent(succeed!(OpenEventW(EVENT_MODIFY_STATE, 0, w!("end-ready")))));
+        assert_eq!(call!(WaitForSingleObject(go, INFINITE)), (WAIT_OBJECT_0, UNTOUCHED));
+        unsafe { ExitProcess(0x1234_5678) };
+    }
+    let ready = succeed!(CreateEventW(null(), 0, 0, w!("end-ready")));
+    let go = succeed!(CreateEventW(null(), 0, 0, w!("end-go")));
+    for end_by_itself in [true, false] {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "handles::the_end_of_a_process"])
+            .env(CHILD, "1")
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        assert_eq!(call!(WaitForSingleObject(ready, INFINITE)), (WAIT_OBJECT_0, UNTOUCHED));
+        let process = succeed!(OpenProcess(PROCESS_ALL_ACCESS, 0, child.id()));
+        assert_eq!(call!(GetProcessId(process)), (child.id(), UNTOUCHED));
+        let expected = if end_by_itself {
+            succeed!(SetEvent(go));
+            0x1234_5678
+        } else {
+            assert_eq!(call!(TerminateProcess(process, 77)), (TRUE, UNTOUCHED));
+            77
+        };
+        assert_eq!(call!(WaitForSingleObject(process, INFINITE)), (WAIT_OBJECT_0, UNTOUCHED));
+        let mut code = 0;
+        assert_eq!((call!(GetExitCodeProcess(process, &mut code)), code), ((TRUE, UNTOUCHED), expected));
+        assert_eq!(call!(TerminateProcess(process, 78)), (FALSE, ERROR_ACCESS_DENIED));
+        child.wait().unwrap();
+        succeed!(CloseHandle(process));
+    }
+    succeed!(CloseHandle(ready));
+    succeed!(CloseHandle(go));
+}
