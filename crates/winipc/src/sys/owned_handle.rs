@@ -1,0 +1,139 @@
+//! Handles with an owner.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use super::{CloseHandle, HANDLE};
+
+/// A handle that this value owns: dropping it closes the handle.
+///
+/// What can be done with any handle whatever its object is at [`BorrowedHandle`], which [`AsHandle`](crate::AsHandle)
+/// gives: duplicating, inheritance, protection, comparison.
+///
+/// Where the handle is protected from being closed
+/// ([`set_protected_from_close`](BorrowedHandle::set_protected_from_close)), dropping it leaves it open.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use winipc::{AsHandle, Event, OwnedHandle, Waitable};
+///
+/// let event = Event::manual_reset()?;
+/// let handle: OwnedHandle = event.as_handle().try_clone_to_owned()?;
+/// event.set()?;
+/// drop(event);
+/// // The duplicate keeps the object alive.
+/// assert!(handle.wait(Some(Duration::ZERO))?.is_signaled());
+/// # Ok::<(), winipc::Win32Error>(())
+/// ```
+pub struct OwnedHandle {
+    // As a number: a handle is no pointer, and belongs to the process and not to a thread.
+    raw: isize,
+}
+
+/// A handle that something else owns, for as long as `'a`.
+///
+/// It is a number and free to copy. Everything in this crate that has a handle lends it by
+/// [`AsHandle::as_handle`](crate::AsHandle::as_handle).
+///
+/// # Examples
+///
+/// ```
+/// use winipc::{AsHandle, Semaphore};
+///
+/// let semaphore = Semaphore::new(0, 1)?;
+/// let handle = semaphore.as_handle();
+/// assert!(!handle.is_inheritable()?);
+/// handle.set_inheritable(true)?;
+/// assert!(handle.is_inheritable()?);
+/// # Ok::<(), winipc::Win32Error>(())
+/// ```
+#[derive(Clone, Copy)]
+pub struct BorrowedHandle<'a> {
+    raw: isize,
+    owner: PhantomData<&'a OwnedHandle>,
+}
+
+impl OwnedHandle {
+    /// Takes over a raw handle.
+    ///
+    /// # Safety
+    ///
+    /// `raw` is an open handle of this process, nobody else closes it, and it is no pseudo-handle.
+    pub unsafe fn from_raw(raw: HANDLE) -> OwnedHandle {
+        OwnedHandle { raw: raw as isize }
+    }
+
+    /// Gives the raw handle away; closing it is up to the caller.
+    pub fn into_raw(self) -> HANDLE {
+        let raw = self.as_raw();
+        std::mem::forget(self);
+        raw
+    }
+
+    /// The raw handle, for the functions in [`sys`](crate::sys). It stays owned by `self`.
+    pub fn as_raw(&self) -> HANDLE {
+        self.raw as HANDLE
+    }
+
+    pub(crate) fn borrow(&self) -> BorrowedHandle<'_> {
+        BorrowedHandle { raw: self.raw, owner: PhantomData }
+    }
+}
+
+impl Drop for OwnedHandle {
+    fn drop(&mut self) {
+        // SAFETY: the handle is ours and used no more. A failure means that it is protected from being closed.
+        unsafe { CloseHandle(self.as_raw()) };
+    }
+}
+
+impl BorrowedHandle<'_> {
+    /// Borrows a raw handle.
+    ///
+    /// # Safety
+    ///
+    /// `raw` stays an open handle of this process for as long as the result is used.
+    pub unsafe fn borrow_raw(raw: HANDLE) -> Self {
+        BorrowedHandle { raw: raw as isize, owner: PhantomData }
+    }
+
+    /// The raw handle, for the functions in [`sys`](crate::sys).
+    pub fn as_raw(self) -> HANDLE {
+        self.raw as HANDLE
+    }
+}
+
+impl fmt::Debug for OwnedHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "OwnedHandle({:#x})", self.raw)
+    }
+}
+
+impl fmt::Debug for BorrowedHandle<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "BorrowedHandle({:#x})", self.raw)
+    }
+}
+
+#[cfg(windows)]
+mod standard {
+    use std::os::windows::io::{FromRawHandle, IntoRawHandle, OwnedHandle as StandardHandle};
+
+    use super::OwnedHandle;
+
+    impl From<OwnedHandle> for StandardHandle {
+        fn from(handle: OwnedHandle) -> StandardHandle {
+            // SAFETY: the handle is open and its ownership goes over.
+            unsafe { StandardHandle::from_raw_handle(handle.into_raw()) }
+        }
+    }
+
+    impl From<StandardHandle> for OwnedHandle {
+        fn from(handle: StandardHandle) -> OwnedHandle {
+            // SAFETY: the handle is open and its ownership goes over.
+            unsafe { OwnedHandle::from_raw(handle.into_raw_handle()) }
+        }
+    }
+}
