@@ -28,8 +28,10 @@ pub(crate) fn file_time(time: SystemTime) -> i64 {
     hundred_nanoseconds(since_1601)
 }
 
-/// The point in time that a `FILETIME` number means.
+/// The point in time that a `FILETIME` number means. A number with the highest bit set means none; it counts as the
+/// latest that there is.
 pub(crate) fn system_time(file_time: u64) -> SystemTime {
+    let file_time = file_time.min(i64::MAX as u64);
     let since_1601 = Duration::new(file_time / 10_000_000, (file_time % 10_000_000) as u32 * 100);
     match since_1601.checked_sub(EPOCH_DIFFERENCE) {
         Some(after) => SystemTime::UNIX_EPOCH + after,
@@ -59,6 +61,7 @@ mod tests {
         assert_eq!(file_time(SystemTime::UNIX_EPOCH - EPOCH_DIFFERENCE), 0);
         assert_eq!(system_time(116_444_736_000_000_000), SystemTime::UNIX_EPOCH);
         assert_eq!(system_time(0), SystemTime::UNIX_EPOCH - EPOCH_DIFFERENCE);
+        assert_eq!(system_time(u64::MAX), system_time(i64::MAX as u64));
         let now = SystemTime::now();
         let there_and_back = system_time(file_time(now) as u64);
         assert!(there_and_back.duration_since(now).unwrap() < Duration::from_nanos(100));

@@ -51,7 +51,7 @@ impl<O: Operation> Request<O> {
         call: impl FnOnce(HANDLE, &mut O, *mut OVERLAPPED) -> i32,
     ) -> Result<Self> {
         let event = new_event()?;
-        let overlapped = UnsafeCell::new(OVERLAPPED { hEvent: event.as_raw(), ..OVERLAPPED::default() });
+        let overlapped = new_overlapped(event.as_raw());
         let state = NonNull::from(Box::leak(Box::new(State { overlapped, operation })));
         let mut request = Request { file: Arc::clone(file), event, state, settled: None };
         let overlapped = request.overlapped();
@@ -165,7 +165,7 @@ pub(crate) unsafe fn blocking(
     let event = event_of_this_thread()?;
     // The low bit keeps a completion port, should the file have one, from being told about this request.
     let marked = (event.as_raw() as usize | 1) as HANDLE;
-    let overlapped = UnsafeCell::new(OVERLAPPED { hEvent: marked, ..OVERLAPPED::default() });
+    let overlapped = new_overlapped(marked);
     if call(overlapped.get(), ptr::null_mut()) == 0 {
         match last_error() {
             Win32Error::IO_PENDING | Win32Error::MORE_DATA => {}
@@ -181,6 +181,12 @@ pub(crate) unsafe fn blocking(
         std::process::abort();
     }
     outcome
+}
+
+/// A status block that says pending from the start, so that no call can be taken for complete that does not say so
+/// before it is under way.
+fn new_overlapped(event: HANDLE) -> UnsafeCell<OVERLAPPED> {
+    UnsafeCell::new(OVERLAPPED { Internal: STATUS_PENDING as usize, hEvent: event, ..OVERLAPPED::default() })
 }
 
 /// Whether the system is done with a request.
