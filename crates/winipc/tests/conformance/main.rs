@@ -1,0 +1,78 @@
+//! The conformance suite: what Windows promises of events, mutexes, semaphores, timers, processes, waits and
+//! named pipes, one small test a rule, against the Win32 functions of `winipc::sys`.
+//!
+//! It runs natively over winipc and as a Windows program. A test's doc comment begins with the section of the
+//! specification and the rule it pins; `docs/conformance.md` is made from these comments by
+//! `conformance --statements` and checked by a test. Known faults of Wine are in `wine.rs`.
+#![warn(dead_code)]
+
+mod harness;
+mod statements;
+mod support;
+mod sys;
+mod wine;
+
+mod access;
+mod apcs;
+mod duplication;
+mod events;
+mod file_waits;
+mod handles;
+mod last_error;
+mod lifetime;
+mod mutexes;
+mod names;
+mod processes;
+mod semaphores;
+mod signal_and_wait;
+mod timers;
+mod waits;
+
+/// Lists the tests of a module; those after `alone:` get a process of their own.
+macro_rules! tests {
+    ($($name:ident),* $(,)? $(; alone: $($alone:ident),* $(,)?)?) => {
+        pub(crate) const TESTS: &[$crate::harness::Test] = &[
+            $($crate::harness::Test { name: stringify!($name), run: $name, alone: false },)*
+            $($($crate::harness::Test { name: stringify!($alone), run: $alone, alone: true },)*)?
+        ];
+    };
+}
+use tests;
+
+/// Lists the modules with tests, their sources and what they are about.
+macro_rules! modules {
+    ($($module:ident: $title:literal),* $(,)?) => {
+        const MODULES: &[harness::Module] = &[$(harness::Module {
+            name: stringify!($module),
+            title: $title,
+            tests: $module::TESTS,
+            source: include_str!(concat!(stringify!($module), ".rs")),
+        }),*];
+    };
+}
+
+modules! {
+    handles: "Handle values (1.1)",
+    last_error: "Last error (1.2)",
+    names: "Names (1.3)",
+    access: "Access rights (1.4)",
+    lifetime: "Lifetime (1.5)",
+    duplication: "Inheritance flag and duplication (1.6)",
+    waits: "Waits (2.1 to 2.3)",
+    apcs: "Alertable waits (2.4)",
+    file_waits: "Pipes as waitables (2.5)",
+    signal_and_wait: "SignalObjectAndWait (2.6)",
+    events: "Events (3.1)",
+    mutexes: "Mutexes (3.2)",
+    semaphores: "Semaphores (3.3)",
+    timers: "Waitable timers (3.4)",
+    processes: "Processes and threads (13.1, 13.2)",
+}
+
+fn main() {
+    match std::env::args().nth(1).as_deref() {
+        Some(support::child::ROLE) => support::child::run(),
+        Some("--statements") => print!("{}", statements::markdown()),
+        _ => harness::run(),
+    }
+}

@@ -1,0 +1,201 @@
+//! A second process: this binary again, which executes one command a line and answers each with one line.
+//!
+//! An answer is `VALUE ERROR [BYTES]`: the return value, the last error, and bytes read in hexadecimal.
+
+use super::*;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{ChildStdin, ChildStdout, Command, Stdio};
+
+/// The argument that makes this binary a child.
+pub(crate) const ROLE: &str = "--conformance-child";
+
+pub(crate) struct Child {
+    process: std::process::Child,
+    input: Option<ChildStdin>,
+    output: BufReader<ChildStdout>,
+}
+
+/// What the child's call returned.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Answer {
+    pub(crate) value: i64,
+    pub(crate) error: u32,
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl Child {
+    pub(crate) fn start() -> Self {
+        let program = std::env::current_exe().expect("path of the test binary");
+        let mut process = Command::new(program)
+            .arg(ROLE)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("start of a child");
+        let input = process.stdin.take();
+        let output = BufReader::new(process.stdout.take().expect("piped"));
+        Self { process, input, output }
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Sends a command without waiting for its answer.
+    pub(crate) fn send(&mut self, command: &str) {
+        let input = self.input.as_mut().expect("open input");
+        writeln!(input, "{command}").and_then(|()| input.flush()).expect("a listening child");
+    }
+
+    pub(crate) fn answer(&mut self) -> Answer {
+        let mut line = String::new();
+        self.output.read_line(&mut line).expect("an answer");
+        let mut words = line.split_whitespace();
+        let value = words.next().unwrap_or_else(|| panic!("the child ended")).parse().expect("a value");
+        let error = words.next().expect("an error").parse().expect("a number");
+        Answer { value, error, bytes: words.next().map(from_hexadecimal).unwrap_or_default() }
+    }
+
+    pub(crate) fn ask(&mut self, command: &str) -> Answer {
+        self.send(command);
+        self.answer()
+    }
+
+    /// Asks for a call that returns a handle, and expects one.
+    pub(crate) fn handle(&mut self, command: &str) -> i64 {
+        let answer = self.ask(command);
+        assert!(answer.value != 0 && answer.value != -1, "{command}: {answer:?}");
+        answer.value
+    }
+
+    /// Asks for a call that succeeds with TRUE.
+    pub(crate) fn ok(&mut self, command: &str) -> Vec<u8> {
+        let answer = self.ask(command);
+        assert_eq!(answer.value, 1, "{command}: {answer:?}");
+        answer.bytes
+    }
+
+    /// A handle to the child.
+    pub(crate) fn open(&mut self, access: u32) -> Handle {
+        self.ask("pid"); // By the answer it is attached.
+        Handle::own(ok!(OpenProcess(access, FALSE, self.id())))
+    }
+
+    /// Kills the child and waits until it is gone.
+    pub(crate) fn kill(mut self) {
+        self.process.kill().expect("kill");
+        self.process.wait().expect("end of the child");
+    }
+
+    /// Waits until the child is gone.
+    pub(crate) fn wait(&mut self) {
+        self.process.wait().expect("end of the child");
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        drop(self.input.take()); // The end of its input ends the child.
+        if std::thread::panicking() {
+            let _ = self.process.kill();
+        }
+        let _ = self.process.wait();
+    }
+}
+
+fn from_hexadecimal(text: &str) -> Vec<u8> {
+    (0..text.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&text[at..at + 2], 16).expect("hexadecimal"))
+        .collect()
+}
+
+/// The child's main function.
+pub(crate) fn run() {
+    let (sender, commands) = std::sync::mpsc::channel::<String>();
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lines() {
+            let Ok(line) = line else { break };
+            if sender.send(line).is_err() {
+                break;
+            }
+        }
+        // Also out of a call that blocks: nobody is left to read its answer.
+        std::process::exit(0);
+    });
+    for command in commands {
+        let words: Vec<&str> = command.split_whitespace().collect();
+        let (value, error, bytes) = execute(&words);
+        let bytes: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        println!("{value} {error} {bytes}");
+    }
+}
+
+fn execute(words: &[&str]) -> (i64, u32, Vec<u8>) {
+    let number = |at: usize| words[at].parse::<i64>().unwrap_or_else(|_| panic!("{words:?}: word {at}"));
+    let flag = |at: usize| number(at) as i32;
+    let bits = |at: usize| number(at) as u32;
+    let handle = |at: usize| number(at) as isize as HANDLE;
+    let name = |at: usize| Name::new(words[at]);
+    match words[0] {
+        "pid" => (std::process::id().into(), 0, Vec::new()),
+        "create_event" => from_handle(call!(CreateEventW(null(), flag(2), flag(3), name(1).ptr()))),
+        "create_mutex" => from_handle(call!(CreateMutexW(null(), flag(2), name(1).ptr()))),
+        "create_semaphore" => from_handle(call!(CreateSemaphoreW(null(), flag(2), flag(3), name(1).ptr()))),
+        "create_timer" => from_handle(call!(CreateWaitableTimerW(null(), flag(2), name(1).ptr()))),
+        "open_event" => from_handle(call!(OpenEventW(bits(2), FALSE, name(1).ptr()))),
+        "open_mutex" => from_handle(call!(OpenMutexW(bits(2), FALSE, name(1).ptr()))),
+        "create_pipe" => from_handle(call!(CreateNamedPipeW(
+            name(1).ptr(),
+            bits(2),
+            bits(3),
+            255,
+            QUOTA,
+            QUOTA,
+            1000,
+            null()
+        ))),
+        "open_pipe" => from_handle(try_client(&name(1), READ_WRITE, 0)),
+        "connect" => from_bool(call!(ConnectNamedPipe(handle(1), null_mut()))),
+        "disconnect" => from_bool(call!(DisconnectNamedPipe(handle(1)))),
+        "set_event" => from_bool(call!(SetEvent(handle(1)))),
+        "release_mutex" => from_bool(call!(ReleaseMutex(handle(1)))),
+        "close" => from_bool(call!(CloseHandle(handle(1)))),
+        "flags" => {
+            let mut flags = 0;
+            let (value, error) = call!(GetHandleInformation(handle(1), &mut flags));
+            (value.into(), error, vec![flags as u8])
+        }
+        "wait" => {
+            let (value, error) = call!(WaitForSingleObject(handle(1), bits(2)));
+            (value.into(), error, Vec::new())
+        }
+        "write" => {
+            let (mut count, text) = (0, words[2].as_bytes());
+            let (value, error) =
+                call!(WriteFile(handle(1), text.as_ptr(), text.len() as u32, &mut count, null_mut()));
+            (value.into(), error, count.to_be_bytes().to_vec())
+        }
+        "read" => {
+            let (mut count, mut buffer) = (0, vec![0; number(2) as usize]);
+            let (value, error) =
+                call!(ReadFile(handle(1), buffer.as_mut_ptr(), buffer.len() as u32, &mut count, null_mut()));
+            buffer.truncate(count as usize);
+            (value.into(), error, buffer)
+        }
+        // SAFETY: ends the process.
+        "exit" => unsafe { ExitProcess(bits(1)) },
+        "terminate" => from_bool(call!(TerminateProcess(this_process(), bits(1)))),
+        other => panic!("unknown command {other}"),
+    }
+}
+
+use super::pipe::{QUOTA, READ_WRITE, try_client};
+
+fn from_handle((handle, error): (HANDLE, u32)) -> (i64, u32, Vec<u8>) {
+    (handle as isize as i64, error, Vec::new())
+}
+
+fn from_bool((value, error): (i32, u32)) -> (i64, u32, Vec<u8>) {
+    (value.into(), error, Vec::new())
+}
