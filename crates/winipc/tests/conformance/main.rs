@@ -4,7 +4,7 @@
 //! It runs natively over winipc and as a Windows program. A test's doc comment begins with the section of the
 //! specification and the rule it pins; `docs/conformance.md` is made from these comments by
 //! `conformance --statements` and checked by a test. Known faults of Wine are in `wine.rs`.
-#![warn(dead_code)]
+#![deny(dead_code)]
 
 mod harness;
 mod statements;
@@ -14,6 +14,8 @@ mod wine;
 
 mod access;
 mod apcs;
+mod cancelling;
+mod completion_routines;
 mod duplication;
 mod events;
 mod file_waits;
@@ -22,6 +24,16 @@ mod last_error;
 mod lifetime;
 mod mutexes;
 mod names;
+mod overlapped;
+mod pipe_creation;
+mod pipe_information;
+mod pipe_nowait;
+mod pipe_opening;
+mod pipe_peeking;
+mod pipe_reading;
+mod pipe_states;
+mod pipe_transactions;
+mod pipe_writing;
 mod processes;
 mod semaphores;
 mod signal_and_wait;
@@ -66,6 +78,18 @@ modules! {
     mutexes: "Mutexes (3.2)",
     semaphores: "Semaphores (3.3)",
     timers: "Waitable timers (3.4)",
+    pipe_creation: "Creating a named pipe (5.1)",
+    pipe_opening: "Opening the client end (5.2)",
+    pipe_states: "States of an instance (5.3)",
+    pipe_nowait: "Pipes that do not wait (5.4)",
+    pipe_reading: "Reading (5.5)",
+    pipe_peeking: "Peeking (5.6)",
+    pipe_writing: "Writing, quota, flushing, end of a process (5.7, 5.8, 5.13)",
+    pipe_transactions: "Transactions and waiting (5.9, 5.10)",
+    pipe_information: "Information about pipes (5.11)",
+    overlapped: "Overlapped I/O (7.1)",
+    cancelling: "Results and cancelling (7.2)",
+    completion_routines: "Completion routines (7.3)",
     processes: "Processes and threads (13.1, 13.2)",
 }
 

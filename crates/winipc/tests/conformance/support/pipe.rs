@@ -143,6 +143,8 @@ pub(crate) struct Request {
 
 // SAFETY: the block and the buffer are owned and stay where they are; handles belong to the process.
 unsafe impl Send for Request {}
+// SAFETY: shared access reads the status by volatile loads; the buffer is read after completion only.
+unsafe impl Sync for Request {}
 
 impl Request {
     /// An untouched block: Internal and InternalHigh hold marks, the event is set.
