@@ -18,7 +18,7 @@ use crate::context::{Current, current};
 use crate::name;
 use crate::records::{HandlePage, Kind, Object, PAGE_ENTRIES, Process, TABLE_PAGES};
 use crate::status::{Result, Status};
-use crate::{death, mutex, object, pipe, process, thread, timer};
+use crate::{death, io, mutex, object, pipe, process, thread, timer};
 
 /// A handle as callers know it: a multiple of four, whose two low bits are ignored; negative values are pseudo-handles.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -296,7 +296,9 @@ pub fn close(handle: Handle) -> Result<()> {
     let index = handle.index().ok_or(Status::INVALID_HANDLE)?;
     let mut lock = current.begin()?;
     close_in(&mut lock, &current, current.process(), index)?;
-    lock.commit()
+    lock.commit()?;
+    io::deliver_for(&current);
+    Ok(())
 }
 
 fn close_in(lock: &mut Txn<'static>, current: &Current, process: &Process, index: u32) -> Result<()> {
@@ -387,6 +389,7 @@ pub fn duplicate(
         let closed = close_in(&mut lock, &current, from, index);
         if closed.is_ok() {
             lock.commit()?;
+            io::deliver_for(&current);
         } else if target_process.is_none() {
             return closed.map(|()| Handle::NULL);
         }

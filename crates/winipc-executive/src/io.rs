@@ -306,8 +306,9 @@ pub(crate) fn complete(
             Err(status) => return Err(status),
         }
     }
-    // A thread of the issuer that is woken delivers for its whole process. If there is none, the keeper does.
-    if !lock.wakes_thread_of(Ref::<Process>::from_index(request.process.get(lock))) {
+    // The issuer's own calls deliver before they return, and so does a thread of its that is woken. Else the keeper does.
+    let is_own = lock.is_of_process(Ref::<Process>::from_index(request.process.get(lock)));
+    if !is_own && !lock.wakes_thread_of(Ref::<Process>::from_index(request.process.get(lock))) {
         lock.ring_after(keeper::doorbell(process));
     }
     Ok(())
@@ -451,7 +452,9 @@ fn deliver_first(current: &Current) -> Result<()> {
 pub fn read(file: Handle, buffer: ReadBuffer, overlapped: Option<Overlapped>) -> Result<Outcome> {
     let current = current()?;
     let found = look_up(&current, file)?.require(Kind::Pipe, access::file::READ_DATA)?;
-    pipe::read(&current, &found, buffer, overlapped)
+    let outcome = pipe::read(&current, &found, buffer, overlapped);
+    deliver_for(&current);
+    outcome
 }
 
 /// Writes to a file. The bytes are copied before the call returns.
@@ -467,7 +470,9 @@ pub fn write(file: Handle, data: &[u8], overlapped: Option<Overlapped>) -> Resul
     if found.access & (access::file::WRITE_DATA | access::file::APPEND_DATA) == 0 {
         return Err(Status::ACCESS_DENIED);
     }
-    pipe::write(&current, &found, data, overlapped)
+    let outcome = pipe::write(&current, &found, data, overlapped);
+    deliver_for(&current);
+    outcome
 }
 
 /// Waits until the other side has read everything written before the call.

@@ -163,6 +163,11 @@ impl<'a> Txn<'a> {
             .any(|wake| self.arena.get(wake.seat).is_ok_and(|seat| seat.process() == process.index()))
     }
 
+    /// Whether the thread that holds the lock is of a process.
+    pub(crate) fn is_of_process<T>(&self, process: Ref<T>) -> bool {
+        self.seat.process() == process.index()
+    }
+
     /// Rings a doorbell after the commit.
     pub(crate) fn ring_after(&mut self, ring: Ring<'a>) {
         self.rings.push(ring);

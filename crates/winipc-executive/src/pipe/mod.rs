@@ -414,6 +414,7 @@ pub fn open(name: &[u16], desired: u32, overlapped: bool, inherit: bool) -> Resu
     let handle = handle::insert(&mut lock, current.process(), end, access, inherit)?;
     channel::fail_queue(&mut lock, &instance.first_connect, &instance.last_connect, Status::SUCCESS)?;
     lock.commit()?;
+    io::deliver_for(&current);
     Ok(handle)
 }
 
@@ -514,7 +515,9 @@ pub fn disconnect(pipe: Handle) -> Result<()> {
         }
     }
     instance.state.set(&mut lock, state::DISCONNECTED);
-    lock.commit()
+    lock.commit()?;
+    io::deliver_for(&current);
+    Ok(())
 }
 
 /// Cuts the client's end off: its calls fail from now on.

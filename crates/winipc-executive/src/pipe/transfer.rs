@@ -451,7 +451,9 @@ pub fn transact(
     channel::serve_readers(&mut lock, outgoing, place.other_end())?;
     channel::settle(&mut lock, outgoing)?;
     lock.commit()?;
-    read(&current, &file, output, overlapped)
+    let outcome = read(&current, &file, output, overlapped);
+    io::deliver_for(&current);
+    outcome
 }
 
 /// What a thread that has ended was copying or had at hand goes.
