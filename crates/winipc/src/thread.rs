@@ -80,6 +80,19 @@ impl Thread {
         apc::queue(self, Box::new(closure))
     }
 
+    /// Cancels the read, write or other request on a file that the thread is waiting in (`CancelSynchronousIo`): its
+    /// call fails with `ERROR_OPERATION_ABORTED`.
+    ///
+    /// This is for files that are *not* overlapped. Calls on those that are wait for a request of their own, which
+    /// [`PipeEnd::cancel_requests`](crate::PipeEnd::cancel_requests) cancels.
+    ///
+    /// # Errors
+    ///
+    /// - `ERROR_NOT_FOUND`: the thread is not waiting in such a call.
+    pub fn cancel_synchronous_io(&self) -> Result<()> {
+        thread::cancel_synchronous_io(self.as_handle())
+    }
+
     /// A second handle to the thread.
     ///
     /// # Errors

@@ -14,6 +14,20 @@ pub use options::WaitableTimerOptions;
 pub use routine::TimerRoutine;
 
 /// When a [`WaitableTimer`] is due.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+/// use winipc::{Due, Waitable, WaitableTimer};
+///
+/// let timer = WaitableTimer::manual_reset()?;
+/// for due in [Due::After(Duration::from_millis(1)), Due::At(SystemTime::now() + Duration::from_millis(1))] {
+///     timer.set(due, None)?;
+///     assert!(timer.wait(None)?.is_signaled());
+/// }
+/// # Ok::<(), winipc::Win32Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Due {
     /// This long after it is set, rounded up to 100 ns. Changes of the system clock do not matter. Zero is at once.

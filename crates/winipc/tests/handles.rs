@@ -92,3 +92,20 @@ fn a_handle_of_another_kind_is_an_error_and_nothing_worse() {
     let process = Process::from(OwnedHandle::from(Event::manual_reset().unwrap()));
     assert_eq!(process.id(), Err(Win32Error::INVALID_HANDLE));
 }
+
+#[test]
+fn what_is_not_bound_to_a_thread_goes_everywhere() {
+    fn is_send_and_sync<T: Send + Sync>() {}
+    is_send_and_sync::<OwnedHandle>();
+    is_send_and_sync::<winipc::BorrowedHandle<'_>>();
+    is_send_and_sync::<Event>();
+    is_send_and_sync::<Mutex>();
+    is_send_and_sync::<Semaphore>();
+    is_send_and_sync::<winipc::WaitableTimer>();
+    is_send_and_sync::<Process>();
+    is_send_and_sync::<winipc::Thread>();
+    is_send_and_sync::<winipc::PipeServer>();
+    is_send_and_sync::<winipc::PipeClient>();
+    is_send_and_sync::<winipc::ServerOptions>();
+    is_send_and_sync::<Win32Error>();
+}

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use super::{Peeked, PipeInfo, PipeMode, PipeState, Received};
 use crate::overlapped::{Pending, Read, Transact, Write};
 use crate::sys::call::pipe;
+use crate::sys::routine;
 use crate::sys::{PIPE_NOWAIT, PIPE_READMODE_MESSAGE};
-use crate::{AsHandle, BorrowedHandle, OwnedHandle, Result, Waitable};
+use crate::{AsHandle, BorrowedHandle, OwnedHandle, Result, Waitable, Win32Error};
 
 /// One end of a named pipe: what a [`PipeServer`](crate::PipeServer) and a [`PipeClient`](crate::PipeClient) have in
 /// common. Both dereference to it.
@@ -181,6 +182,83 @@ impl PipeEnd {
     /// As [`transact`](PipeEnd::transact), where it fails at once.
     pub fn transact_overlapped(&self, message: Vec<u8>, reply: Vec<u8>) -> Result<Pending<Transact>> {
         Pending::new(pipe::start_transact(&self.handle, message, reply))
+    }
+
+    /// Starts a read as [`read_overlapped`](PipeEnd::read_overlapped), and runs `routine` with its outcome and the
+    /// buffer when it is complete (`ReadFileEx`): on this thread, in an alertable wait
+    /// ([`sleep_alertable`](crate::sleep_alertable), [`Waitable::wait_alertable`] ...). A panic in it ends the process.
+    ///
+    /// If the thread ends before that, the read is cancelled, and `routine` is leaked.
+    ///
+    /// # Errors
+    ///
+    /// - `ERROR_INVALID_PARAMETER`: this end is not overlapped.
+    /// - As [`recv`](PipeEnd::recv), where the read fails at once. `routine` is not run then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use winipc::{ClientOptions, ServerOptions, sleep_alertable};
+    ///
+    /// let name = format!(r"\\.\pipe\winipc-doc-routine-{}", std::process::id());
+    /// let server = ServerOptions::new().create(&name)?;
+    /// let client = ClientOptions::new().open(&name)?;
+    /// server.read_with_routine(Vec::with_capacity(16), |received, buffer| {
+    ///     assert_eq!((received.unwrap().bytes, &*buffer), (5, &b"hello"[..]));
+    /// })?;
+    /// client.send(b"hello")?;
+    /// assert!(sleep_alertable(None));
+    /// # Ok::<(), winipc::Win32Error>(())
+    /// ```
+    pub fn read_with_routine(
+        &self,
+        buffer: Vec<u8>,
+        routine: impl FnOnce(Result<Received>, Vec<u8>) + 'static,
+    ) -> Result<()> {
+        self.check_overlapped()?;
+        routine::read(self.as_handle(), buffer, routine)
+    }
+
+    /// Starts a write as [`write_overlapped`](PipeEnd::write_overlapped), and runs `routine` with its outcome and the
+    /// data when it is complete (`WriteFileEx`), as [`read_with_routine`](PipeEnd::read_with_routine) does.
+    ///
+    /// # Errors
+    ///
+    /// - `ERROR_INVALID_PARAMETER`: this end is not overlapped.
+    /// - As [`send`](PipeEnd::send), where the write fails at once. `routine` is not run then.
+    pub fn write_with_routine(
+        &self,
+        data: Vec<u8>,
+        routine: impl FnOnce(Result<usize>, Vec<u8>) + 'static,
+    ) -> Result<()> {
+        self.check_overlapped()?;
+        routine::write(self.as_handle(), data, routine)
+    }
+
+    /// Windows does not say what a routine on a synchronous handle does.
+    fn check_overlapped(&self) -> Result<()> {
+        if self.overlapped { Ok(()) } else { Err(Win32Error::INVALID_PARAMETER) }
+    }
+
+    /// Cancels every request of this process that is under way on this end, whichever thread started it (`CancelIoEx`):
+    /// they fail with `ERROR_OPERATION_ABORTED`. That includes calls in which other threads wait, where the end is
+    /// overlapped.
+    ///
+    /// # Errors
+    ///
+    /// - `ERROR_NOT_FOUND`: there is none.
+    pub fn cancel_requests(&self) -> Result<()> {
+        pipe::cancel(self.as_handle())
+    }
+
+    /// Cancels every request that the calling thread has started on this end (`CancelIo`). It is no error if there is
+    /// none.
+    ///
+    /// # Errors
+    ///
+    /// - `ERROR_INVALID_HANDLE`: the handle is not one to a file.
+    pub fn cancel_requests_of_this_thread(&self) -> Result<()> {
+        pipe::cancel_of_this_thread(self.as_handle())
     }
 
     /// Read mode, wait mode and number of instances (`GetNamedPipeHandleState`).

@@ -5,6 +5,19 @@ use crate::sys::call::pipe::Info;
 use crate::sys::{PIPE_NOWAIT, PIPE_READMODE_MESSAGE, PIPE_SERVER_END, PIPE_TYPE_MESSAGE};
 
 /// What stays as it is for as long as an end lasts (`GetNamedPipeInfo`).
+///
+/// # Examples
+///
+/// ```
+/// use winipc::{PipeMode, ServerOptions};
+///
+/// let name = format!(r"\\.\pipe\winipc-doc-info-{}", std::process::id());
+/// let info = ServerOptions::new().max_instances(2).out_buffer_size(512).create(&name)?.info()?;
+/// assert!(info.is_server);
+/// assert_eq!(info.pipe_type, PipeMode::Byte);
+/// assert_eq!((info.max_instances, info.out_buffer_size), (2, 512));
+/// # Ok::<(), winipc::Win32Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PipeInfo {
     /// Whether this is the server's end.
@@ -20,6 +33,18 @@ pub struct PipeInfo {
 }
 
 /// What can change (`GetNamedPipeHandleState`).
+///
+/// # Examples
+///
+/// ```
+/// use winipc::{PipeMode, PipeState, ServerOptions};
+///
+/// let name = format!(r"\\.\pipe\winipc-doc-state-{}", std::process::id());
+/// let server = ServerOptions::new().pipe_mode(PipeMode::Message).create(&name)?;
+/// server.set_mode(PipeMode::Byte, false)?;
+/// assert_eq!(server.state()?, PipeState { read_mode: PipeMode::Byte, nowait: false, instances: 1 });
+/// # Ok::<(), winipc::Win32Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PipeState {
     /// How this end reads.

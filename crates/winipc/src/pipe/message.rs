@@ -27,6 +27,21 @@ pub struct Received {
 }
 
 /// What a look at a pipe brought ([`PipeEnd::peek`](crate::PipeEnd::peek)).
+///
+/// # Examples
+///
+/// ```
+/// use winipc::{ClientOptions, Peeked, PipeMode, ServerOptions};
+///
+/// let name = format!(r"\\.\pipe\winipc-doc-peeked-{}", std::process::id());
+/// let server = ServerOptions::new().pipe_mode(PipeMode::Message).create(&name)?;
+/// let client = ClientOptions::new().open(&name)?;
+/// client.send(b"hello")?;
+/// client.send(b"there")?;
+/// let peeked = server.peek(&mut [0; 3])?;
+/// assert_eq!(peeked, Peeked { bytes: 3, available: 10, left_in_message: 2 });
+/// # Ok::<(), winipc::Win32Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Peeked {
     /// The number of bytes that were copied, on a message pipe from the first message only.

@@ -46,6 +46,7 @@ pub(crate) mod call;
 pub(crate) mod operation;
 pub(crate) mod owned_handle;
 pub(crate) mod request;
+pub(crate) mod routine;
 
 #[cfg(windows)]
 #[path = "windows.rs"]

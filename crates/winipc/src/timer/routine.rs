@@ -14,6 +14,19 @@ use crate::{AsHandle, Result};
 ///
 /// It runs on the thread that set the timer, and this value stays on that thread. Dropping it cancels the timer,
 /// also when the timer has been set anew since.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use winipc::{Due, WaitableTimer, sleep_alertable};
+///
+/// let timer = WaitableTimer::auto_reset()?;
+/// let routine = timer.set_with_routine(Due::After(Duration::ZERO), None, |due| println!("due {due:?}"))?;
+/// assert!(sleep_alertable(None));
+/// drop(routine);
+/// # Ok::<(), winipc::Win32Error>(())
+/// ```
 #[must_use = "the timer is cancelled when the routine is dropped"]
 pub struct TimerRoutine<'a> {
     timer: &'a WaitableTimer,

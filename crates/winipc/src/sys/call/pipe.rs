@@ -6,7 +6,10 @@ use super::{Name, attributes, check, length, opened};
 use crate::sys::operation::{Connect, Read, Transact, Write};
 use crate::sys::owned_handle::{BorrowedHandle, OwnedHandle};
 use crate::sys::request::{self, Request};
-use crate::sys::{CallNamedPipeW, ConnectNamedPipe, CreateFileW, CreateNamedPipeW, DisconnectNamedPipe};
+use crate::sys::{
+    CallNamedPipeW, CancelIo, CancelIoEx, ConnectNamedPipe, CreateFileW, CreateNamedPipeW,
+    DisconnectNamedPipe,
+};
 use crate::sys::{FlushFileBuffers, GetNamedPipeClientProcessId, GetNamedPipeHandleStateW, GetNamedPipeInfo};
 use crate::sys::{GetNamedPipeServerProcessId, OPEN_EXISTING, PeekNamedPipe, ReadFile};
 use crate::sys::{SetNamedPipeHandleState, TransactNamedPipe, WaitNamedPipeW, WriteFile};
@@ -150,6 +153,18 @@ pub(crate) fn transact(
 pub(crate) fn flush(pipe: BorrowedHandle<'_>) -> Result<()> {
     // SAFETY: the handle is open.
     check(unsafe { FlushFileBuffers(pipe.as_raw()) })
+}
+
+/// Cancels every request of this process on the file.
+pub(crate) fn cancel(pipe: BorrowedHandle<'_>) -> Result<()> {
+    // SAFETY: the handle is open.
+    check(unsafe { CancelIoEx(pipe.as_raw(), std::ptr::null()) })
+}
+
+/// Cancels every request of this thread on the file.
+pub(crate) fn cancel_of_this_thread(pipe: BorrowedHandle<'_>) -> Result<()> {
+    // SAFETY: the handle is open.
+    check(unsafe { CancelIo(pipe.as_raw()) })
 }
 
 /// Bytes copied, bytes available, bytes left in the message.

@@ -3,7 +3,7 @@
 use super::{check, last_error};
 use crate::Result;
 use crate::sys::owned_handle::BorrowedHandle;
-use crate::sys::{GetCurrentThread, GetCurrentThreadId, GetExitCodeThread, GetThreadId};
+use crate::sys::{CancelSynchronousIo, GetCurrentThread, GetCurrentThreadId, GetExitCodeThread, GetThreadId};
 
 pub(crate) fn current_id() -> u32 {
     // SAFETY: it takes nothing.
@@ -29,4 +29,10 @@ pub(crate) fn exit_code(thread: BorrowedHandle<'_>) -> Result<u32> {
     // SAFETY: the handle is open.
     check(unsafe { GetExitCodeThread(thread.as_raw(), &mut code) })?;
     Ok(code)
+}
+
+/// Cancels the call that the thread waits in.
+pub(crate) fn cancel_synchronous_io(thread: BorrowedHandle<'_>) -> Result<()> {
+    // SAFETY: the handle is open.
+    check(unsafe { CancelSynchronousIo(thread.as_raw()) })
 }
