@@ -175,10 +175,12 @@ impl Report {
     ) -> Result<()> {
         self.block.complete(status, information);
         let mut lock = current.begin()?;
-        match &self.event {
-            Some(event) if event.is_current(&lock) => dispatcher::set_signal(&mut lock, event.object, true)?,
-            Some(_) => {}
-            None => dispatcher::set_signal(&mut lock, file, true)?,
+        // Starting made the file nonsignaled; with an event of the call's own it stays so.
+        dispatcher::set_signal(&mut lock, file, self.event.is_none())?;
+        if let Some(event) = &self.event
+            && event.is_current(&lock)
+        {
+            dispatcher::set_signal(&mut lock, event.object, true)?;
         }
         if let Some(address) = self.routine {
             let call = Apc::Io { address, status, information, block: self.block.address() };
