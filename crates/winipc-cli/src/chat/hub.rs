@@ -1,0 +1,202 @@
+//! The serving of a room: threads around [`Room`], which decides. It ends with the process.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::connection::Queue;
+use super::protocol::{Frame, Line, MemberId};
+use super::room::{Effect, LinkId, Room};
+use crate::error::{Error, Result};
+use crate::transport::{FrameReceiver, Link, Listener};
+
+/// How often the room looks for members that do not come back or do not read.
+const TICK: Duration = Duration::from_millis(500);
+/// After so many ticks without progress a member counts as stuck. It can come back and is told what it missed.
+const STUCK_TICKS: u32 = 10;
+/// How long a refused link may take to read why.
+const LINGER: Duration = Duration::from_secs(2);
+
+enum Event {
+    Accepted(Link),
+    Received(LinkId, Frame),
+    Gone(LinkId),
+    /// A line is in the pipes of all that were to get it.
+    Delivered { author: LinkId, accepted: Frame },
+}
+
+/// Reports when the last queue has dropped it.
+struct Delivery {
+    events: Sender<Event>,
+    author: LinkId,
+    accepted: Frame,
+}
+
+impl Drop for Delivery {
+    fn drop(&mut self) {
+        let accepted = self.accepted.clone();
+        // At the end of the process the receiver may be gone.
+        let _ = self.events.send(Event::Delivered { author: self.author, accepted });
+    }
+}
+
+struct Connection {
+    queue: Queue,
+    abort: Arc<dyn Fn() + Send + Sync>,
+    stuck_ticks: u32,
+}
+
+struct Hub {
+    room: Room,
+    connections: HashMap<LinkId, Connection>,
+    /// Closed by us; aborted when their time is over.
+    lingering: Vec<(Instant, Arc<dyn Fn() + Send + Sync>)>,
+    events: Sender<Event>,
+    last_link: u64,
+}
+
+/// Serves a room in threads of its own until the process ends. `failed` hears why no further members can join.
+///
+/// # Errors
+/// The threads cannot be started.
+pub(crate) fn start(
+    mut listener: Box<dyn Listener>,
+    server: MemberId,
+    failed: impl Fn(Error) + Send + 'static,
+) -> Result<()> {
+    let (events, inbox) = channel();
+    let hub = Hub {
+        room: Room::new(server),
+        connections: HashMap::new(),
+        lingering: Vec::new(),
+        events: events.clone(),
+        last_link: 0,
+    };
+    spawn("room", move || hub.run(&inbox))?;
+    spawn("room door", move || {
+        loop {
+            match listener.accept() {
+                Ok(link) => {
+                    let _ = events.send(Event::Accepted(link));
+                }
+                Err(error) => return failed(error),
+            }
+        }
+    })
+}
+
+fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<()> {
+    let thread = thread::Builder::new().name(name.into()).spawn(run);
+    thread.map(drop).map_err(|error| Error::because("cannot start a thread to serve the room", error))
+}
+
+impl Hub {
+    fn run(mut self, inbox: &Receiver<Event>) {
+        let mut next_tick = Instant::now() + TICK;
+        loop {
+            match inbox.recv_timeout(next_tick.saturating_duration_since(Instant::now())) {
+                Ok(event) => self.handle(event),
+                Err(RecvTimeoutError::Timeout) => {
+                    next_tick = Instant::now() + TICK;
+                    self.tick();
+                }
+                Err(RecvTimeoutError::Disconnected) => unreachable!("the hub holds a sender of its own"),
+            }
+        }
+    }
+
+    fn handle(&mut self, event: Event) {
+        match event {
+            Event::Accepted(link) => self.accepted(link),
+            Event::Received(link, frame) => {
+                if self.connections.contains_key(&link) {
+                    let effects = self.room.received(link, frame, Instant::now());
+                    self.apply(effects);
+                }
+            }
+            Event::Gone(link) => {
+                self.connections.remove(&link);
+                let effects = self.room.gone(link);
+                self.apply(effects);
+            }
+            Event::Delivered { author, accepted } => {
+                if let Some(connection) = self.connections.get_mut(&author) {
+                    connection.queue.send(&accepted);
+                }
+            }
+        }
+    }
+
+    fn accepted(&mut self, link: Link) {
+        self.last_link += 1;
+        let id = LinkId(self.last_link);
+        let events = self.events.clone();
+        // Without threads for it the link is dropped, and the member tries again.
+        let Ok(queue) = Queue::start(link.sender) else { return };
+        if spawn("link reader", move || read(link.receiver, id, &events)).is_ok() {
+            self.connections.insert(id, Connection { queue, abort: link.abort, stuck_ticks: 0 });
+        }
+    }
+
+    fn apply(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Send { link, frame } => {
+                    if let Some(connection) = self.connections.get_mut(&link) {
+                        connection.queue.send(&frame);
+                    }
+                }
+                Effect::Broadcast { links, line, author } => self.broadcast(&links, line, author),
+                Effect::Close { link } => {
+                    if let Some(connection) = self.connections.remove(&link) {
+                        self.lingering.push((Instant::now() + LINGER, connection.abort));
+                    }
+                }
+            }
+        }
+    }
+
+    fn broadcast(&mut self, links: &[LinkId], line: Line, author: LinkId) {
+        let accepted = Frame::Accepted { stream: line.stream, number: line.number };
+        let delivery: Arc<dyn Send + Sync> = Arc::new(Delivery { events: self.events.clone(), author, accepted });
+        let bytes: Arc<[u8]> = Frame::Line(line).encode().into();
+        for link in links {
+            if let Some(connection) = self.connections.get_mut(link) {
+                connection.queue.send_encoded(Arc::clone(&bytes), Some(Arc::clone(&delivery)));
+            }
+        }
+    }
+
+    fn tick(&mut self) {
+        let now = Instant::now();
+        let effects = self.room.tick(now);
+        self.apply(effects);
+        for connection in self.connections.values_mut() {
+            connection.stuck_ticks = if connection.queue.is_stuck() { connection.stuck_ticks + 1 } else { 0 };
+            if connection.stuck_ticks == STUCK_TICKS {
+                // Its reader then reports it gone.
+                (connection.abort)();
+            }
+        }
+        self.lingering.retain(|(end, abort)| {
+            if *end <= now {
+                abort();
+            }
+            *end > now
+        });
+    }
+}
+
+/// Passes on what arrives until the peer is gone or sends what is no frame.
+fn read(mut receiver: Box<dyn FrameReceiver>, link: LinkId, events: &Sender<Event>) {
+    let mut bytes = Vec::new();
+    while let Ok(true) = receiver.receive(&mut bytes) {
+        let Ok(frame) = Frame::decode(&bytes) else { break };
+        if events.send(Event::Received(link, frame)).is_err() {
+            return;
+        }
+    }
+    let _ = events.send(Event::Gone(link));
+}

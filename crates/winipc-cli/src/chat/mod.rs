@@ -1,0 +1,290 @@
+//! `winipc chat`: a console messenger. The first one in a room serves it; when the server goes, another member does.
+//!
+//! [`member`] and [`room`] decide what is said to whom, [`hub`] and [`session`] are the threads around them,
+//! [`console`] and [`log`] are the person's side. [`crate::transport`] is what lies below.
+
+mod command;
+mod connection;
+mod console;
+mod hub;
+mod journal;
+mod log;
+mod member;
+mod protocol;
+mod room;
+mod session;
+#[cfg(test)]
+mod simulation;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::error::{Error, Result};
+use crate::transport::{NamedPipe, RoomName};
+use command::Command;
+use connection::Queue;
+use console::Console;
+use log::Log;
+use member::{Member, Notice, Reaction};
+use protocol::{Frame, MemberId};
+
+/// How long leaving waits until everything typed has reached everybody.
+const FAREWELL: Duration = Duration::from_secs(10);
+
+/// Talk with everybody in a room
+#[derive(clap::Args)]
+#[command(after_help = "\
+The first one in a room serves it; when that process ends, however it ends, another member takes over, and no typed \
+line is lost.\n\nIn the room:\n  Type a line and press Enter to say it to everybody. /help lists the commands.")]
+pub(crate) struct Arguments {
+    /// The room, which exists while somebody is in it
+    room: String,
+    /// Your name in the room [default: your user name]
+    #[arg(long, value_name = "NICK")]
+    name: Option<String>,
+    /// Serve the room, or fail if another process does; the end of input then does not end the program
+    #[arg(long)]
+    serve: bool,
+    /// Append a protocol of everything said to this file, one line per event
+    #[arg(long, value_name = "FILE")]
+    log: Option<PathBuf>,
+}
+
+/// What the main thread hears from the other threads.
+pub(crate) enum Event {
+    /// A link to the room's server.
+    Linked(Queue),
+    Received(Frame),
+    /// The link is broken.
+    Unlinked,
+    /// Nobody has answered for a while.
+    Waiting,
+    /// The session or the console has ended.
+    Failed(Error),
+    /// The room's server, in this process, has a problem.
+    Trouble(Error),
+    Typed(String),
+    TooLong,
+    EndOfInput,
+    Interrupted,
+}
+
+/// # Errors
+/// The room cannot be entered or the terminal not be used; not everything typed could be delivered.
+pub(crate) fn run(arguments: Arguments) -> Result<()> {
+    let room = RoomName::new(&arguments.room)?;
+    let name = arguments.name.unwrap_or_else(default_name);
+    protocol::check_name(&name)?;
+    let log = arguments.log.as_deref().map(Log::open).transpose()?;
+    let (events, inbox) = channel();
+    let signals = events.clone();
+    ctrlc::set_handler(move || drop(signals.send(Event::Interrupted)))
+        .map_err(|error| Error::because("cannot handle signals", error))?;
+    let member = Member::new(MemberId::random(), &name, now());
+    let console = Console::start(events.clone())?;
+    let mut chat = Chat {
+        member,
+        queue: None,
+        console,
+        log,
+        is_line_requested: false,
+        stays_at_end_of_input: arguments.serve,
+        leaving: None,
+    };
+    chat.record(&format!("{name} is starting."));
+    let transport = Arc::new(NamedPipe);
+    let result = chat.talk(room, transport, arguments.serve, events, &inbox);
+    chat.record("Shutting down.");
+    result
+}
+
+/// The user's name as far as it can be a name here.
+fn default_name() -> String {
+    let user = ["USER", "LOGNAME", "USERNAME"].iter().find_map(|variable| std::env::var(variable).ok());
+    user.filter(|user| protocol::check_name(user).is_ok()).unwrap_or_else(|| "somebody".to_string())
+}
+
+/// Milliseconds since 1970.
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    since.as_millis().try_into().unwrap_or(u64::MAX)
+}
+
+struct Chat {
+    member: Member,
+    queue: Option<Queue>,
+    console: Console,
+    log: Option<Log>,
+    is_line_requested: bool,
+    stays_at_end_of_input: bool,
+    /// Leave when everything is delivered, or at this moment.
+    leaving: Option<Instant>,
+}
+
+impl Chat {
+    fn talk(
+        &mut self,
+        room: RoomName,
+        transport: Arc<NamedPipe>,
+        must_serve: bool,
+        events: Sender<Event>,
+        inbox: &Receiver<Event>,
+    ) -> Result<()> {
+        session::Session { transport, room, member: self.member.id(), must_serve, events }.start()?;
+        loop {
+            let event = match self.leaving {
+                None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(end) => inbox.recv_timeout(end.saturating_duration_since(Instant::now())),
+            };
+            match event {
+                Ok(event) => self.handle(event)?,
+                Err(RecvTimeoutError::Timeout) => return Err(undelivered()),
+                Err(RecvTimeoutError::Disconnected) => unreachable!("the session holds a sender"),
+            }
+            if self.leaving.is_some() && self.member.has_delivered_all() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn handle(&mut self, event: Event) -> Result<()> {
+        match event {
+            Event::Linked(mut queue) => {
+                queue.send(&self.member.hello());
+                self.queue = Some(queue);
+            }
+            Event::Received(frame) => {
+                let reaction = self.member.received(frame)?;
+                self.react(reaction)?;
+                self.request_line();
+            }
+            Event::Unlinked => {
+                self.queue = None;
+                self.member.disconnected();
+            }
+            Event::Waiting => self.tell("* the room's server does not answer; waiting for it")?,
+            Event::Failed(error) => return Err(error),
+            Event::Trouble(error) => self.tell(&format!("* {error}"))?,
+            Event::Typed(line) => {
+                self.is_line_requested = false;
+                self.typed(&line)?;
+                self.request_line();
+            }
+            Event::TooLong => {
+                self.is_line_requested = false;
+                self.tell(&format!("* {}", member::line_too_long()))?;
+                self.request_line();
+            }
+            Event::EndOfInput if self.stays_at_end_of_input => {}
+            Event::EndOfInput => self.leave(),
+            // A second time: the person does not want to wait.
+            Event::Interrupted if self.leaving.is_some() => return Err(undelivered()),
+            Event::Interrupted => self.leave(),
+        }
+        Ok(())
+    }
+
+    fn typed(&mut self, line: &str) -> Result<()> {
+        match command::parse(line) {
+            Command::Nothing => Ok(()),
+            Command::Say(text) => {
+                let text = text.to_string();
+                self.say(None, &text)
+            }
+            Command::Tell { name, text } => self.say(Some(name), text),
+            Command::Who => {
+                let names = self.member.who().join(", ");
+                self.show(&format!("* here: {}", protocol::printable(&names)))
+            }
+            Command::Help => self.show(command::HELP),
+            Command::Quit => {
+                self.leave();
+                Ok(())
+            }
+            Command::Wrong(why) => self.show(&format!("* {}", protocol::printable(&why))),
+        }
+    }
+
+    fn say(&mut self, recipient: Option<&str>, text: &str) -> Result<()> {
+        match self.member.say(recipient, text, now()) {
+            Ok(reaction) => {
+                let name = self.member.name();
+                let line = match recipient {
+                    None => format!("{name}: {text}"),
+                    Some(recipient) => format!("{name} (to {recipient}): {text}"),
+                };
+                self.record(&protocol::printable(&line));
+                self.react(reaction)
+            }
+            Err(error) => self.show(&format!("* {error}")),
+        }
+    }
+
+    fn react(&mut self, reaction: Reaction) -> Result<()> {
+        if let Some(queue) = &mut self.queue {
+            for frame in &reaction.frames {
+                queue.send(frame);
+            }
+        }
+        for notice in reaction.notices {
+            self.tell(&sentence(&notice))?;
+        }
+        Ok(())
+    }
+
+    /// Asks for the next line when the room has been entered, the last one has come, and the outbox has room.
+    fn request_line(&mut self) {
+        let is_in_room = !self.member.who().is_empty();
+        if is_in_room && !self.is_line_requested && self.leaving.is_none() && self.member.may_type() {
+            self.is_line_requested = true;
+            self.console.request_line();
+        }
+    }
+
+    fn leave(&mut self) {
+        self.leaving = Some(Instant::now() + FAREWELL);
+    }
+
+    fn tell(&mut self, text: &str) -> Result<()> {
+        self.record(text);
+        self.show(text)
+    }
+
+    fn show(&mut self, text: &str) -> Result<()> {
+        self.console.show(text)
+    }
+
+    fn record(&mut self, text: &str) {
+        if let Some(log) = &mut self.log
+            && let Err(error) = log.write(text)
+        {
+            // Talking matters more; without the log there is nothing to report twice.
+            self.log = None;
+            eprintln!("winipc: {error}; the log ends here");
+        }
+    }
+}
+
+fn undelivered() -> Error {
+    Error::new("left before the last lines had reached everybody").advice("a member or the server does not read")
+}
+
+fn sentence(notice: &Notice) -> String {
+    match notice {
+        Notice::Said { name, text } => format!("{name}: {text}"),
+        Notice::Whispered { name, text } => format!("{name} (to you): {text}"),
+        Notice::Joined { name } => format!("* {name} has joined"),
+        Notice::Left { name } => format!("* {name} has left"),
+        Notice::Missed { name, count } => format!("* {count} lines of {name} were missed"),
+        Notice::Entered { server, others } if others.is_empty() => {
+            format!("* you are the first here; {server} serves the room")
+        }
+        Notice::Entered { server, others } => {
+            format!("* you are in the room with {}; {server} serves it", others.join(", "))
+        }
+        Notice::NewServer { name } => format!("* {name} now serves the room"),
+        Notice::Renamed { name } => format!("* your name is taken here: you are {name}"),
+    }
+}

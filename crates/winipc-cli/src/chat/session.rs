@@ -1,0 +1,102 @@
+//! A member's link to its room, renewed for as long as the process lives. Whoever finds the room without a server
+//! serves it.
+
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::Event;
+use super::connection::Queue;
+use super::hub;
+use super::protocol::{Frame, MemberId};
+use crate::error::{Error, Result};
+use crate::transport::{Claim, Link, RoomName, Transport};
+
+/// How long one attempt to become the server waits before the next attempt to find one.
+const CLAIM_PATIENCE: Duration = Duration::from_millis(20);
+/// After this time without an answer the person is told.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+pub(crate) struct Session {
+    pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) room: RoomName,
+    pub(crate) member: MemberId,
+    /// Fail unless this process becomes the server.
+    pub(crate) must_serve: bool,
+    pub(crate) events: Sender<Event>,
+}
+
+impl Session {
+    /// Runs the session in a thread of its own: `Linked`, any number of `Received`, `Unlinked`, and so on; `Failed` at
+    /// the end.
+    ///
+    /// # Errors
+    /// No thread can be started.
+    pub(crate) fn start(self) -> Result<()> {
+        let thread = thread::Builder::new().name("room session".into()).spawn(move || {
+            let events = self.events.clone();
+            if let Err(error) = self.run() {
+                let _ = events.send(Event::Failed(error));
+            }
+        });
+        thread.map(drop).map_err(|error| Error::because("cannot start a thread for the room", error))
+    }
+
+    fn run(self) -> Result<()> {
+        // The claim belongs to this thread and lives as long as it does.
+        let mut claim = None;
+        if self.must_serve {
+            claim = self.transport.claim(&self.room, Duration::ZERO)?;
+            if claim.is_none() {
+                let what = format!("the room \"{}\" is already served by another process", self.room);
+                return Err(Error::new(what).advice("leave out --serve to join it, or choose another room"));
+            }
+            self.serve()?;
+        }
+        loop {
+            let mut link = self.link(&mut claim)?;
+            let queue = Queue::start(link.sender).map_err(|error| Error::because("cannot start a thread", error))?;
+            if self.events.send(Event::Linked(queue)).is_err() {
+                return Ok(());
+            }
+            let mut bytes = Vec::new();
+            // Whatever ends the link, the next one makes good for it.
+            while let Ok(true) = link.receiver.receive(&mut bytes) {
+                if self.events.send(Event::Received(Frame::decode(&bytes)?)).is_err() {
+                    return Ok(());
+                }
+            }
+            if self.events.send(Event::Unlinked).is_err() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn link(&self, claim: &mut Option<Box<dyn Claim>>) -> Result<Link> {
+        let started = Instant::now();
+        let mut has_told = false;
+        loop {
+            if let Some(link) = self.transport.connect(&self.room)? {
+                return Ok(link);
+            }
+            if claim.is_none() {
+                *claim = self.transport.claim(&self.room, CLAIM_PATIENCE)?;
+                if claim.is_some() {
+                    self.serve()?;
+                }
+            }
+            if started.elapsed() > PATIENCE && !has_told {
+                has_told = true;
+                let _ = self.events.send(Event::Waiting);
+            }
+        }
+    }
+
+    fn serve(&self) -> Result<()> {
+        let events = self.events.clone();
+        hub::start(self.transport.listen(&self.room)?, self.member, move |error| {
+            let _ = events.send(Event::Trouble(Error::because("nobody else can join the room", error)));
+        })
+    }
+}

@@ -1,0 +1,101 @@
+//! What a mechanism must offer so that the messenger and the tour can run over it: one room, one server, any number
+//! of links that carry frames both ways. One file per mechanism.
+
+mod named_pipe;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::error::{Error, Result};
+
+pub(crate) use named_pipe::NamedPipe;
+
+/// Sends whole frames; used by one thread at a time.
+pub(crate) trait FrameSender: Send {
+    /// Returns when the frame has been handed over: the peer can read it even if this process dies now. May block
+    /// while the peer does not read.
+    ///
+    /// # Errors
+    /// The peer is gone, or the link has failed.
+    fn send(&mut self, frame: &[u8]) -> Result<()>;
+}
+
+/// Receives whole frames; used by one thread at a time.
+pub(crate) trait FrameReceiver: Send {
+    /// Waits for a frame and puts it into `frame`. False: the peer is gone, and everything it sent has been received.
+    ///
+    /// # Errors
+    /// The link has failed; the peer sent a frame above the limit.
+    fn receive(&mut self, frame: &mut Vec<u8>) -> Result<bool>;
+}
+
+/// Both directions of a link, for a thread each.
+pub(crate) struct Link {
+    pub(crate) sender: Box<dyn FrameSender>,
+    pub(crate) receiver: Box<dyn FrameReceiver>,
+    /// Ends what either half is waiting for; what is under way may be lost. At the client's end it may do nothing.
+    pub(crate) abort: Arc<dyn Fn() + Send + Sync>,
+}
+
+/// The server's end of a room.
+pub(crate) trait Listener: Send {
+    /// Waits for the next client. From `listen` on, and also between two calls, clients find the room.
+    ///
+    /// # Errors
+    /// No further client can be taken.
+    fn accept(&mut self) -> Result<Link>;
+}
+
+/// The sole right to serve a room; it ends with the value, with its thread and with its process.
+pub(crate) trait Claim {}
+
+pub(crate) trait Transport: Send + Sync {
+    /// The right to serve `room`, or `None` if somebody else still has it after `patience`.
+    ///
+    /// # Errors
+    /// The right cannot be asked for.
+    fn claim(&self, room: &RoomName, patience: Duration) -> Result<Option<Box<dyn Claim>>>;
+
+    /// Opens the room for clients. Who calls this holds the claim.
+    ///
+    /// # Errors
+    /// The room cannot be opened.
+    fn listen(&self, room: &RoomName) -> Result<Box<dyn Listener>>;
+
+    /// A link to whoever serves `room`, or `None` if nobody answers at present.
+    ///
+    /// # Errors
+    /// Somebody answers, but not to us.
+    fn connect(&self, room: &RoomName) -> Result<Option<Link>>;
+}
+
+/// The name of a room: part of the names of system objects.
+#[derive(Clone, Debug)]
+pub(crate) struct RoomName(String);
+
+impl RoomName {
+    const LIMIT: usize = 64;
+
+    /// In lower case, since some mechanisms do not distinguish case and some do.
+    ///
+    /// # Errors
+    /// Names that are empty, too long, or hold a backslash or control characters.
+    pub(crate) fn new(name: &str) -> Result<Self> {
+        let fault = if name.is_empty() {
+            "is empty".to_string()
+        } else if name.chars().count() > Self::LIMIT {
+            format!("is longer than {} characters", Self::LIMIT)
+        } else if name.contains(|c: char| c == '\\' || c.is_control()) {
+            "contains a backslash or control characters".to_string()
+        } else {
+            return Ok(Self(name.to_lowercase()));
+        };
+        Err(Error::new(format!("the name of the room {fault}")).advice("choose another, such as \"lobby\""))
+    }
+}
+
+impl std::fmt::Display for RoomName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
