@@ -1,7 +1,11 @@
 //! The `winipc` program: a messenger over Windows interprocess communication, and tools around it.
 
+mod bench;
 mod chat;
 mod error;
+mod statistics;
+mod table;
+mod tour;
 mod transport;
 
 use std::process::ExitCode;
@@ -19,11 +23,27 @@ struct Program {
 #[derive(clap::Subcommand)]
 enum Command {
     Chat(chat::Arguments),
+    Tour(tour::Arguments),
+    Bench(bench::Arguments),
+    /// The second process of a benchmark
+    #[command(hide = true)]
+    BenchHelper(bench::HelperArguments),
+    /// One side of a benchmark, measured from outside
+    #[command(hide = true)]
+    BenchSide(bench::SideArguments),
+    /// One process of the tour
+    #[command(hide = true)]
+    TourActor(tour::ActorArguments),
 }
 
 fn main() -> ExitCode {
     let result = match Program::parse().command {
         Command::Chat(arguments) => chat::run(arguments),
+        Command::Tour(arguments) => tour::run(&arguments),
+        Command::Bench(arguments) => bench::run(arguments),
+        Command::BenchHelper(arguments) => bench::help(arguments),
+        Command::BenchSide(arguments) => bench::side(arguments),
+        Command::TourActor(arguments) => tour::act(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

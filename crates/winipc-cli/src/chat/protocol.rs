@@ -13,8 +13,6 @@ use crate::error::{Error, Result};
 pub(crate) const VERSION: u32 = 1;
 /// The longest line in bytes that a person may type.
 pub(crate) const LINE_LIMIT: usize = 64 * 1024;
-/// The longest frame in bytes: a line with every character escaped, or a greeting in a large room.
-pub(crate) const FRAME_LIMIT: usize = 1024 * 1024;
 /// The longest name of a member in characters.
 const NAME_LIMIT: usize = 32;
 
@@ -194,6 +192,7 @@ pub(crate) fn printable(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transport::FRAME_LIMIT;
 
     #[test]
     fn frames_survive_the_wire() {

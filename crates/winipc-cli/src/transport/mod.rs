@@ -10,6 +10,9 @@ use crate::error::{Error, Result};
 
 pub(crate) use named_pipe::NamedPipe;
 
+/// The longest frame in bytes.
+pub(crate) const FRAME_LIMIT: usize = 1024 * 1024;
+
 /// Sends whole frames; used by one thread at a time.
 pub(crate) trait FrameSender: Send {
     /// Returns when the frame has been handed over: the peer can read it even if this process dies now. May block

@@ -1,0 +1,35 @@
+//! Our side of each row, through the safe interface over the Win32 layer. It also runs on Windows, so that it can be
+//! measured under Wine beside itself.
+
+mod named;
+mod ping_pong;
+mod pipe;
+mod sync;
+
+pub(crate) use named::{CreateEvent, OpenEvent};
+pub(crate) use ping_pong::PingPong;
+pub(crate) use pipe::{PipeRoundTrip, PipeStream};
+pub(crate) use sync::{EventSetReset, MutexTakeRelease, SemaphoreReleaseTake, WaitAll, WaitAny};
+
+use super::contest::Setting;
+use crate::error::{Error, Result};
+
+/// Runs the second process of the contestant called `kind`; `None` where there is none of that name.
+pub(crate) fn helper(kind: &str, setting: &Setting) -> Option<Result<()>> {
+    let run: fn(&Setting) -> Result<()> = match kind {
+        PingPong::KIND => PingPong::help,
+        PipeRoundTrip::KIND => PipeRoundTrip::help,
+        PipeStream::KIND => PipeStream::help,
+        _ => return None,
+    };
+    Some(run(setting))
+}
+
+fn failed(what: &'static str) -> impl Fn(winipc::Win32Error) -> Error {
+    move |error| Error::because(format!("benchmark: {what}"), error)
+}
+
+/// A wait that should have been satisfied was not.
+fn hung(what: &str) -> Error {
+    Error::new(format!("benchmark: {what}: the other end does not answer"))
+}

@@ -1,0 +1,188 @@
+//! The rows: what is compared with what, and what is to be reached.
+
+use super::contest::{Contestant, Pace, Setting};
+use super::ours::*;
+use super::peer::*;
+use super::wine::Wine;
+use crate::error::Result;
+
+pub(crate) type Factory = fn(&Setting) -> Result<Box<dyn Contestant>>;
+
+/// Where the two processes of a row run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// There is one process only.
+    Alone,
+    /// One CPU each.
+    Free,
+    /// Both on one CPU.
+    Pinned,
+}
+
+/// What a row counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unit {
+    /// Nanoseconds per operation; less is better.
+    Nanoseconds,
+    /// Messages per second; more is better.
+    Messages,
+    /// Megabytes per second; more is better.
+    Megabytes,
+}
+
+/// What our number divided by the peer's must be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Target {
+    AtMost(f64),
+    AtLeast(f64),
+}
+
+pub(crate) struct Peer {
+    pub(crate) name: &'static str,
+    pub(crate) factory: Factory,
+    pub(crate) target: Target,
+}
+
+pub(crate) struct Row {
+    /// For `--only`.
+    pub(crate) name: &'static str,
+    pub(crate) place: Place,
+    pub(crate) pace: Pace,
+    pub(crate) unit: Unit,
+    /// Bytes per message.
+    pub(crate) size: usize,
+    /// Messages that may be unread; `None`: what each mechanism has by itself.
+    pub(crate) quota: Option<usize>,
+    /// Objects beside the one in use.
+    pub(crate) population: usize,
+    pub(crate) ours: Factory,
+    pub(crate) peers: &'static [Peer],
+}
+
+const fn at_most(name: &'static str, factory: Factory, ratio: f64) -> Peer {
+    Peer { name, factory, target: Target::AtMost(ratio) }
+}
+
+const fn at_least(name: &'static str, factory: Factory, ratio: f64) -> Peer {
+    Peer { name, factory, target: Target::AtLeast(ratio) }
+}
+
+/// What most rows share: time of one operation within one process.
+const LOCAL: Row = Row {
+    name: "",
+    place: Place::Alone,
+    pace: Pace::Hot,
+    unit: Unit::Nanoseconds,
+    size: 64,
+    quota: None,
+    population: 0,
+    ours: MutexTakeRelease::new,
+    peers: &[],
+};
+const FREE: Row = Row { place: Place::Free, ..LOCAL };
+const PINNED: Row = Row { place: Place::Pinned, ..LOCAL };
+const COLD: Row = Row { pace: Pace::Cold, ..FREE };
+const MESSAGES: Row = Row { unit: Unit::Messages, ours: PipeStream::new, ..FREE };
+const MEGABYTES: Row = Row { unit: Unit::Megabytes, quota: Some(4), ..MESSAGES };
+
+const SPIN: Factory = Spin::new;
+const FUTEX: Factory = Futex::new;
+const ROBUST: Factory = RobustMutex::new;
+const SEQPACKET: Factory = SeqpacketRoundTrip::new;
+const WINE: &str = "the same under Wine";
+
+pub(crate) const ROWS: &[Row] = &[
+    Row {
+        name: "mutex",
+        ours: MutexTakeRelease::new,
+        peers: &[at_most("robust mutex", ROBUST, 3.0), at_most(WINE, Wine::MUTEX, 1.0 / 400.0)],
+        ..LOCAL
+    },
+    Row {
+        name: "event",
+        ours: EventSetReset::new,
+        peers: &[at_most("robust mutex", ROBUST, 3.0), at_most(WINE, Wine::EVENT, 1.0 / 400.0)],
+        ..LOCAL
+    },
+    Row {
+        name: "semaphore",
+        ours: SemaphoreReleaseTake::new,
+        peers: &[at_most("robust mutex", ROBUST, 3.0), at_most(WINE, Wine::SEMAPHORE, 1.0 / 400.0)],
+        ..LOCAL
+    },
+    Row {
+        name: "wait-any-8",
+        ours: WaitAny::new,
+        peers: &[at_most("robust mutex", ROBUST, 12.0)],
+        ..LOCAL
+    },
+    Row {
+        name: "wait-all-8",
+        ours: WaitAll::new,
+        peers: &[at_most("robust mutex", ROBUST, 40.0)],
+        ..LOCAL
+    },
+    Row {
+        name: "create-named",
+        ours: CreateEvent::new,
+        peers: &[at_most("tmpfs file", TmpfsCreate::new, 0.5)],
+        ..LOCAL
+    },
+    Row {
+        name: "open-among-100",
+        ours: OpenEvent::new,
+        population: 100,
+        peers: &[at_most("tmpfs file", TmpfsOpen::new, 0.5)],
+        ..LOCAL
+    },
+    Row {
+        name: "open-among-100000",
+        ours: OpenEvent::new,
+        population: 100_000,
+        peers: &[at_most("tmpfs file", TmpfsOpen::new, 0.5)],
+        ..LOCAL
+    },
+    Row {
+        name: "ping-pong-free-hot",
+        ours: PingPong::new,
+        peers: &[at_most("spin", SPIN, 6.0), at_most(WINE, Wine::PING_PONG, 1.0 / 50.0)],
+        ..FREE
+    },
+    Row { name: "ping-pong-pinned", ours: PingPong::new, peers: &[at_most("futex", FUTEX, 1.3)], ..PINNED },
+    Row { name: "ping-pong-cold", ours: PingPong::new, peers: &[at_most("futex", FUTEX, 1.3)], ..COLD },
+    Row {
+        name: "round-trip-free-hot",
+        ours: PipeRoundTrip::new,
+        peers: &[
+            at_most("spin", SPIN, 12.0),
+            at_most("seqpacket", SEQPACKET, 1.0 / 40.0),
+            at_most(WINE, Wine::ROUND_TRIP, 1.0 / 100.0),
+        ],
+        ..FREE
+    },
+    Row {
+        name: "round-trip-pinned",
+        ours: PipeRoundTrip::new,
+        peers: &[at_most("seqpacket", SEQPACKET, 1.0)],
+        ..PINNED
+    },
+    Row { name: "round-trip-cold", ours: PipeRoundTrip::new, peers: &[at_most("seqpacket", SEQPACKET, 1.0)], ..COLD },
+    Row {
+        name: "messages",
+        peers: &[
+            at_least("kernel pipe", KernelPipe::new, 1.2),
+            at_least("seqpacket", SeqpacketStream::new, 3.0),
+        ],
+        ..MESSAGES
+    },
+    Row { name: "bytes-4k-free", size: 4 << 10, peers: STREAMS_FREE, ..MEGABYTES },
+    Row { name: "bytes-64k-free", size: 64 << 10, peers: STREAMS_FREE, ..MEGABYTES },
+    Row { name: "bytes-4k-pinned", size: 4 << 10, peers: STREAMS_PINNED, place: Place::Pinned, ..MEGABYTES },
+    Row { name: "bytes-64k-pinned", size: 64 << 10, peers: STREAMS_PINNED, place: Place::Pinned, ..MEGABYTES },
+];
+
+// At least both is at least the better of both.
+const STREAMS_FREE: &[Peer] =
+    &[at_least("kernel pipe", KernelPipe::new, 1.0), at_least("seqpacket", SeqpacketStream::new, 1.0)];
+const STREAMS_PINNED: &[Peer] =
+    &[at_least("kernel pipe", KernelPipe::new, 2.0), at_least("seqpacket", SeqpacketStream::new, 2.0)];

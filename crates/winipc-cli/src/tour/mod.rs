@@ -1,0 +1,263 @@
+//! `winipc tour`: every mechanism at work between real processes, in one command.
+
+mod actor;
+mod stage;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::statistics::{median, percentile};
+use crate::table::{Table, print};
+use crate::transport::{NamedPipe, Transport};
+use stage::Stage;
+
+pub(crate) use actor::{ActorArguments, act};
+
+/// Who talks. They take turns.
+const CLIENTS: [&str; 3] = ["ann", "bob", "cleo"];
+
+/// Messages that are shown one by one; of the rest, the table tells.
+const SHOWN: u64 = 100;
+
+/// If nothing happens for so long, the conversation has broken off.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+struct Mechanism {
+    name: &'static str,
+    transport: &'static dyn Transport,
+}
+
+/// Everything there is, a row of the table each.
+const MECHANISMS: &[Mechanism] = &[Mechanism { name: "named pipes", transport: &NamedPipe }];
+
+/// Watch several processes talk over each mechanism
+#[derive(clap::Args)]
+#[command(after_help = "\
+A server process and three client processes talk: the clients take turns, and the server passes on what each says to \
+the other two. The delivery time is that from one client to another, through the server.\n\nThe exit status is 1 if a \
+message was lost.")]
+pub(crate) struct Arguments {
+    /// How many messages the clients send over each mechanism
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    messages: u64,
+    /// Only this mechanism
+    #[arg(long, value_name = "NAME")]
+    only: Option<String>,
+    /// Print JSON, without the conversation
+    #[arg(long)]
+    json: bool,
+}
+
+/// What an actor tells about itself, one JSON text per line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+enum Report {
+    /// The server can be found.
+    Ready,
+    Said { number: u64 },
+    /// A client has got message `number`, so many nanoseconds after it was sent.
+    Heard { number: u64, by: usize, nanoseconds: u64 },
+}
+
+/// What became of the messages over one mechanism.
+#[derive(Debug, PartialEq, Serialize)]
+struct Outcome {
+    mechanism: &'static str,
+    processes: usize,
+    sent: u64,
+    /// By everybody who was to get them.
+    received: u64,
+    lost: u64,
+    median_microseconds: Option<f64>,
+    percentile_99_microseconds: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fault: Option<String>,
+}
+
+/// # Errors
+/// A mechanism of that name does not exist; a message was lost.
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let is_asked_for =
+        |mechanism: &&Mechanism| arguments.only.as_deref().is_none_or(|only| key(only) == key(mechanism.name));
+    let mechanisms: Vec<_> = MECHANISMS.iter().filter(is_asked_for).collect();
+    if mechanisms.is_empty() {
+        let names: Vec<_> = MECHANISMS.iter().map(|mechanism| mechanism.name).collect();
+        let asked = arguments.only.as_deref().unwrap_or_default();
+        return Err(Error::new(format!("there is no mechanism \"{asked}\""))
+            .advice(format!("there are: {}", names.join(", "))));
+    }
+    let mut outcomes = Vec::new();
+    for mechanism in mechanisms {
+        outcomes.push(tour(mechanism, arguments)?);
+    }
+    if arguments.json {
+        print(format_args!("{}\n", serde_json::to_string_pretty(&outcomes).expect("an outcome is plain data")))?;
+    } else {
+        print(format_args!("\n{}", table(&outcomes)))?;
+    }
+    match outcomes.iter().find(|outcome| outcome.lost > 0 || outcome.fault.is_some()) {
+        None => Ok(()),
+        Some(Outcome { mechanism, fault: Some(fault), .. }) => Err(Error::because(mechanism, fault)),
+        Some(Outcome { mechanism, lost, .. }) => Err(Error::new(format!("{mechanism}: {lost} messages were lost"))),
+    }
+}
+
+/// A mechanism's name as one types it.
+fn key(name: &str) -> String {
+    name.to_lowercase().chars().filter(|c| c.is_alphanumeric()).collect()
+}
+
+fn tour(mechanism: &'static Mechanism, arguments: &Arguments) -> Result<Outcome> {
+    let mut tally = Tally::default();
+    if !arguments.json {
+        let names = CLIENTS.join(", ");
+        print(format_args!("{}: a server and the clients {names}, four processes\n", mechanism.name))?;
+    }
+    let mut stage = Stage::set(mechanism.name, arguments.messages)?;
+    let mut fault = None;
+    while tally.received() < arguments.messages {
+        match stage.next_report(PATIENCE) {
+            Ok(report) => {
+                if let Some(line) = tally.count(report)
+                    && !arguments.json
+                {
+                    print(line)?;
+                }
+            }
+            Err(error) => {
+                fault = Some(error.to_string());
+                break;
+            }
+        }
+    }
+    if let Err(error) = stage.close(PATIENCE) {
+        fault.get_or_insert(error.to_string());
+    }
+    Ok(tally.outcome(mechanism.name, fault))
+}
+
+/// Counts the reports.
+#[derive(Default)]
+struct Tally {
+    sent: u64,
+    /// For each message under way, who has got it after how many nanoseconds.
+    heard: BTreeMap<u64, Vec<(usize, u64)>>,
+    received: u64,
+    microseconds: Vec<f64>,
+}
+
+impl Tally {
+    fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// A line about a message that everybody has got by this report.
+    fn count(&mut self, report: Report) -> Option<String> {
+        match report {
+            Report::Ready => None,
+            Report::Said { .. } => {
+                self.sent += 1;
+                None
+            }
+            Report::Heard { number, by, nanoseconds } => {
+                self.microseconds.push(nanoseconds as f64 / 1e3);
+                let heard = self.heard.entry(number).or_default();
+                heard.push((by, nanoseconds));
+                if heard.len() < CLIENTS.len() - 1 {
+                    return None;
+                }
+                self.received += 1;
+                let mut heard = self.heard.remove(&number)?;
+                heard.sort_unstable();
+                line(number, &heard)
+            }
+        }
+    }
+
+    fn outcome(mut self, mechanism: &'static str, fault: Option<String>) -> Outcome {
+        Outcome {
+            mechanism,
+            processes: CLIENTS.len() + 1,
+            sent: self.sent,
+            received: self.received,
+            lost: self.sent.saturating_sub(self.received),
+            median_microseconds: median(&mut self.microseconds),
+            percentile_99_microseconds: percentile(&mut self.microseconds, 99.0),
+            fault,
+        }
+    }
+}
+
+/// How a message is shown that has arrived everywhere.
+fn line(number: u64, heard: &[(usize, u64)]) -> Option<String> {
+    if number == SHOWN + 1 {
+        return Some("  ... and so on\n".to_string());
+    }
+    let receivers: Vec<_> = heard
+        .iter()
+        .map(|(by, nanoseconds)| format!("{} {:.1} µs", CLIENTS[*by], *nanoseconds as f64 / 1e3))
+        .collect();
+    let speaker = CLIENTS[actor::speaker(number)];
+    let text = actor::text(number);
+    (number <= SHOWN).then(|| format!("  {:>4}: {text:<48} ({})\n", speaker, receivers.join(", ")))
+}
+
+fn table(outcomes: &[Outcome]) -> Table {
+    let mut table = Table::new(["mechanism", "processes", "sent", "received", "lost", "median", "99 %"]);
+    let time = |microseconds: Option<f64>| microseconds.map_or("-".to_string(), |value| format!("{value:.1} µs"));
+    for outcome in outcomes {
+        table.row([
+            outcome.mechanism.to_string(),
+            outcome.processes.to_string(),
+            outcome.sent.to_string(),
+            outcome.received.to_string(),
+            outcome.lost.to_string(),
+            time(outcome.median_microseconds),
+            time(outcome.percentile_99_microseconds),
+        ]);
+    }
+    table
+}
+
+/// The transport of the mechanism called `name`.
+///
+/// # Errors
+/// There is none.
+fn transport(name: &str) -> Result<&'static dyn Transport> {
+    let found = MECHANISMS.iter().find(|mechanism| mechanism.name == name);
+    found
+        .map(|mechanism| mechanism.transport)
+        .ok_or_else(|| Error::new(format!("there is no mechanism \"{name}\"")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_counts_when_everybody_else_has_got_it() {
+        let mut tally = Tally::default();
+        assert_eq!(tally.count(Report::Said { number: 1 }), None);
+        assert_eq!(tally.count(Report::Heard { number: 1, by: 2, nanoseconds: 3000 }), None);
+        let line = tally.count(Report::Heard { number: 1, by: 1, nanoseconds: 1000 }).unwrap();
+        assert!(line.contains("ann: ") && line.contains("bob 1.0 µs, cleo 3.0 µs"), "{line}");
+        tally.count(Report::Said { number: 2 });
+        tally.count(Report::Heard { number: 2, by: 0, nanoseconds: 2000 });
+        let outcome = tally.outcome("x", None);
+        assert_eq!((outcome.sent, outcome.received, outcome.lost), (2, 1, 1));
+        assert_eq!(outcome.median_microseconds, Some(2.0));
+        assert_eq!(outcome.percentile_99_microseconds, Some(3.0));
+    }
+
+    #[test]
+    fn mechanisms_are_found_as_one_types_them() {
+        for only in ["named pipes", "named-pipes", "NamedPipes"] {
+            assert_eq!(key(only), key(MECHANISMS[0].name));
+        }
+        for (number, mechanism) in MECHANISMS.iter().enumerate() {
+            assert!(MECHANISMS[..number].iter().all(|other| key(other.name) != key(mechanism.name)));
+        }
+    }
+}
