@@ -70,6 +70,9 @@ pub(crate) trait Contestant {
     }
 }
 
+/// Sets a contestant up.
+pub(crate) type Factory = fn(&Setting) -> Result<Box<dyn Contestant>>;
+
 /// Where and how a contestant is set up.
 #[derive(Clone, Debug)]
 pub(crate) struct Setting {

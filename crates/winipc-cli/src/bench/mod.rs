@@ -30,7 +30,6 @@ Ours and the peers take turns on fixed CPUs. The ratio is ours to the peer's, th
 more is better, for times less.\n\nfree: a CPU for each of the two processes; pinned: both on one; hot: back to back; \
 cold: 300 µs of idle before each operation.\n\nRows beside Wine need Wine, and in WINIPC_WINDOWS_PROGRAM the path of a \
 Windows build of this program.")]
-#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "there is nothing to compare with"))]
 pub(crate) struct Arguments {
     /// Shorter and less exact
     #[arg(long)]

@@ -1,12 +1,9 @@
 //! The rows: what is compared with what, and what is to be reached.
 
-use super::contest::{Contestant, Pace, Setting};
+use super::contest::{Factory, Pace};
 use super::ours::*;
 use super::peer::*;
 use super::wine::Wine;
-use crate::error::Result;
-
-pub(crate) type Factory = fn(&Setting) -> Result<Box<dyn Contestant>>;
 
 /// Where the two processes of a row run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 
 use std::io::{BufRead, Write};
 
-use super::contest::{Contestant, Pace, Setting};
-use super::ours::{self, EventSetReset, MutexTakeRelease, PingPong, PipeRoundTrip, SemaphoreReleaseTake};
+use super::contest::{Pace, Setting};
+use super::ours;
 use crate::error::{Error, Result};
 
 /// The second process of a contestant.
@@ -43,15 +43,10 @@ pub(crate) struct SideArguments {
 /// # Errors
 /// Those of the contestant.
 pub(crate) fn side(arguments: SideArguments) -> Result<()> {
-    let setting = Setting { helper_cpu: None, size: 64, quota: None, population: 0, tag: arguments.tag };
-    let mut contestant: Box<dyn Contestant> = match arguments.row.as_str() {
-        "mutex" => MutexTakeRelease::new(&setting)?,
-        "event" => EventSetReset::new(&setting)?,
-        "semaphore" => SemaphoreReleaseTake::new(&setting)?,
-        "ping-pong-free-hot" => PingPong::new(&setting)?,
-        "round-trip-free-hot" => PipeRoundTrip::new(&setting)?,
-        row => return Err(Error::new(format!("row \"{row}\" is not measured from outside"))),
-    };
+    let setting = Setting { helper_cpu: None, size: 64, quota: None, population: 100, tag: arguments.tag };
+    let factory = ours::side(&arguments.row)
+        .ok_or_else(|| Error::new(format!("row \"{}\" is not measured from outside", arguments.row)))?;
+    let mut contestant = factory(&setting)?;
     for line in std::io::stdin().lock().lines() {
         let line = line.map_err(|error| Error::because("cannot read requests", error))?;
         let count = line.trim().parse().map_err(|_| Error::new(format!("\"{line}\" is no number of operations")))?;

@@ -6,8 +6,7 @@ use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
-use super::contest::{Contestant, Pace, Setting};
-use super::rows::Factory;
+use super::contest::{Contestant, Factory, Pace, Setting};
 use crate::error::{Error, Result};
 
 /// The variable that names the Windows build of this program.
@@ -22,8 +21,8 @@ impl Wine {
     pub(crate) const MUTEX: Factory = |setting| Self::start("mutex", setting);
     pub(crate) const EVENT: Factory = |setting| Self::start("event", setting);
     pub(crate) const SEMAPHORE: Factory = |setting| Self::start("semaphore", setting);
-    pub(crate) const PING_PONG: Factory = |setting| Self::start("ping-pong-free-hot", setting);
-    pub(crate) const ROUND_TRIP: Factory = |setting| Self::start("round-trip-free-hot", setting);
+    pub(crate) const PING_PONG: Factory = |setting| Self::start("ping-pong", setting);
+    pub(crate) const ROUND_TRIP: Factory = |setting| Self::start("round-trip", setting);
 
     fn start(row: &str, setting: &Setting) -> Result<Box<dyn Contestant>> {
         let program = std::env::var_os(PROGRAM_VARIABLE).ok_or_else(|| {

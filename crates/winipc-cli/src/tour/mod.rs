@@ -201,7 +201,7 @@ fn line(number: u64, heard: &[(usize, u64)]) -> Option<String> {
         .collect();
     let speaker = CLIENTS[actor::speaker(number)];
     let text = actor::text(number);
-    (number <= SHOWN).then(|| format!("  {:>4}: {text:<48} ({})\n", speaker, receivers.join(", ")))
+    (number <= SHOWN).then(|| format!("  {:>4}: {text:<52} ({})\n", speaker, receivers.join(", ")))
 }
 
 fn table(outcomes: &[Outcome]) -> Table {

@@ -11,7 +11,7 @@ pub(crate) use ping_pong::PingPong;
 pub(crate) use pipe::{PipeRoundTrip, PipeStream};
 pub(crate) use sync::{EventSetReset, MutexTakeRelease, SemaphoreReleaseTake, WaitAll, WaitAny};
 
-use super::contest::Setting;
+use super::contest::{Factory, Setting};
 use crate::error::{Error, Result};
 
 /// Runs the second process of the contestant called `kind`; `None` where there is none of that name.
@@ -23,6 +23,23 @@ pub(crate) fn helper(kind: &str, setting: &Setting) -> Option<Result<()>> {
         _ => return None,
     };
     Some(run(setting))
+}
+
+/// The contestant that is measured from outside under this name.
+pub(crate) fn side(name: &str) -> Option<Factory> {
+    Some(match name {
+        "mutex" => MutexTakeRelease::new,
+        "event" => EventSetReset::new,
+        "semaphore" => SemaphoreReleaseTake::new,
+        "wait-any" => WaitAny::new,
+        "wait-all" => WaitAll::new,
+        "create-named" => CreateEvent::new,
+        "open-named" => OpenEvent::new,
+        "ping-pong" => PingPong::new,
+        "round-trip" => PipeRoundTrip::new,
+        "stream" => PipeStream::new,
+        _ => return None,
+    })
 }
 
 fn failed(what: &'static str) -> impl Fn(winipc::Win32Error) -> Error {

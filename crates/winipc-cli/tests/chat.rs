@@ -1,0 +1,339 @@
+//! `winipc chat` between processes, with plain lines.
+
+mod common;
+
+use common::{Process, run, unique, winipc};
+
+/// A room that no other test uses, in a world of its own.
+struct Room {
+    namespace: String,
+    name: String,
+}
+
+impl Room {
+    fn new() -> Self {
+        Self { namespace: unique("chat"), name: unique("room") }
+    }
+
+    fn enter_with(&self, name: &str, arguments: &[&str]) -> Process {
+        let mut command = winipc(&self.namespace);
+        Process::start(command.args(["chat", &self.name, "--name", name]).args(arguments))
+    }
+
+    /// Starts a member and waits until it is in.
+    fn enter(&self, name: &str, others: &[&str]) -> Process {
+        let mut member = self.enter_with(name, &[]);
+        let line = member.expect("serves");
+        if others.is_empty() {
+            assert_eq!(line, format!("* you are the first here; {name} serves the room"));
+        }
+        for other in others {
+            assert!(line.contains(other), "{line}");
+        }
+        member
+    }
+}
+
+#[test]
+fn everyone_sees_what_everyone_says() {
+    let room = Room::new();
+    let mut ann = room.enter("ann", &[]);
+    let mut bob = room.enter("bob", &["ann"]);
+    ann.expect("* bob has joined");
+    let mut cleo = room.enter("cleo", &["ann", "bob"]);
+    ann.expect("* cleo has joined");
+    bob.expect("* cleo has joined");
+    for (speaker, text) in [(0, "from the server"), (1, "grüße von bob"), (2, "a \"quoted\" \\ line")] {
+        let mut members = [&mut ann, &mut bob, &mut cleo];
+        members[speaker].type_line(text);
+        for (number, member) in members.iter_mut().enumerate() {
+            if number != speaker {
+                let name = ["ann", "bob", "cleo"][speaker];
+                assert_eq!(member.expect(text), format!("{name}: {text}"));
+            }
+        }
+    }
+    bob.type_line("/quit");
+    assert!(bob.finish().0.success());
+    ann.expect("* bob has left");
+    cleo.expect("* bob has left");
+    // The classic words.
+    cleo.type_line("QUIT");
+    assert!(cleo.finish().0.success());
+    ann.expect("* cleo has left");
+    ann.type_line("exit");
+    assert!(ann.finish().0.success());
+}
+
+#[test]
+fn the_room_outlives_its_killed_server_and_no_line_is_lost() {
+    const LINES: u32 = 3000;
+    let room = Room::new();
+    let ann = room.enter("ann", &[]);
+    let mut bob = room.enter("bob", &["ann"]);
+    let mut cleo = room.enter("cleo", &["ann", "bob"]);
+    bob.expect("* cleo has joined");
+    // Bob's lines go on while the server is killed in the midst of them.
+    let mut input = bob.input.take().unwrap();
+    let typist = std::thread::spawn(move || {
+        for number in 1..=LINES {
+            std::io::Write::write_all(&mut input, format!("line {number}.\n").as_bytes()).unwrap();
+        }
+        input
+    });
+    cleo.expect("bob: line 100.");
+    ann.kill();
+    cleo.expect(&format!("bob: line {LINES}."));
+    let said: Vec<_> = cleo.seen().iter().filter(|line| line.starts_with("bob: ")).cloned().collect();
+    let complete: Vec<_> = (1..=LINES).map(|number| format!("bob: line {number}.")).collect();
+    assert_eq!(said, complete);
+    for notice in ["* ann has left", "serves the room"] {
+        assert!(cleo.seen().iter().any(|line| line.contains(notice)), "{notice}");
+    }
+    let unwanted = ["bob has left", "missed", "cleo has left"];
+    assert!(cleo.seen().iter().all(|line| unwanted.iter().all(|part| !line.contains(part))), "{:?}", cleo.seen());
+    bob.input = Some(typist.join().unwrap());
+    // The room goes on in both directions, and takes new members.
+    cleo.type_line("after the takeover");
+    assert_eq!(bob.expect("after the takeover"), "cleo: after the takeover");
+    let mut dan = room.enter("dan", &["bob", "cleo"]);
+    dan.type_line("I am new");
+    bob.expect("dan: I am new");
+    cleo.expect("dan: I am new");
+    let said_to_dan: Vec<_> = dan.seen().iter().filter(|line| line.contains("line ")).collect();
+    assert!(said_to_dan.is_empty(), "a new member is not shown what was said before: {said_to_dan:?}");
+}
+
+#[test]
+fn server_after_server_dies() {
+    let room = Room::new();
+    let names = ["ann", "bob", "cleo", "dan", "eve"];
+    let mut members: Vec<_> = (0..names.len()).map(|number| room.enter(names[number], &names[..number])).collect();
+    let mut servers = vec!["ann".to_string()];
+    while members.len() > 2 {
+        let server = names.iter().position(|name| *name == servers.last().unwrap()).unwrap();
+        // Everybody before it has been removed, so find it by what is left.
+        let left: Vec<_> = names.iter().filter(|name| !servers[..servers.len() - 1].contains(&name.to_string())).collect();
+        let index = left.iter().position(|name| **name == names[server]).unwrap();
+        members.remove(index).kill();
+        let line = members[0].expect("now serves the room");
+        let new = line.trim_start_matches("* ").split(' ').next().unwrap().to_string();
+        for member in &mut members[1..] {
+            assert_eq!(member.expect("now serves the room"), line);
+        }
+        servers.push(new);
+        members[0].type_line(&format!("after {} servers", servers.len()));
+        for member in &mut members[1..] {
+            member.expect(&format!("after {} servers", servers.len()));
+        }
+    }
+}
+
+#[test]
+fn a_serving_member_that_leaves_hands_the_room_over() {
+    let room = Room::new();
+    let mut ann = room.enter("ann", &[]);
+    let mut bob = room.enter("bob", &["ann"]);
+    ann.type_line("my last words");
+    ann.type_line("/quit");
+    assert!(ann.finish().0.success());
+    bob.expect("ann: my last words");
+    bob.expect("* ann has left");
+    bob.expect("* bob now serves the room");
+}
+
+#[test]
+fn commands() {
+    let room = Room::new();
+    let mut ann = room.enter("ann", &[]);
+    let mut bob = room.enter("bob", &["ann"]);
+    let mut cleo = room.enter("cleo", &["ann", "bob"]);
+    bob.expect("* cleo has joined");
+    bob.type_line("/who");
+    assert_eq!(bob.expect("* here"), "* here: ann (serves the room), bob (you), cleo");
+    bob.type_line("/msg cleo between us");
+    assert_eq!(cleo.expect("between us"), "bob (to you): between us");
+    bob.type_line("/msg zoe are you there?");
+    assert_eq!(bob.expect("zoe"), "* nobody here is called zoe; /who lists the names");
+    bob.type_line("/msg bob hello me");
+    bob.expect("that is your own name");
+    bob.type_line("/nick rob");
+    bob.expect("there is no command /nick; /help lists the commands");
+    bob.type_line("/help");
+    bob.expect("/msg NICK text");
+    bob.type_line("//slash");
+    assert_eq!(cleo.expect("slash"), "bob: /slash");
+    ann.expect("bob: /slash");
+    assert!(!ann.seen().iter().any(|line| line.contains("between us")), "a private line was shown to all");
+}
+
+#[test]
+fn input_that_ends_is_delivered_first() {
+    let room = Room::new();
+    let mut ann = room.enter("ann", &[]);
+    let mut bob = room.enter_with("bob", &[]);
+    bob.type_bytes(b"one\ntwo\nthree without an end");
+    let (status, _, errors) = bob.finish();
+    assert!(status.success(), "{errors}");
+    for line in ["bob: one", "bob: two", "bob: three without an end", "* bob has left"] {
+        ann.expect(line);
+    }
+}
+
+#[test]
+fn a_taken_name_gets_a_number() {
+    let room = Room::new();
+    let mut first = room.enter("ann", &[]);
+    let mut second = room.enter_with("ann", &[]);
+    second.expect("* your name is taken here: you are ann-2");
+    second.type_line("hello");
+    assert_eq!(first.expect("hello"), "ann-2: hello");
+}
+
+#[test]
+fn only_text_is_shown() {
+    let room = Room::new();
+    let mut ann = room.enter("ann", &[]);
+    let mut bob = room.enter("bob", &["ann"]);
+    bob.type_bytes(b"\x1b]0;title\x07 red \x1b[31m \xff end\n");
+    let line = ann.expect("title");
+    assert!(!line.contains(|c: char| c.is_control()), "{line:?}");
+    assert!(line.ends_with("end"));
+}
+
+#[test]
+fn lines_are_bounded() {
+    let room = Room::new();
+    let mut ann = room.enter("ann", &[]);
+    let mut bob = room.enter("bob", &["ann"]);
+    bob.type_line(&"x".repeat(65_537));
+    bob.expect("the line is longer than 65536 bytes and was not sent");
+    let longest = "y".repeat(65_536);
+    bob.type_line(&longest);
+    assert_eq!(ann.expect("yyy"), format!("bob: {longest}"));
+}
+
+#[test]
+fn logs_follow_the_protocol() {
+    let room = Room::new();
+    let path = std::env::temp_dir().join(unique("winipc-log"));
+    let text_of = |path| std::fs::read_to_string(path).unwrap();
+    let mut ann = room.enter_with("ann", &["--log", path.to_str().unwrap()]);
+    ann.expect("serves");
+    let (status, _, errors) = {
+        let mut second = room.enter_with("bob", &["--log", path.to_str().unwrap()]);
+        second.input = None;
+        second.finish()
+    };
+    assert!(!status.success());
+    assert!(errors.contains("give each process a file of its own"), "{errors}");
+    let mut bob = room.enter("bob", &["ann"]);
+    ann.expect("bob has joined");
+    bob.type_line("hello ann");
+    ann.expect("hello ann");
+    ann.type_line("hello bob");
+    bob.expect("hello bob");
+    ann.type_line("/quit");
+    assert!(ann.finish().0.success());
+    let log = text_of(&path);
+    std::fs::remove_file(&path).unwrap();
+    let texts: Vec<_> = log.lines().map(|line| line.split_once("] ").unwrap().1).collect();
+    assert_eq!(
+        texts,
+        [
+            "ann is starting.",
+            "* you are the first here; ann serves the room",
+            "* bob has joined",
+            "bob: hello ann",
+            "ann: hello bob",
+            "Shutting down."
+        ]
+    );
+    for line in log.lines() {
+        let stamp = line.strip_prefix('[').unwrap().split_once(']').unwrap().0;
+        let numbers: Vec<u32> = stamp.split(['/', ' ', ':']).map(|number| number.parse().unwrap()).collect();
+        let [day, month, year, hour, minute, second] = numbers[..] else { panic!("{stamp}") };
+        assert!((1..=31).contains(&day) && (1..=12).contains(&month) && year >= 2024, "{stamp}");
+        assert!(hour < 24 && minute < 60 && second < 60, "{stamp}");
+        assert_eq!(stamp, format!("{day}/{month}/{year} {hour}:{minute}:{second}"));
+    }
+}
+
+#[test]
+fn a_room_has_one_server() {
+    let room = Room::new();
+    let mut ann = room.enter_with("ann", &["--serve"]);
+    ann.expect("ann serves the room");
+    let (status, _, errors) = room.enter_with("bob", &["--serve"]).finish();
+    assert_eq!(status.code(), Some(1));
+    assert!(errors.contains("already served by another process"), "{errors}");
+    // The end of input does not end a server that was asked for.
+    ann.input = None;
+    let mut cleo = room.enter("cleo", &["ann"]);
+    cleo.type_line("still here?");
+    ann.expect("cleo: still here?");
+}
+
+#[cfg(unix)]
+#[test]
+fn signals_leave_politely() {
+    use rustix::process::{Pid, Signal, kill_process};
+    for signal in [Signal::INT, Signal::TERM] {
+        let room = Room::new();
+        let path = std::env::temp_dir().join(unique("winipc-log"));
+        let mut ann = room.enter("ann", &[]);
+        let mut bob = room.enter_with("bob", &["--log", path.to_str().unwrap()]);
+        bob.expect("serves");
+        kill_process(Pid::from_raw(bob.id() as i32).unwrap(), signal).unwrap();
+        let input = bob.input.take();
+        assert!(bob.finish().0.success());
+        drop(input);
+        ann.expect("* bob has left");
+        let log = std::fs::read_to_string(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        assert!(log.trim_end().ends_with("] Shutting down."), "{log}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_stopped_member_stops_nobody_else_for_long() {
+    use rustix::process::{Pid, Signal, kill_process};
+    let room = Room::new();
+    let mut ann = room.enter("ann", &[]);
+    let mut bob = room.enter("bob", &["ann"]);
+    let mut cleo = room.enter("cleo", &["ann", "bob"]);
+    bob.expect("* cleo has joined");
+    let id = Pid::from_raw(cleo.id() as i32).unwrap();
+    kill_process(id, Signal::STOP).unwrap();
+    // More than the pipe of a member that does not read holds.
+    let text = "z".repeat(60_000);
+    for number in 0..20 {
+        bob.type_line(&format!("{number} {text}"));
+    }
+    ann.expect("bob: 19 ");
+    kill_process(id, Signal::CONT).unwrap();
+    // It comes back, and is told what it missed.
+    cleo.expect("bob: 19 ");
+    let numbers: Vec<_> = cleo.seen().iter().filter_map(|line| line.strip_prefix("bob: ")?.split(' ').next()).collect();
+    let complete: Vec<_> = (0..20).map(|number| number.to_string()).collect();
+    assert_eq!(numbers, complete);
+}
+
+#[test]
+fn mistakes_are_explained() {
+    for (arguments, status, part) in [
+        (&["chat", "back\\slash"][..], 1, "contains a backslash or control characters"),
+        (&["chat", ""], 1, "the name of the room is empty"),
+        (&["chat", "lobby", "--name", "two words"], 1, "contains white space"),
+        (&["chat", "lobby", "--log", "/no/such/directory/log"], 1, "cannot open the log"),
+        (&["chat"], 2, "<ROOM>"),
+        (&["chat", "lobby", "--colour"], 2, "--colour"),
+        (&["dance"], 2, "dance"),
+    ] {
+        let output = run(arguments);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(status), "{arguments:?}: {errors}");
+        assert!(errors.contains(part), "{arguments:?}: {errors}");
+    }
+}

@@ -1,0 +1,137 @@
+//! Runs the program and waits for what it says.
+
+// Each test binary uses its own part of this.
+#![allow(dead_code)]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Only a broken program waits so long.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A name that no other test and no other run of this one uses.
+pub fn unique(what: &str) -> String {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    format!("{what}-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed))
+}
+
+/// The program in a world of its own.
+pub fn winipc(namespace: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_winipc"));
+    command.env("WINIPC_NAMESPACE", namespace);
+    command
+}
+
+/// Runs the program with these words to its end.
+pub fn run(arguments: &[&str]) -> Output {
+    winipc(&unique("cli")).args(arguments).stdin(Stdio::null()).output().unwrap()
+}
+
+/// A process and the lines of its standard output.
+pub struct Process {
+    child: Child,
+    pub input: Option<ChildStdin>,
+    lines: Receiver<String>,
+    seen: Vec<String>,
+    errors: Option<thread::JoinHandle<String>>,
+}
+
+impl Process {
+    pub fn start(command: &mut Command) -> Self {
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        let mut errors = child.stderr.take().unwrap();
+        let (sender, lines) = channel();
+        thread::spawn(move || output.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        let errors = thread::spawn(move || {
+            let mut text = String::new();
+            let _ = errors.read_to_string(&mut text);
+            text
+        });
+        let input = child.stdin.take();
+        Self { child, input, lines, seen: Vec::new(), errors: Some(errors) }
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The lines seen so far.
+    pub fn seen(&self) -> &[String] {
+        &self.seen
+    }
+
+    pub fn type_line(&mut self, line: &str) {
+        self.type_bytes(format!("{line}\n").as_bytes());
+    }
+
+    pub fn type_bytes(&mut self, bytes: &[u8]) {
+        let input = self.input.as_mut().unwrap();
+        input.write_all(bytes).and_then(|()| input.flush()).unwrap();
+    }
+
+    /// Waits for the next line that contains `part`, and returns it.
+    #[track_caller]
+    pub fn expect(&mut self, part: &str) -> String {
+        match self.next_until(part) {
+            Some(line) => line,
+            None => {
+                let _ = self.child.kill();
+                let errors = self.errors.take().unwrap().join().unwrap();
+                panic!("no line contains {part:?} in:\n{}\nstandard error:\n{errors}", self.seen.join("\n"))
+            }
+        }
+    }
+
+    fn next_until(&mut self, part: &str) -> Option<String> {
+        let end = Instant::now() + PATIENCE;
+        while let Ok(line) = self.lines.recv_timeout(end.saturating_duration_since(Instant::now())) {
+            self.seen.push(line.clone());
+            if line.contains(part) {
+                return Some(line);
+            }
+        }
+        None
+    }
+
+    /// Ends the process as `kill -9` does.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Closes its input, if that is still open, and waits for its end: status, all lines, standard error.
+    #[track_caller]
+    pub fn finish(mut self) -> (ExitStatus, Vec<String>, String) {
+        self.input = None;
+        let end = Instant::now() + PATIENCE;
+        let status = loop {
+            match self.child.try_wait().unwrap() {
+                Some(status) => break status,
+                None if Instant::now() < end => thread::sleep(Duration::from_millis(2)),
+                None => {
+                    self.child.kill().unwrap();
+                    panic!("does not end after:\n{}", self.seen.join("\n"));
+                }
+            }
+        };
+        while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
+            self.seen.push(line);
+        }
+        let errors = self.errors.take().unwrap().join().unwrap();
+        (status, std::mem::take(&mut self.seen), errors)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Both fail only for a process that has ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,83 @@
+//! `winipc tour` and what all commands have in common.
+
+mod common;
+
+use common::{Process, run, unique, winipc};
+
+#[test]
+fn the_tour_loses_nothing() {
+    let output = run(&["tour", "--messages", "12"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
+    for part in ["ann: Good morning", "bob: Yes, I hear you", "mechanism", "named pipes  4          12    12        0"] {
+        assert!(text.contains(part), "no {part:?} in:\n{text}");
+    }
+}
+
+#[test]
+fn the_tour_for_machines() {
+    let output = run(&["tour", "--json", "--messages", "200", "--only", "named-pipes"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let rows: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let row = &rows[0];
+    assert_eq!(row["mechanism"], "named pipes");
+    for (field, value) in [("processes", 4), ("sent", 200), ("received", 200), ("lost", 0)] {
+        assert_eq!(row[field], value, "{field}");
+    }
+    let median = row["median_microseconds"].as_f64().unwrap();
+    assert!(median > 0.0 && row["percentile_99_microseconds"].as_f64().unwrap() >= median);
+}
+
+#[test]
+fn the_tour_knows_its_mechanisms() {
+    let output = run(&["tour", "--only", "smoke signals"]);
+    assert_eq!(output.status.code(), Some(1));
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(errors.contains("there are: named pipes"), "{errors}");
+}
+
+/// `winipc tour | head -1`
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let mut tour = winipc(&unique("tour"));
+    let mut tour = tour.args(["tour", "--messages", "1000"]).stdout(std::process::Stdio::piped());
+    tour = tour.stderr(std::process::Stdio::piped());
+    let mut tour = tour.spawn().unwrap();
+    // Closed before anything is written.
+    drop(tour.stdout.take());
+    let output = tour.wait_with_output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && errors.is_empty(), "{errors}");
+}
+
+#[cfg(unix)]
+#[test]
+fn the_tour_tells_of_a_process_that_dies() {
+    use rustix::process::{Pid, Signal, kill_process};
+    let mut tour = Process::start(winipc(&unique("tour")).args(["tour", "--messages", "1000000"]));
+    tour.expect("ann: Good morning");
+    // Its last child: a client.
+    let children = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", tour.id())).unwrap();
+    let client: i32 = children.split_whitespace().last().unwrap().parse().unwrap();
+    kill_process(Pid::from_raw(client).unwrap(), Signal::KILL).unwrap();
+    let (status, _, errors) = tour.finish();
+    assert_eq!(status.code(), Some(1), "{errors}");
+    assert!(errors.contains("named pipes: "), "{errors}");
+}
+
+#[test]
+fn help_explains() {
+    for (arguments, part) in [
+        (&["--help"][..], "Talk with everybody in a room"),
+        (&["chat", "--help"], "no typed line is lost"),
+        (&["tour", "--help"], "The exit status is 1 if a message was lost"),
+        (&["bench", "--help"], "--only <ROW>"),
+    ] {
+        let output = run(arguments);
+        let text = String::from_utf8(output.stdout).unwrap();
+        // However wide the terminal.
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(output.status.success() && text.contains(part), "{arguments:?}:\n{text}");
+        assert!(!text.contains("bench-helper") && !text.contains("tour-actor"), "hidden commands are hidden");
+    }
+}
