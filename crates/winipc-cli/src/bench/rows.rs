@@ -73,83 +73,83 @@ const LOCAL: Row = Row {
     size: 64,
     quota: None,
     population: 0,
-    ours: MutexTakeRelease::new,
+    ours: MutexTakeRelease::set_up,
     peers: &[],
 };
 const FREE: Row = Row { place: Place::Free, ..LOCAL };
 const PINNED: Row = Row { place: Place::Pinned, ..LOCAL };
 const COLD: Row = Row { pace: Pace::Cold, ..FREE };
-const MESSAGES: Row = Row { unit: Unit::Messages, ours: PipeStream::new, ..FREE };
+const MESSAGES: Row = Row { unit: Unit::Messages, ours: PipeStream::set_up, ..FREE };
 const MEGABYTES: Row = Row { unit: Unit::Megabytes, quota: Some(4), ..MESSAGES };
 
-const SPIN: Factory = Spin::new;
-const FUTEX: Factory = Futex::new;
-const ROBUST: Factory = RobustMutex::new;
-const SEQPACKET: Factory = SeqpacketRoundTrip::new;
+const SPIN: Factory = Spin::set_up;
+const FUTEX: Factory = Futex::set_up;
+const ROBUST: Factory = RobustMutex::set_up;
+const SEQPACKET: Factory = SeqpacketRoundTrip::set_up;
 const WINE: &str = "the same under Wine";
 
 pub(crate) const ROWS: &[Row] = &[
     Row {
         name: "mutex",
-        ours: MutexTakeRelease::new,
+        ours: MutexTakeRelease::set_up,
         peers: &[at_most("robust mutex", ROBUST, 3.0), at_most(WINE, Wine::MUTEX, 1.0 / 400.0)],
         ..LOCAL
     },
     Row {
         name: "event",
-        ours: EventSetReset::new,
+        ours: EventSetReset::set_up,
         peers: &[at_most("robust mutex", ROBUST, 3.0), at_most(WINE, Wine::EVENT, 1.0 / 400.0)],
         ..LOCAL
     },
     Row {
         name: "semaphore",
-        ours: SemaphoreReleaseTake::new,
+        ours: SemaphoreReleaseTake::set_up,
         peers: &[at_most("robust mutex", ROBUST, 3.0), at_most(WINE, Wine::SEMAPHORE, 1.0 / 400.0)],
         ..LOCAL
     },
     Row {
         name: "wait-any-8",
-        ours: WaitAny::new,
+        ours: WaitAny::set_up,
         peers: &[at_most("robust mutex", ROBUST, 12.0)],
         ..LOCAL
     },
     Row {
         name: "wait-all-8",
-        ours: WaitAll::new,
+        ours: WaitAll::set_up,
         peers: &[at_most("robust mutex", ROBUST, 40.0)],
         ..LOCAL
     },
     Row {
         name: "create-named",
-        ours: CreateEvent::new,
-        peers: &[at_most("tmpfs file", TmpfsCreate::new, 0.5)],
+        ours: CreateEvent::set_up,
+        peers: &[at_most("tmpfs file", TmpfsCreate::set_up, 0.5)],
         ..LOCAL
     },
     Row {
         name: "open-among-100",
-        ours: OpenEvent::new,
+        ours: OpenEvent::set_up,
         population: 100,
-        peers: &[at_most("tmpfs file", TmpfsOpen::new, 0.5)],
+        peers: &[at_most("tmpfs file", TmpfsOpen::set_up, 0.5)],
         ..LOCAL
     },
     Row {
         name: "open-among-100000",
-        ours: OpenEvent::new,
+        ours: OpenEvent::set_up,
         population: 100_000,
-        peers: &[at_most("tmpfs file", TmpfsOpen::new, 0.5)],
+        peers: &[at_most("tmpfs file", TmpfsOpen::set_up, 0.5)],
         ..LOCAL
     },
     Row {
         name: "ping-pong-free-hot",
-        ours: PingPong::new,
+        ours: PingPong::set_up,
         peers: &[at_most("spin", SPIN, 6.0), at_most(WINE, Wine::PING_PONG, 1.0 / 50.0)],
         ..FREE
     },
-    Row { name: "ping-pong-pinned", ours: PingPong::new, peers: &[at_most("futex", FUTEX, 1.3)], ..PINNED },
-    Row { name: "ping-pong-cold", ours: PingPong::new, peers: &[at_most("futex", FUTEX, 1.3)], ..COLD },
+    Row { name: "ping-pong-pinned", ours: PingPong::set_up, peers: &[at_most("futex", FUTEX, 1.3)], ..PINNED },
+    Row { name: "ping-pong-cold", ours: PingPong::set_up, peers: &[at_most("futex", FUTEX, 1.3)], ..COLD },
     Row {
         name: "round-trip-free-hot",
-        ours: PipeRoundTrip::new,
+        ours: PipeRoundTrip::set_up,
         peers: &[
             at_most("spin", SPIN, 12.0),
             at_most("seqpacket", SEQPACKET, 1.0 / 40.0),
@@ -159,16 +159,16 @@ pub(crate) const ROWS: &[Row] = &[
     },
     Row {
         name: "round-trip-pinned",
-        ours: PipeRoundTrip::new,
+        ours: PipeRoundTrip::set_up,
         peers: &[at_most("seqpacket", SEQPACKET, 1.0)],
         ..PINNED
     },
-    Row { name: "round-trip-cold", ours: PipeRoundTrip::new, peers: &[at_most("seqpacket", SEQPACKET, 1.0)], ..COLD },
+    Row { name: "round-trip-cold", ours: PipeRoundTrip::set_up, peers: &[at_most("seqpacket", SEQPACKET, 1.0)], ..COLD },
     Row {
         name: "messages",
         peers: &[
-            at_least("kernel pipe", KernelPipe::new, 1.2),
-            at_least("seqpacket", SeqpacketStream::new, 3.0),
+            at_least("kernel pipe", KernelPipe::set_up, 1.2),
+            at_least("seqpacket", SeqpacketStream::set_up, 3.0),
         ],
         ..MESSAGES
     },
@@ -180,6 +180,6 @@ pub(crate) const ROWS: &[Row] = &[
 
 // At least both is at least the better of both.
 const STREAMS_FREE: &[Peer] =
-    &[at_least("kernel pipe", KernelPipe::new, 1.0), at_least("seqpacket", SeqpacketStream::new, 1.0)];
+    &[at_least("kernel pipe", KernelPipe::set_up, 1.0), at_least("seqpacket", SeqpacketStream::set_up, 1.0)];
 const STREAMS_PINNED: &[Peer] =
-    &[at_least("kernel pipe", KernelPipe::new, 2.0), at_least("seqpacket", SeqpacketStream::new, 2.0)];
+    &[at_least("kernel pipe", KernelPipe::set_up, 2.0), at_least("seqpacket", SeqpacketStream::set_up, 2.0)];

@@ -11,37 +11,37 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// Only a broken program waits so long.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A name that no other test and no other run of this one uses.
-pub fn unique(what: &str) -> String {
+pub(crate) fn unique(what: &str) -> String {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     format!("{what}-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed))
 }
 
 /// The program in a world of its own.
-pub fn winipc(namespace: &str) -> Command {
+pub(crate) fn winipc(namespace: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_winipc"));
     command.env("WINIPC_NAMESPACE", namespace);
     command
 }
 
 /// Runs the program with these words to its end.
-pub fn run(arguments: &[&str]) -> Output {
+pub(crate) fn run(arguments: &[&str]) -> Output {
     winipc(&unique("cli")).args(arguments).stdin(Stdio::null()).output().unwrap()
 }
 
 /// A process and the lines of its standard output.
-pub struct Process {
+pub(crate) struct Process {
     child: Child,
-    pub input: Option<ChildStdin>,
+    pub(crate) input: Option<ChildStdin>,
     lines: Receiver<String>,
     seen: Vec<String>,
     errors: Option<thread::JoinHandle<String>>,
 }
 
 impl Process {
-    pub fn start(command: &mut Command) -> Self {
+    pub(crate) fn start(command: &mut Command) -> Self {
         let mut child =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
@@ -57,27 +57,27 @@ impl Process {
         Self { child, input, lines, seen: Vec::new(), errors: Some(errors) }
     }
 
-    pub fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
     /// The lines seen so far.
-    pub fn seen(&self) -> &[String] {
+    pub(crate) fn seen(&self) -> &[String] {
         &self.seen
     }
 
-    pub fn type_line(&mut self, line: &str) {
+    pub(crate) fn type_line(&mut self, line: &str) {
         self.type_bytes(format!("{line}\n").as_bytes());
     }
 
-    pub fn type_bytes(&mut self, bytes: &[u8]) {
+    pub(crate) fn type_bytes(&mut self, bytes: &[u8]) {
         let input = self.input.as_mut().unwrap();
         input.write_all(bytes).and_then(|()| input.flush()).unwrap();
     }
 
     /// Waits for the next line that contains `part`, and returns it.
     #[track_caller]
-    pub fn expect(&mut self, part: &str) -> String {
+    pub(crate) fn expect(&mut self, part: &str) -> String {
         match self.next_until(part) {
             Some(line) => line,
             None => {
@@ -100,14 +100,14 @@ impl Process {
     }
 
     /// Ends the process as `kill -9` does.
-    pub fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
     /// Closes its input, if that is still open, and waits for its end: status, all lines, standard error.
     #[track_caller]
-    pub fn finish(mut self) -> (ExitStatus, Vec<String>, String) {
+    pub(crate) fn finish(mut self) -> (ExitStatus, Vec<String>, String) {
         self.input = None;
         let end = Instant::now() + PATIENCE;
         let status = loop {

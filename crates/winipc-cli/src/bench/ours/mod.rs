@@ -28,16 +28,16 @@ pub(crate) fn helper(kind: &str, setting: &Setting) -> Option<Result<()>> {
 /// The contestant that is measured from outside under this name.
 pub(crate) fn side(name: &str) -> Option<Factory> {
     Some(match name {
-        "mutex" => MutexTakeRelease::new,
-        "event" => EventSetReset::new,
-        "semaphore" => SemaphoreReleaseTake::new,
-        "wait-any" => WaitAny::new,
-        "wait-all" => WaitAll::new,
-        "create-named" => CreateEvent::new,
-        "open-named" => OpenEvent::new,
-        "ping-pong" => PingPong::new,
-        "round-trip" => PipeRoundTrip::new,
-        "stream" => PipeStream::new,
+        "mutex" => MutexTakeRelease::set_up,
+        "event" => EventSetReset::set_up,
+        "semaphore" => SemaphoreReleaseTake::set_up,
+        "wait-any" => WaitAny::set_up,
+        "wait-all" => WaitAll::set_up,
+        "create-named" => CreateEvent::set_up,
+        "open-named" => OpenEvent::set_up,
+        "ping-pong" => PingPong::set_up,
+        "round-trip" => PipeRoundTrip::set_up,
+        "stream" => PipeStream::set_up,
         _ => return None,
     })
 }

@@ -11,7 +11,7 @@ use crate::error::Result;
 pub(crate) struct CreateEvent(EventOptions);
 
 impl CreateEvent {
-    pub(crate) fn new(setting: &Setting) -> Result<Box<dyn Contestant>> {
+    pub(crate) fn set_up(setting: &Setting) -> Result<Box<dyn Contestant>> {
         let mut options = EventOptions::new();
         options.name(format!("winipc-bench-{}", setting.tag));
         Ok(Box::new(Self(options)))
@@ -35,7 +35,7 @@ pub(crate) struct OpenEvent {
 }
 
 impl OpenEvent {
-    pub(crate) fn new(setting: &Setting) -> Result<Box<dyn Contestant>> {
+    pub(crate) fn set_up(setting: &Setting) -> Result<Box<dyn Contestant>> {
         let name = |number| format!("winipc-bench-{}-{number:06}", setting.tag);
         let options: Vec<_> =
             (0..setting.population).map(|number| EventOptions::new().name(name(number)).clone()).collect();

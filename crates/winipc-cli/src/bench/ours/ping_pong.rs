@@ -15,7 +15,7 @@ pub(crate) struct PingPong {
 impl PingPong {
     pub(crate) const KIND: &str = "event-ping-pong";
 
-    pub(crate) fn new(setting: &Setting) -> Result<Box<dyn Contestant>> {
+    pub(crate) fn set_up(setting: &Setting) -> Result<Box<dyn Contestant>> {
         let (ping, pong) = events(setting)?;
         let helper = Helper::start(Self::KIND, setting)?;
         Ok(Box::new(Self { helper, ping, pong }))

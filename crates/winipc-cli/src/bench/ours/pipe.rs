@@ -16,7 +16,7 @@ pub(crate) struct PipeRoundTrip {
 impl PipeRoundTrip {
     pub(crate) const KIND: &str = "pipe-round-trip";
 
-    pub(crate) fn new(setting: &Setting) -> Result<Box<dyn Contestant>> {
+    pub(crate) fn set_up(setting: &Setting) -> Result<Box<dyn Contestant>> {
         let (helper, pipe) = meet(Self::KIND, setting)?;
         Ok(Box::new(Self { helper, pipe, buffer: vec![0; setting.size] }))
     }
@@ -55,7 +55,7 @@ pub(crate) struct PipeStream {
 impl PipeStream {
     pub(crate) const KIND: &str = "pipe-stream";
 
-    pub(crate) fn new(setting: &Setting) -> Result<Box<dyn Contestant>> {
+    pub(crate) fn set_up(setting: &Setting) -> Result<Box<dyn Contestant>> {
         let (helper, pipe) = meet(Self::KIND, setting)?;
         Ok(Box::new(Self { helper, pipe, buffer: vec![0; setting.size] }))
     }

@@ -12,7 +12,7 @@ use crate::error::Result;
 pub(crate) struct MutexTakeRelease(Mutex);
 
 impl MutexTakeRelease {
-    pub(crate) fn new(_: &Setting) -> Result<Box<dyn Contestant>> {
+    pub(crate) fn set_up(_: &Setting) -> Result<Box<dyn Contestant>> {
         Ok(Box::new(Self(Mutex::new().map_err(failed("CreateMutex"))?)))
     }
 }
@@ -31,7 +31,7 @@ impl Contestant for MutexTakeRelease {
 pub(crate) struct EventSetReset(Event);
 
 impl EventSetReset {
-    pub(crate) fn new(_: &Setting) -> Result<Box<dyn Contestant>> {
+    pub(crate) fn set_up(_: &Setting) -> Result<Box<dyn Contestant>> {
         Ok(Box::new(Self(Event::manual_reset().map_err(failed("CreateEvent"))?)))
     }
 }
@@ -50,7 +50,7 @@ impl Contestant for EventSetReset {
 pub(crate) struct SemaphoreReleaseTake(Semaphore);
 
 impl SemaphoreReleaseTake {
-    pub(crate) fn new(_: &Setting) -> Result<Box<dyn Contestant>> {
+    pub(crate) fn set_up(_: &Setting) -> Result<Box<dyn Contestant>> {
         Ok(Box::new(Self(Semaphore::new(0, 1).map_err(failed("CreateSemaphore"))?)))
     }
 }
@@ -79,7 +79,7 @@ fn as_waitables(events: &[Event]) -> [&dyn Waitable; 8] {
 pub(crate) struct WaitAny(Vec<Event>);
 
 impl WaitAny {
-    pub(crate) fn new(_: &Setting) -> Result<Box<dyn Contestant>> {
+    pub(crate) fn set_up(_: &Setting) -> Result<Box<dyn Contestant>> {
         Ok(Box::new(Self(eight_events()?)))
     }
 }
@@ -102,7 +102,7 @@ impl Contestant for WaitAny {
 pub(crate) struct WaitAll(Vec<Event>);
 
 impl WaitAll {
-    pub(crate) fn new(_: &Setting) -> Result<Box<dyn Contestant>> {
+    pub(crate) fn set_up(_: &Setting) -> Result<Box<dyn Contestant>> {
         Ok(Box::new(Self(eight_events()?)))
     }
 }

@@ -20,7 +20,7 @@ pub(crate) struct Futex {
 impl Futex {
     pub(crate) const KIND: &str = "futex";
 
-    pub(crate) fn new(setting: &Setting) -> Result<Box<dyn Contestant>> {
+    pub(crate) fn set_up(setting: &Setting) -> Result<Box<dyn Contestant>> {
         let meeting = Meeting::new(setting);
         let page = SharedPage::create(&meeting.0)?;
         let helper = Helper::start(Self::KIND, setting)?;

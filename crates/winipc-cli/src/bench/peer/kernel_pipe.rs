@@ -19,7 +19,7 @@ pub(crate) struct KernelPipe {
 impl KernelPipe {
     pub(crate) const KIND: &str = "kernel-pipe";
 
-    pub(crate) fn new(setting: &Setting) -> Result<Box<dyn Contestant>> {
+    pub(crate) fn set_up(setting: &Setting) -> Result<Box<dyn Contestant>> {
         let meeting = Meeting::new(setting);
         mknodat(CWD, &meeting.0, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).map_err(failed("mkfifo"))?;
         // Open for both, it does not wait for the reader.

@@ -14,7 +14,7 @@ pub(crate) struct RobustMutex {
 }
 
 impl RobustMutex {
-    pub(crate) fn new(setting: &Setting) -> Result<Box<dyn Contestant>> {
+    pub(crate) fn set_up(setting: &Setting) -> Result<Box<dyn Contestant>> {
         const { assert!(size_of::<libc::pthread_mutex_t>() <= SharedPage::SIZE) };
         let meeting = Meeting::new(setting);
         let page = SharedPage::create(&meeting.0)?;

@@ -24,7 +24,7 @@ pub(crate) struct SeqpacketRoundTrip {
 impl SeqpacketRoundTrip {
     pub(crate) const KIND: &str = "seqpacket-round-trip";
 
-    pub(crate) fn new(setting: &Setting) -> Result<Box<dyn Contestant>> {
+    pub(crate) fn set_up(setting: &Setting) -> Result<Box<dyn Contestant>> {
         let (meeting, helper, socket) = meet(Self::KIND, setting)?;
         Ok(Box::new(Self { helper, socket, buffer: vec![0; setting.size], _meeting: meeting }))
     }
@@ -64,7 +64,7 @@ pub(crate) struct SeqpacketStream {
 impl SeqpacketStream {
     pub(crate) const KIND: &str = "seqpacket-stream";
 
-    pub(crate) fn new(setting: &Setting) -> Result<Box<dyn Contestant>> {
+    pub(crate) fn set_up(setting: &Setting) -> Result<Box<dyn Contestant>> {
         let (meeting, helper, socket) = meet(Self::KIND, setting)?;
         Ok(Box::new(Self { helper, socket, buffer: vec![0; setting.size], _meeting: meeting }))
     }

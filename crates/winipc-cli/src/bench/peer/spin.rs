@@ -19,7 +19,7 @@ pub(crate) struct Spin {
 impl Spin {
     pub(crate) const KIND: &str = "spin";
 
-    pub(crate) fn new(setting: &Setting) -> Result<Box<dyn Contestant>> {
+    pub(crate) fn set_up(setting: &Setting) -> Result<Box<dyn Contestant>> {
         let meeting = Meeting::new(setting);
         let page = SharedPage::create(&meeting.0)?;
         let helper = Helper::start(Self::KIND, setting)?;

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 pub(crate) struct TmpfsCreate(Meeting);
 
 impl TmpfsCreate {
-    pub(crate) fn new(setting: &Setting) -> Result<Box<dyn Contestant>> {
+    pub(crate) fn set_up(setting: &Setting) -> Result<Box<dyn Contestant>> {
         Ok(Box::new(Self(Meeting::new(setting))))
     }
 }
@@ -36,7 +36,7 @@ pub(crate) struct TmpfsOpen {
 }
 
 impl TmpfsOpen {
-    pub(crate) fn new(setting: &Setting) -> Result<Box<dyn Contestant>> {
+    pub(crate) fn set_up(setting: &Setting) -> Result<Box<dyn Contestant>> {
         let meeting = Meeting::new(setting);
         fs::create_dir(&meeting.0).map_err(unusable)?;
         let paths: Vec<_> = (0..setting.population).map(|number| meeting.0.join(format!("{number:06}"))).collect();
