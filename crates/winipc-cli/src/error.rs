@@ -1,6 +1,7 @@
 //! What the program says when something went wrong: what, why, and what to do about it.
 
 use std::fmt;
+use std::io::Write;
 
 pub(crate) type Result<T> = std::result::Result<T, Error>;
 
@@ -37,6 +38,11 @@ impl Error {
     pub(crate) fn is_closed_output(&self) -> bool {
         self.is_closed_output
     }
+}
+
+/// Says something on standard error, if anybody listens there.
+pub(crate) fn complain(text: impl fmt::Display) {
+    let _ = writeln!(std::io::stderr(), "winipc: {text}");
 }
 
 impl fmt::Display for Error {

@@ -50,7 +50,7 @@ fn main() -> ExitCode {
         // Who reads our output has seen enough (`| head`).
         Err(error) if error.is_closed_output() => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("winipc: {error}");
+            error::complain(error);
             ExitCode::FAILURE
         }
     }

@@ -91,7 +91,11 @@ fn the_room_outlives_its_killed_server_and_no_line_is_lost() {
         assert!(cleo.seen().iter().any(|line| line.contains(notice)), "{notice}");
     }
     let unwanted = ["bob has left", "missed", "cleo has left"];
-    assert!(cleo.seen().iter().all(|line| unwanted.iter().all(|part| !line.contains(part))), "{:?}", cleo.seen());
+    assert!(
+        cleo.seen().iter().all(|line| unwanted.iter().all(|part| !line.contains(part))),
+        "{:?}",
+        cleo.seen()
+    );
     bob.input = Some(typist.join().unwrap());
     // The room goes on in both directions, and takes new members.
     cleo.type_line("after the takeover");
@@ -107,24 +111,22 @@ fn the_room_outlives_its_killed_server_and_no_line_is_lost() {
 #[test]
 fn server_after_server_dies() {
     let room = Room::new();
-    let names = ["ann", "bob", "cleo", "dan", "eve"];
-    let mut members: Vec<_> = (0..names.len()).map(|number| room.enter(names[number], &names[..number])).collect();
-    let mut servers = vec!["ann".to_string()];
+    let mut members = Vec::new();
+    for name in ["ann", "bob", "cleo", "dan", "eve"] {
+        let others: Vec<_> = members.iter().map(|(name, _)| *name).collect();
+        members.push((name, room.enter(name, &others)));
+    }
+    let mut server = "ann".to_string();
     while members.len() > 2 {
-        let server = names.iter().position(|name| *name == servers.last().unwrap()).unwrap();
-        // Everybody before it has been removed, so find it by what is left.
-        let left: Vec<_> = names.iter().filter(|name| !servers[..servers.len() - 1].contains(&name.to_string())).collect();
-        let index = left.iter().position(|name| **name == names[server]).unwrap();
-        members.remove(index).kill();
-        let line = members[0].expect("now serves the room");
-        let new = line.trim_start_matches("* ").split(' ').next().unwrap().to_string();
-        for member in &mut members[1..] {
-            assert_eq!(member.expect("now serves the room"), line);
-        }
-        servers.push(new);
-        members[0].type_line(&format!("after {} servers", servers.len()));
-        for member in &mut members[1..] {
-            member.expect(&format!("after {} servers", servers.len()));
+        let index = members.iter().position(|(name, _)| *name == server).unwrap();
+        members.remove(index).1.kill();
+        let notice = members[0].1.expect("now serves the room");
+        server = notice.split(' ').nth(1).unwrap().to_string();
+        let text = format!("{} are left", members.len());
+        members[0].1.type_line(&text);
+        for (_, member) in &mut members[1..] {
+            assert_eq!(member.expect("now serves the room"), notice);
+            member.expect(&text);
         }
     }
 }
@@ -315,7 +317,8 @@ fn a_stopped_member_stops_nobody_else_for_long() {
     kill_process(id, Signal::CONT).unwrap();
     // It comes back, and is told what it missed.
     cleo.expect("bob: 19 ");
-    let numbers: Vec<_> = cleo.seen().iter().filter_map(|line| line.strip_prefix("bob: ")?.split(' ').next()).collect();
+    let numbers: Vec<_> =
+        cleo.seen().iter().filter_map(|line| line.strip_prefix("bob: ")?.split(' ').next()).collect();
     let complete: Vec<_> = (0..20).map(|number| number.to_string()).collect();
     assert_eq!(numbers, complete);
 }

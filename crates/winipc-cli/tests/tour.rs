@@ -2,14 +2,21 @@
 
 mod common;
 
-use common::{Process, run, unique, winipc};
+use std::process::Stdio;
+
+use common::{run, unique, winipc};
 
 #[test]
 fn the_tour_loses_nothing() {
     let output = run(&["tour", "--messages", "12"]);
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
-    for part in ["ann: Good morning", "bob: Yes, I hear you", "mechanism", "named pipes  4          12    12        0"] {
+    for part in [
+        "ann: Good morning",
+        "bob: Yes, I hear you",
+        "mechanism",
+        "named pipes  4          12    12        0",
+    ] {
         assert!(text.contains(part), "no {part:?} in:\n{text}");
     }
 }
@@ -39,10 +46,9 @@ fn the_tour_knows_its_mechanisms() {
 /// `winipc tour | head -1`
 #[test]
 fn a_reader_that_goes_away_is_no_error() {
-    let mut tour = winipc(&unique("tour"));
-    let mut tour = tour.args(["tour", "--messages", "1000"]).stdout(std::process::Stdio::piped());
-    tour = tour.stderr(std::process::Stdio::piped());
-    let mut tour = tour.spawn().unwrap();
+    let mut command = winipc(&unique("tour"));
+    command.args(["tour", "--messages", "1000"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut tour = command.spawn().unwrap();
     // Closed before anything is written.
     drop(tour.stdout.take());
     let output = tour.wait_with_output().unwrap();
@@ -54,7 +60,7 @@ fn a_reader_that_goes_away_is_no_error() {
 #[test]
 fn the_tour_tells_of_a_process_that_dies() {
     use rustix::process::{Pid, Signal, kill_process};
-    let mut tour = Process::start(winipc(&unique("tour")).args(["tour", "--messages", "1000000"]));
+    let mut tour = common::Process::start(winipc(&unique("tour")).args(["tour", "--messages", "1000000"]));
     tour.expect("ann: Good morning");
     // Its last child: a client.
     let children = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", tour.id())).unwrap();

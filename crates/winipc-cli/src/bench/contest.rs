@@ -23,6 +23,7 @@ pub(crate) enum Pace {
     /// Back to back.
     Hot,
     /// With [`COLD_PAUSE`] before each.
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only the rows ask for it"))]
     Cold,
 }
 
@@ -138,7 +139,10 @@ impl Helper {
         let mut line = String::new();
         match self.answers.read_line(&mut line) {
             Ok(length) if length > 0 => Ok(()),
-            _ => Err(Error::new("the second process of the benchmark has failed").advice("see its message above")),
+            _ => {
+                Err(Error::new("the second process of the benchmark has failed")
+                    .advice("see its message above"))
+            }
         }
     }
 }

@@ -46,5 +46,7 @@ pub(crate) struct Arguments {
 /// There is nothing to compare with.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn run(_: Arguments) -> crate::error::Result<()> {
-    Err(crate::error::Error::new("the benchmark compares winipc with what Linux offers, and runs on Linux only"))
+    Err(crate::error::Error::new(
+        "the benchmark compares winipc with what Linux offers, and runs on Linux only",
+    ))
 }

@@ -1,5 +1,7 @@
 //! Runs the rows and prints what came of them.
 
+use std::io::{IsTerminal, Write};
+
 use rustix::process::{Signal, set_parent_process_death_signal};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use serde::Serialize;
@@ -37,27 +39,49 @@ struct PeerReport {
 /// # Errors
 /// A row of that name does not exist; a contestant fails.
 pub(crate) fn run(arguments: Arguments) -> Result<()> {
-    let is_asked_for =
-        |row: &&Row| arguments.only.is_empty() || arguments.only.iter().any(|only| row.name.starts_with(only));
+    let is_asked_for = |row: &&Row| {
+        arguments.only.is_empty() || arguments.only.iter().any(|only| row.name.starts_with(only))
+    };
     let rows: Vec<_> = ROWS.iter().filter(is_asked_for).collect();
-    if let Some(only) = arguments.only.iter().find(|only| ROWS.iter().all(|row| !row.name.starts_with(only.as_str())))
+    if let Some(only) =
+        arguments.only.iter().find(|only| ROWS.iter().all(|row| !row.name.starts_with(only.as_str())))
     {
         let names: Vec<_> = ROWS.iter().map(|row| row.name).collect();
-        return Err(Error::new(format!("there is no row \"{only}\"")).advice(format!("there are {}", names.join(", "))));
+        return Err(Error::new(format!("there is no row \"{only}\""))
+            .advice(format!("there are {}", names.join(", "))));
     }
     let effort = if arguments.quick { Effort::QUICK } else { Effort::FULL };
     let cpus = Cpus::take()?;
     let mut reports = Vec::new();
     for row in rows {
-        eprint!("{}\r", format_args!("{:<24}", row.name));
+        show_progress(row.name);
         reports.push(report(row, &cpus, effort)?);
     }
-    eprint!("{:<24}\r", "");
+    show_progress("");
     if arguments.json {
         let text = serde_json::to_string_pretty(&reports).expect("a report is plain data");
         return print(format_args!("{text}\n"));
     }
-    print(table(&reports))
+    print(table(&reports))?;
+    let mut reasons: Vec<_> = reports.iter().flat_map(Report::reasons).collect();
+    reasons.sort();
+    reasons.dedup();
+    reasons.iter().try_for_each(|reason| print(format_args!("left out: {reason}\n")))
+}
+
+/// Names what is going on in a line of the terminal that the next one overwrites.
+fn show_progress(name: &str) {
+    if std::io::stderr().is_terminal() {
+        // Who cannot see it misses nothing.
+        let _ = write!(std::io::stderr(), "{name:<24}\r");
+    }
+}
+
+impl Report {
+    /// Why something was left out.
+    fn reasons(&self) -> impl Iterator<Item = &String> {
+        self.skipped.iter().chain(self.peers.iter().filter_map(|peer| peer.skipped.as_ref()))
+    }
 }
 
 /// The CPUs that all contestants run on. The calling thread runs on `first` from now on.
@@ -150,7 +174,12 @@ fn report(row: &'static Row, cpus: &Cpus, effort: Effort) -> Result<Report> {
     Ok(report)
 }
 
-fn peer_report(row: &Row, peer: &Peer, comparison: Option<&Comparison>, skipped: Option<String>) -> PeerReport {
+fn peer_report(
+    row: &Row,
+    peer: &Peer,
+    comparison: Option<&Comparison>,
+    skipped: Option<String>,
+) -> PeerReport {
     let ratio = comparison.map(|comparison| row.unit.ratio(comparison.ratio));
     let (target, is_met) = match peer.target {
         Target::AtMost(limit) => (format!("at most {}", short(limit)), ratio.map(|ratio| ratio <= limit)),
@@ -198,10 +227,11 @@ fn table(reports: &[Report]) -> Table {
     let mut table = Table::new(["row", "place", "ours", "peer", "its", "ratio", "target", ""]);
     for report in reports {
         let unit = report.unit;
-        let with_unit = |value: Option<f64>| value.map_or_else(String::new, |value| format!("{} {unit}", short(value)));
-        if let Some(why) = &report.skipped {
+        let with_unit =
+            |value: Option<f64>| value.map_or_else(String::new, |value| format!("{} {unit}", short(value)));
+        if report.skipped.is_some() {
             let mut cells: [String; 8] = Default::default();
-            (cells[0], cells[1], cells[7]) = (report.row.into(), report.place.clone(), format!("left out: {why}"));
+            (cells[0], cells[1], cells[7]) = (report.row.into(), report.place.clone(), "left out".into());
             table.row(cells);
         }
         for (number, peer) in report.peers.iter().enumerate() {
@@ -210,14 +240,23 @@ fn table(reports: &[Report]) -> Table {
             } else {
                 Default::default()
             };
-            let outcome = match (&peer.skipped, peer.is_met) {
-                (Some(why), _) => format!("left out: {why}"),
-                (None, Some(true)) => "met".to_string(),
-                (None, _) => "missed".to_string(),
+            let outcome = match peer.is_met {
+                None => "left out",
+                Some(true) => "met",
+                Some(false) => "missed",
             };
             let [row, place, ours] = head;
             let ratio = peer.ratio.map(short).unwrap_or_default();
-            table.row([row, place, ours, peer.name.into(), with_unit(peer.value), ratio, peer.target.clone(), outcome]);
+            table.row([
+                row,
+                place,
+                ours,
+                peer.name.into(),
+                with_unit(peer.value),
+                ratio,
+                peer.target.clone(),
+                outcome.into(),
+            ]);
         }
     }
     table
@@ -229,7 +268,14 @@ mod tests {
 
     #[test]
     fn numbers_are_short() {
-        let cases = [(0.0, "0"), (0.0025, "0.0025"), (1.0, "1"), (1.3, "1.3"), (12.345, "12.3"), (123456.7, "123457")];
+        let cases = [
+            (0.0, "0"),
+            (0.0025, "0.0025"),
+            (1.0, "1"),
+            (1.3, "1.3"),
+            (12.345, "12.3"),
+            (123456.7, "123457"),
+        ];
         for (value, text) in cases {
             assert_eq!(short(value), text);
         }

@@ -145,7 +145,12 @@ pub(crate) const ROWS: &[Row] = &[
         peers: &[at_most("spin", SPIN, 6.0), at_most(WINE, Wine::PING_PONG, 1.0 / 50.0)],
         ..FREE
     },
-    Row { name: "ping-pong-pinned", ours: PingPong::set_up, peers: &[at_most("futex", FUTEX, 1.3)], ..PINNED },
+    Row {
+        name: "ping-pong-pinned",
+        ours: PingPong::set_up,
+        peers: &[at_most("futex", FUTEX, 1.3)],
+        ..PINNED
+    },
     Row { name: "ping-pong-cold", ours: PingPong::set_up, peers: &[at_most("futex", FUTEX, 1.3)], ..COLD },
     Row {
         name: "round-trip-free-hot",
@@ -163,7 +168,12 @@ pub(crate) const ROWS: &[Row] = &[
         peers: &[at_most("seqpacket", SEQPACKET, 1.0)],
         ..PINNED
     },
-    Row { name: "round-trip-cold", ours: PipeRoundTrip::set_up, peers: &[at_most("seqpacket", SEQPACKET, 1.0)], ..COLD },
+    Row {
+        name: "round-trip-cold",
+        ours: PipeRoundTrip::set_up,
+        peers: &[at_most("seqpacket", SEQPACKET, 1.0)],
+        ..COLD
+    },
     Row {
         name: "messages",
         peers: &[
@@ -175,7 +185,13 @@ pub(crate) const ROWS: &[Row] = &[
     Row { name: "bytes-4k-free", size: 4 << 10, peers: STREAMS_FREE, ..MEGABYTES },
     Row { name: "bytes-64k-free", size: 64 << 10, peers: STREAMS_FREE, ..MEGABYTES },
     Row { name: "bytes-4k-pinned", size: 4 << 10, peers: STREAMS_PINNED, place: Place::Pinned, ..MEGABYTES },
-    Row { name: "bytes-64k-pinned", size: 64 << 10, peers: STREAMS_PINNED, place: Place::Pinned, ..MEGABYTES },
+    Row {
+        name: "bytes-64k-pinned",
+        size: 64 << 10,
+        peers: STREAMS_PINNED,
+        place: Place::Pinned,
+        ..MEGABYTES
+    },
 ];
 
 // At least both is at least the better of both.

@@ -49,10 +49,13 @@ pub(crate) fn side(arguments: SideArguments) -> Result<()> {
     let mut contestant = factory(&setting)?;
     for line in std::io::stdin().lock().lines() {
         let line = line.map_err(|error| Error::because("cannot read requests", error))?;
-        let count = line.trim().parse().map_err(|_| Error::new(format!("\"{line}\" is no number of operations")))?;
+        let count =
+            line.trim().parse().map_err(|_| Error::new(format!("\"{line}\" is no number of operations")))?;
         let time = contestant.time(count, Pace::Hot)?;
         let mut output = std::io::stdout().lock();
-        writeln!(output, "{}", time.as_nanos()).and_then(|()| output.flush()).map_err(|error| Error::output(&error))?;
+        writeln!(output, "{}", time.as_nanos())
+            .and_then(|()| output.flush())
+            .map_err(|error| Error::output(&error))?;
     }
     Ok(())
 }

@@ -52,7 +52,8 @@ fn wine() -> Option<PathBuf> {
     let mut directories: Vec<_> = std::env::split_paths(&search).collect();
     // Where Debian keeps the one that its `wine` script calls.
     directories.push("/usr/lib/wine".into());
-    let candidates = directories.iter().flat_map(|directory| ["wine64", "wine"].map(|name| directory.join(name)));
+    let candidates =
+        directories.iter().flat_map(|directory| ["wine64", "wine"].map(|name| directory.join(name)));
     candidates.into_iter().find(|path| path.is_file())
 }
 

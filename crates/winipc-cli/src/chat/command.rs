@@ -5,7 +5,10 @@
 pub(crate) enum Command<'a> {
     Nothing,
     Say(&'a str),
-    Tell { name: &'a str, text: &'a str },
+    Tell {
+        name: &'a str,
+        text: &'a str,
+    },
     Who,
     Help,
     Quit,

@@ -26,20 +26,17 @@ impl Console {
     /// `Interrupted`.
     ///
     /// # Errors
-    /// The terminal cannot be used; no thread can be started.
+    /// No thread can be started.
     pub(crate) fn start(events: Sender<Event>) -> Result<Self> {
         let (requests, inbox) = channel();
-        if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
+        let terminal = TerminalMode::save();
+        // A terminal that cannot edit still does lines.
+        let Some((mut editor, printer)) = line_editor() else {
             spawn(move || read_plain(&inbox, &events, &mut io::stdin().lock()))?;
             return Ok(Self { printer: None, requests, _terminal: None });
-        }
-        let terminal = TerminalMode::save();
-        let unusable = |error| Error::because("cannot use the terminal", error).advice("redirect standard input");
-        let config = Config::builder().max_history_size(1000).map_err(unusable)?.build();
-        let mut editor = DefaultEditor::with_config(config).map_err(unusable)?;
-        let printer = editor.create_external_printer().map_err(unusable)?;
+        };
         spawn(move || read_edited(&inbox, &events, &mut editor))?;
-        Ok(Self { printer: Some(Box::new(printer)), requests, _terminal: terminal })
+        Ok(Self { printer: Some(printer), requests, _terminal: terminal })
     }
 
     /// Asks for one line; it comes as an event.
@@ -57,10 +54,23 @@ impl Console {
                 .map_err(|error| Error::because("cannot write to the terminal", error)),
             None => {
                 let mut output = io::stdout().lock();
-                writeln!(output, "{text}").and_then(|()| output.flush()).map_err(|error| Error::output(&error))
+                writeln!(output, "{text}")
+                    .and_then(|()| output.flush())
+                    .map_err(|error| Error::output(&error))
             }
         }
     }
+}
+
+/// `None` unless there is a terminal on both sides that can edit.
+fn line_editor() -> Option<(DefaultEditor, Box<dyn ExternalPrinter + Send>)> {
+    if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
+        return None;
+    }
+    let config = Config::builder().max_history_size(1000).ok()?.build();
+    let mut editor = DefaultEditor::with_config(config).ok()?;
+    let printer = editor.create_external_printer().ok()?;
+    Some((editor, Box::new(printer)))
 }
 
 fn spawn(run: impl FnOnce() + Send + 'static) -> Result<()> {
@@ -132,7 +142,11 @@ fn read_line(input: &mut dyn BufRead) -> io::Result<Option<std::result::Result<S
     if bytes.last() == Some(&b'\r') {
         bytes.pop();
     }
-    Ok(Some(if bytes.len() > LINE_LIMIT { Err(TooLong) } else { Ok(String::from_utf8_lossy(&bytes).into_owned()) }))
+    Ok(Some(if bytes.len() > LINE_LIMIT {
+        Err(TooLong)
+    } else {
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }))
 }
 
 /// The terminal's mode before the line editor changed it. A signal ends the program while a line is being edited; the

@@ -24,7 +24,10 @@ enum Event {
     Received(LinkId, Frame),
     Gone(LinkId),
     /// A line is in the pipes of all that were to get it.
-    Delivered { author: LinkId, accepted: Frame },
+    Delivered {
+        author: LinkId,
+        accepted: Frame,
+    },
 }
 
 /// Reports when the last queue has dropped it.
@@ -160,7 +163,8 @@ impl Hub {
 
     fn broadcast(&mut self, links: &[LinkId], line: Line, author: LinkId) {
         let accepted = Frame::Accepted { stream: line.stream, number: line.number };
-        let delivery: Arc<dyn Send + Sync> = Arc::new(Delivery { events: self.events.clone(), author, accepted });
+        let delivery: Arc<dyn Send + Sync> =
+            Arc::new(Delivery { events: self.events.clone(), author, accepted });
         let bytes: Arc<[u8]> = Frame::Line(line).encode().into();
         for link in links {
             if let Some(connection) = self.connections.get_mut(link) {

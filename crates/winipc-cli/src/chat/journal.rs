@@ -17,7 +17,9 @@ pub(crate) struct Journal {
 pub(crate) enum Record {
     Known,
     /// New; `missed` lines of the stream before it were never seen.
-    New { missed: u64 },
+    New {
+        missed: u64,
+    },
 }
 
 impl Journal {

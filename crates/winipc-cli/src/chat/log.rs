@@ -33,7 +33,9 @@ impl Log {
             Ok(file) => file,
             // ERROR_SHARING_VIOLATION
             Err(error) if cfg!(windows) && error.raw_os_error() == Some(32) => return Err(in_use()),
-            Err(error) => return Err(Error::because(format!("cannot open the log {}", path.display()), error)),
+            Err(error) => {
+                return Err(Error::because(format!("cannot open the log {}", path.display()), error));
+            }
         };
         #[cfg(unix)]
         if rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_err() {

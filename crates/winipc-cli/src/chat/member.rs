@@ -8,24 +8,44 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use super::journal::{Journal, Record};
-use super::protocol::{Frame, LINE_LIMIT, Line, Memory, MemberId, Stream, VERSION, printable};
+use super::protocol::{Frame, LINE_LIMIT, Line, MemberId, Memory, Stream, VERSION, printable};
 use crate::error::{Error, Result};
 
 /// Something to tell the person at the terminal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Notice {
-    Said { name: String, text: String },
-    Whispered { name: String, text: String },
-    Joined { name: String },
-    Left { name: String },
+    Said {
+        name: String,
+        text: String,
+    },
+    Whispered {
+        name: String,
+        text: String,
+    },
+    Joined {
+        name: String,
+    },
+    Left {
+        name: String,
+    },
     /// Lines that nobody present remembers any more.
-    Missed { name: String, count: u64 },
+    Missed {
+        name: String,
+        count: u64,
+    },
     /// The room has been entered; `server` is who serves it, `others` who is in it.
-    Entered { server: String, others: Vec<String> },
+    Entered {
+        server: String,
+        others: Vec<String>,
+    },
     /// The room is served by another member than before.
-    NewServer { name: String },
+    NewServer {
+        name: String,
+    },
     /// The wished name is taken in this room.
-    Renamed { name: String },
+    Renamed {
+        name: String,
+    },
 }
 
 /// What follows from an event.
@@ -184,11 +204,18 @@ impl Member {
         match found {
             Some(id) if id == self.id => Err(Error::new("that is your own name")),
             Some(id) => Ok(id),
-            None => Err(Error::new(format!("nobody here is called {}", printable(name))).advice("/who lists the names")),
+            None => Err(Error::new(format!("nobody here is called {}", printable(name)))
+                .advice("/who lists the names")),
         }
     }
 
-    fn welcome(&mut self, reaction: &mut Reaction, name: String, server: MemberId, members: Vec<(MemberId, String)>) {
+    fn welcome(
+        &mut self,
+        reaction: &mut Reaction,
+        name: String,
+        server: MemberId,
+        members: Vec<(MemberId, String)>,
+    ) {
         let is_first = self.server.is_none();
         self.is_connected = true;
         if name != self.name {
@@ -209,9 +236,11 @@ impl Member {
                 self.joined(reaction, member, name);
             }
         }
-        let server_name = self.members.get(&server).map_or_else(|| "somebody".to_string(), |name| printable(name));
+        let server_name =
+            self.members.get(&server).map_or_else(|| "somebody".to_string(), |name| printable(name));
         if is_first {
-            let others = self.members.iter().filter(|(id, _)| **id != self.id).map(|(_, name)| printable(name));
+            let others =
+                self.members.iter().filter(|(id, _)| **id != self.id).map(|(_, name)| printable(name));
             reaction.notices.push(Notice::Entered { server: server_name, others: others.collect() });
         } else if self.server != Some(server) {
             reaction.notices.push(Notice::NewServer { name: server_name });
@@ -258,5 +287,6 @@ impl Member {
 }
 
 pub(crate) fn line_too_long() -> Error {
-    Error::new(format!("the line is longer than {LINE_LIMIT} bytes and was not sent")).advice("send it in parts")
+    Error::new(format!("the line is longer than {LINE_LIMIT} bytes and was not sent"))
+        .advice("send it in parts")
 }

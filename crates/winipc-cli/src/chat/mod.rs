@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, complain};
 use crate::transport::{NamedPipe, RoomName};
 use command::Command;
 use connection::Queue;
@@ -262,13 +262,14 @@ impl Chat {
         {
             // Talking matters more; without the log there is nothing to report twice.
             self.log = None;
-            eprintln!("winipc: {error}; the log ends here");
+            complain(format_args!("{error}; the log ends here"));
         }
     }
 }
 
 fn undelivered() -> Error {
-    Error::new("left before the last lines had reached everybody").advice("a member or the server does not read")
+    Error::new("left before the last lines had reached everybody")
+        .advice("a member or the server does not read")
 }
 
 fn sentence(notice: &Notice) -> String {

@@ -116,19 +116,9 @@ pub(crate) struct Memory {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Frame {
     /// Member to server, first frame.
-    Hello {
-        version: u32,
-        member: MemberId,
-        name: String,
-        memory: Option<Memory>,
-    },
+    Hello { version: u32, member: MemberId, name: String, memory: Option<Memory> },
     /// Server to member, the answer to `Hello`: its name here, who serves, who is in the room, what the server has seen.
-    Welcome {
-        name: String,
-        server: MemberId,
-        members: Vec<(MemberId, String)>,
-        seen: Seen,
-    },
+    Welcome { name: String, server: MemberId, members: Vec<(MemberId, String)>, seen: Seen },
     /// Server to member instead of `Welcome`.
     Refused { reason: String },
     /// Both ways.
@@ -170,7 +160,8 @@ pub(crate) fn check_name(name: &str) -> Result<()> {
     } else {
         return Ok(());
     };
-    Err(Error::new(format!("the name \"{}\" {fault}", printable(name))).advice("choose another with --name NICK"))
+    Err(Error::new(format!("the name \"{}\" {fault}", printable(name)))
+        .advice("choose another with --name NICK"))
 }
 
 /// Characters that could move the cursor, change the terminal or reorder the text around them.
@@ -199,7 +190,8 @@ mod tests {
         let stream = Stream { author: MemberId(u64::MAX), recipient: Some(MemberId(2)) };
         let mut seen = Seen::default();
         seen.raise(stream, 7);
-        let line = Line { stream, number: 8, at: 9, name: "ann".into(), text: "a \"quoted\" \u{1F600} line".into() };
+        let line =
+            Line { stream, number: 8, at: 9, name: "ann".into(), text: "a \"quoted\" \u{1F600} line".into() };
         let memory = Some(Memory { server: MemberId(1), members: vec![(MemberId(1), "bob".into())], seen });
         let hello = Frame::Hello { version: VERSION, member: MemberId(3), name: "ann".into(), memory };
         for frame in [hello, Frame::Line(line), Frame::Accepted { stream, number: 8 }] {
@@ -237,7 +229,10 @@ mod tests {
 
     #[test]
     fn nothing_reaches_the_terminal_but_text() {
-        assert_eq!(printable("a\x1b[31mb\tc\r\n\u{9b}d\u{202e}e"), "a\u{fffd}[31mb c\u{fffd}\u{fffd}\u{fffd}d\u{fffd}e");
+        assert_eq!(
+            printable("a\x1b[31mb\tc\r\n\u{9b}d\u{202e}e"),
+            "a\u{fffd}[31mb c\u{fffd}\u{fffd}\u{fffd}d\u{fffd}e"
+        );
         assert_eq!(printable("grüße \u{1F600}"), "grüße \u{1F600}");
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::journal::{Journal, Record};
-use super::protocol::{Frame, Line, Memory, MemberId, Seen, VERSION, check_name};
+use super::protocol::{Frame, Line, MemberId, Memory, Seen, VERSION, check_name};
 
 /// Numbers the links of one server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -13,11 +13,20 @@ pub(crate) struct LinkId(pub(crate) u64);
 /// What the server must do next, in this order.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Effect {
-    Send { link: LinkId, frame: Frame },
+    Send {
+        link: LinkId,
+        frame: Frame,
+    },
     /// Write `line` to all `links`; when it is in all of their pipes, tell `author` that it is accepted.
-    Broadcast { links: Vec<LinkId>, line: Line, author: LinkId },
+    Broadcast {
+        links: Vec<LinkId>,
+        line: Line,
+        author: LinkId,
+    },
     /// Send what is queued and close.
-    Close { link: LinkId },
+    Close {
+        link: LinkId,
+    },
 }
 
 struct Present {
@@ -78,8 +87,12 @@ impl Room {
 
     /// Tells who did not come back in time.
     pub(crate) fn tick(&mut self, now: Instant) -> Vec<Effect> {
-        let late: Vec<_> =
-            self.expected.iter().filter(|(_, (_, deadline))| *deadline <= now).map(|(member, _)| *member).collect();
+        let late: Vec<_> = self
+            .expected
+            .iter()
+            .filter(|(_, (_, deadline))| *deadline <= now)
+            .map(|(member, _)| *member)
+            .collect();
         let mut effects = Vec::new();
         for member in late {
             self.expected.remove(&member);
@@ -126,8 +139,12 @@ impl Room {
             .collect();
         seen.raise_all(self.journal.seen());
         self.present.insert(link, Present { member, name: name.clone(), seen });
-        let welcome =
-            Frame::Welcome { name, server: self.server, members: self.members(), seen: self.journal.seen().clone() };
+        let welcome = Frame::Welcome {
+            name,
+            server: self.server,
+            members: self.members(),
+            seen: self.journal.seen().clone(),
+        };
         effects.push(Effect::Send { link, frame: welcome });
         effects.extend(missing);
         effects
@@ -164,7 +181,10 @@ impl Room {
         let members = self.members();
         let is_free = |name: &str| members.iter().all(|(_, taken)| taken != name);
         let numbered = (2..).map(|number| format!("{wish}-{number}"));
-        std::iter::once(wish.to_string()).chain(numbered).find(|name| is_free(name)).expect("the numbers do not end")
+        std::iter::once(wish.to_string())
+            .chain(numbered)
+            .find(|name| is_free(name))
+            .expect("the numbers do not end")
     }
 
     fn tell_all(&self, frame: Frame) -> Vec<Effect> {

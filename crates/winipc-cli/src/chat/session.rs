@@ -56,7 +56,8 @@ impl Session {
         }
         loop {
             let mut link = self.link(&mut claim)?;
-            let queue = Queue::start(link.sender).map_err(|error| Error::because("cannot start a thread", error))?;
+            let queue =
+                Queue::start(link.sender).map_err(|error| Error::because("cannot start a thread", error))?;
             if self.events.send(Event::Linked(queue)).is_err() {
                 return Ok(());
             }

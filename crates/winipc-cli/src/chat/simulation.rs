@@ -24,7 +24,10 @@ impl Random {
 enum Queued {
     Frame(Frame),
     /// The line, and where to report that it is in the pipe.
-    Line { frame: Frame, delivery: usize },
+    Line {
+        frame: Frame,
+        delivery: usize,
+    },
 }
 
 /// A duplex pipe between one member and the server.

@@ -100,7 +100,9 @@ fn serve(mechanism: &str, room: &RoomName) -> Result<()> {
         if !link.receiver.receive(&mut bytes)? {
             return Err(Error::new("a client has gone before it said who it is"));
         }
-        let Frame::Here(index) = decode(&bytes)? else { return Err(Error::new("a client does not say who it is")) };
+        let Frame::Here(index) = decode(&bytes)? else {
+            return Err(Error::new("a client does not say who it is"));
+        };
         senders.push((index, Mutex::new(link.sender)));
         receivers.push((index, link.receiver));
     }
@@ -166,7 +168,11 @@ fn talk(mechanism: &str, room: &RoomName, index: usize, messages: u64) -> Result
             Frame::Message { number, sent_at, text: line } if line == text(number) => {
                 last = number.max(last);
                 heard += 1;
-                news = Some(Report::Heard { number, by: index, nanoseconds: arrived_at.saturating_sub(sent_at) });
+                news = Some(Report::Heard {
+                    number,
+                    by: index,
+                    nanoseconds: arrived_at.saturating_sub(sent_at),
+                });
             }
             _ => return Err(Error::new("received what nobody said")),
         }
@@ -192,7 +198,8 @@ fn now() -> u64 {
 /// Nanoseconds by a clock that all processes share.
 #[cfg(not(unix))]
 fn now() -> u64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let since =
+        std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap_or_default();
     since.as_nanos() as u64
 }
 

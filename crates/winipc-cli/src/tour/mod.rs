@@ -56,9 +56,15 @@ pub(crate) struct Arguments {
 enum Report {
     /// The server can be found.
     Ready,
-    Said { number: u64 },
+    Said {
+        number: u64,
+    },
     /// A client has got message `number`, so many nanoseconds after it was sent.
-    Heard { number: u64, by: usize, nanoseconds: u64 },
+    Heard {
+        number: u64,
+        by: usize,
+        nanoseconds: u64,
+    },
 }
 
 /// What became of the messages over one mechanism.
@@ -79,8 +85,9 @@ struct Outcome {
 /// # Errors
 /// A mechanism of that name does not exist; a message was lost.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let is_asked_for =
-        |mechanism: &&Mechanism| arguments.only.as_deref().is_none_or(|only| key(only) == key(mechanism.name));
+    let is_asked_for = |mechanism: &&Mechanism| {
+        arguments.only.as_deref().is_none_or(|only| key(only) == key(mechanism.name))
+    };
     let mechanisms: Vec<_> = MECHANISMS.iter().filter(is_asked_for).collect();
     if mechanisms.is_empty() {
         let names: Vec<_> = MECHANISMS.iter().map(|mechanism| mechanism.name).collect();
@@ -93,14 +100,19 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         outcomes.push(tour(mechanism, arguments)?);
     }
     if arguments.json {
-        print(format_args!("{}\n", serde_json::to_string_pretty(&outcomes).expect("an outcome is plain data")))?;
+        print(format_args!(
+            "{}\n",
+            serde_json::to_string_pretty(&outcomes).expect("an outcome is plain data")
+        ))?;
     } else {
         print(format_args!("\n{}", table(&outcomes)))?;
     }
     match outcomes.iter().find(|outcome| outcome.lost > 0 || outcome.fault.is_some()) {
         None => Ok(()),
         Some(Outcome { mechanism, fault: Some(fault), .. }) => Err(Error::because(mechanism, fault)),
-        Some(Outcome { mechanism, lost, .. }) => Err(Error::new(format!("{mechanism}: {lost} messages were lost"))),
+        Some(Outcome { mechanism, lost, .. }) => {
+            Err(Error::new(format!("{mechanism}: {lost} messages were lost")))
+        }
     }
 }
 
@@ -206,7 +218,8 @@ fn line(number: u64, heard: &[(usize, u64)]) -> Option<String> {
 
 fn table(outcomes: &[Outcome]) -> Table {
     let mut table = Table::new(["mechanism", "processes", "sent", "received", "lost", "median", "99 %"]);
-    let time = |microseconds: Option<f64>| microseconds.map_or("-".to_string(), |value| format!("{value:.1} µs"));
+    let time =
+        |microseconds: Option<f64>| microseconds.map_or("-".to_string(), |value| format!("{value:.1} µs"));
     for outcome in outcomes {
         table.row([
             outcome.mechanism.to_string(),

@@ -12,7 +12,10 @@ use crate::error::{Error, Result};
 enum Event {
     Report(Report),
     /// The actor's output has ended, or is not what it should be.
-    Ended { name: &'static str, fault: Option<String> },
+    Ended {
+        name: &'static str,
+        fault: Option<String>,
+    },
 }
 
 /// Ends the process with the value, if it has not ended by then.
@@ -53,11 +56,22 @@ impl Stage {
         Ok(stage)
     }
 
-    fn enter(&mut self, name: &'static str, mechanism: &str, messages: u64, client: Option<usize>) -> Result<()> {
+    fn enter(
+        &mut self,
+        name: &'static str,
+        mechanism: &str,
+        messages: u64,
+        client: Option<usize>,
+    ) -> Result<()> {
         let failed = |error| Error::because(format!("cannot start the process of {name}"), error);
         let program = std::env::current_exe().map_err(failed)?;
         let mut command = Command::new(program);
-        command.args(["tour-actor", mechanism, &format!("tour-{}", std::process::id()), &messages.to_string()]);
+        command.args([
+            "tour-actor",
+            mechanism,
+            &format!("tour-{}", std::process::id()),
+            &messages.to_string(),
+        ]);
         if let Some(index) = client {
             command.arg("--client").arg(index.to_string());
         }
@@ -90,7 +104,9 @@ impl Stage {
                         return Err(Error::new("all processes ended before all messages were received"));
                     }
                 }
-                Err(_) => return Err(Error::new("the conversation broke off: nothing happened for some seconds")),
+                Err(_) => {
+                    return Err(Error::new("the conversation broke off: nothing happened for some seconds"));
+                }
             }
         }
     }

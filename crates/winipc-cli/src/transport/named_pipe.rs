@@ -32,7 +32,8 @@ impl NamedPipe {
 
 impl Transport for NamedPipe {
     fn claim(&self, room: &RoomName, patience: Duration) -> Result<Option<Box<dyn Claim>>> {
-        let failed = |error| explained(&format!("cannot ask for the right to serve the room \"{room}\""), error);
+        let failed =
+            |error| explained(&format!("cannot ask for the right to serve the room \"{room}\""), error);
         let mutex = MutexOptions::new().name(Self::mutex_name(room)).create().map_err(failed)?;
         let is_ours = match mutex.lock_timeout(patience) {
             // The last server died; what it served is ours now. The claim below adopts what the guard stands for.
@@ -59,7 +60,10 @@ impl Transport for NamedPipe {
             Err(Win32Error::PIPE_BUSY) => {
                 // Somebody else was quicker; the server makes a new instance at once. Whatever this says, the next
                 // attempt finds out.
-                let _ = wait_named_pipe(&name, PipeTimeout::After(Duration::from_millis(INSTANCE_PATIENCE.into())));
+                let _ = wait_named_pipe(
+                    &name,
+                    PipeTimeout::After(Duration::from_millis(INSTANCE_PATIENCE.into())),
+                );
                 Ok(None)
             }
             // Nobody serves, or the server died while we came in.
@@ -185,7 +189,9 @@ fn explained(what: &str, error: Win32Error) -> Error {
         Win32Error::INVALID_PARAMETER | Win32Error::INVALID_HANDLE => {
             explained.advice("another program uses the room's name; choose another room")
         }
-        Win32Error::ACCESS_DENIED => explained.advice("the room belongs to another user; choose another room"),
+        Win32Error::ACCESS_DENIED => {
+            explained.advice("the room belongs to another user; choose another room")
+        }
         _ => explained,
     }
 }

@@ -46,7 +46,10 @@ impl Contestant for PingPong {
 
 fn events(setting: &Setting) -> Result<(Event, Event)> {
     let event = |end: &str| {
-        EventOptions::new().name(format!("winipc-bench-{}-{end}", setting.tag)).create().map_err(failed("CreateEvent"))
+        EventOptions::new()
+            .name(format!("winipc-bench-{}-{end}", setting.tag))
+            .create()
+            .map_err(failed("CreateEvent"))
     };
     Ok((event("ping")?, event("pong")?))
 }

@@ -89,7 +89,8 @@ impl Contestant for WaitAny {
         let waitables = as_waitables(&self.0);
         for number in 0..count {
             self.0[number as usize % 8].set().map_err(failed("SetEvent"))?;
-            let result = wait_any(&waitables, Some(Duration::ZERO)).map_err(failed("WaitForMultipleObjects"))?;
+            let result =
+                wait_any(&waitables, Some(Duration::ZERO)).map_err(failed("WaitForMultipleObjects"))?;
             if !result.is_signaled() {
                 return Err(hung("wait for any"));
             }
@@ -114,7 +115,8 @@ impl Contestant for WaitAll {
             for event in &self.0 {
                 event.set().map_err(failed("SetEvent"))?;
             }
-            let result = wait_all(&waitables, Some(Duration::ZERO)).map_err(failed("WaitForMultipleObjects"))?;
+            let result =
+                wait_all(&waitables, Some(Duration::ZERO)).map_err(failed("WaitForMultipleObjects"))?;
             if !result.is_signaled() {
                 return Err(hung("wait for all"));
             }

@@ -64,10 +64,11 @@ fn wait_while(word: &AtomicU32, turn: u32) -> Result<()> {
     while word.load(Ordering::Acquire) == turn {
         match futex::wait(word, futex::Flags::empty(), turn, Some(&patience)) {
             Ok(()) | Err(Errno::AGAIN | Errno::INTR) => {}
-            Err(Errno::TIMEDOUT) => return Err(Error::new("benchmark: the other end of the futex pair hangs")),
+            Err(Errno::TIMEDOUT) => {
+                return Err(Error::new("benchmark: the other end of the futex pair hangs"));
+            }
             Err(error) => return Err(failed("futex wait")(error)),
         }
     }
     Ok(())
 }
-

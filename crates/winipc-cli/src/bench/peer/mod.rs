@@ -50,7 +50,8 @@ impl Meeting {
 impl Drop for Meeting {
     fn drop(&mut self) {
         // It may never have come into being.
-        let _ = if self.0.is_dir() { std::fs::remove_dir_all(&self.0) } else { std::fs::remove_file(&self.0) };
+        let _ =
+            if self.0.is_dir() { std::fs::remove_dir_all(&self.0) } else { std::fs::remove_file(&self.0) };
     }
 }
 
@@ -58,4 +59,3 @@ impl Drop for Meeting {
 fn failed(what: &'static str) -> impl Fn(rustix::io::Errno) -> Error {
     move |error| Error::because(format!("benchmark: {what}"), std::io::Error::from(error))
 }
-

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketType, accept, bind, connect, listen, recv, send, socket,
-    sockopt,
+    AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketType, accept, bind, connect, listen, recv,
+    send, socket, sockopt,
 };
 
 use super::super::contest::{Contestant, Helper, PATIENCE, Setting, repeat, repeat_and_answer};
@@ -137,5 +137,9 @@ fn receive_message(socket: &OwnedFd, buffer: &mut [u8]) -> Result<()> {
 }
 
 fn whole(length: usize, expected: usize) -> Result<()> {
-    if length == expected { Ok(()) } else { Err(Error::new("benchmark: the other end of the socket is gone")) }
+    if length == expected {
+        Ok(())
+    } else {
+        Err(Error::new("benchmark: the other end of the socket is gone"))
+    }
 }

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
 use super::super::contest::{Contestant, Helper, PATIENCE, Setting, repeat};
-use super::shared_memory::SharedPage;
 use super::Meeting;
+use super::shared_memory::SharedPage;
 use crate::error::{Error, Result};
 
 pub(crate) struct Spin {

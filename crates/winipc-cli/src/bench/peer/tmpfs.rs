@@ -39,7 +39,8 @@ impl TmpfsOpen {
     pub(crate) fn set_up(setting: &Setting) -> Result<Box<dyn Contestant>> {
         let meeting = Meeting::new(setting);
         fs::create_dir(&meeting.0).map_err(unusable)?;
-        let paths: Vec<_> = (0..setting.population).map(|number| meeting.0.join(format!("{number:06}"))).collect();
+        let paths: Vec<_> =
+            (0..setting.population).map(|number| meeting.0.join(format!("{number:06}"))).collect();
         for path in &paths {
             File::create_new(path).map_err(unusable)?;
         }
