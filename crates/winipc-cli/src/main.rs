@@ -31,6 +31,10 @@ enum Command {
     /// One side of a benchmark, measured from outside
     #[command(hide = true)]
     BenchSide(bench::SideArguments),
+    /// What being attached costs
+    #[cfg(target_os = "linux")]
+    #[command(hide = true)]
+    BenchCosts,
     /// One process of the tour
     #[command(hide = true)]
     TourActor(tour::ActorArguments),
@@ -43,6 +47,8 @@ fn main() -> ExitCode {
         Command::Bench(arguments) => bench::run(arguments),
         Command::BenchHelper(arguments) => bench::help(arguments),
         Command::BenchSide(arguments) => bench::side(arguments),
+        #[cfg(target_os = "linux")]
+        Command::BenchCosts => bench::print_costs(),
         Command::TourActor(arguments) => tour::act(&arguments),
     };
     match result {

@@ -2,6 +2,8 @@
 
 mod contest;
 #[cfg(target_os = "linux")]
+mod costs;
+#[cfg(target_os = "linux")]
 mod measure;
 mod names;
 mod ours;
@@ -17,6 +19,8 @@ mod wine;
 
 pub(crate) use side::{HelperArguments, SideArguments, help, side};
 
+#[cfg(target_os = "linux")]
+pub(crate) use costs::print_costs;
 #[cfg(target_os = "linux")]
 pub(crate) use report::run;
 

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::Arguments;
 use super::contest::Setting;
+use super::costs::{COSTS, Cost, Costs};
 use super::measure::{Comparison, Effort, compare};
 use super::rows::{Peer, Place, ROWS, Row, Target, Unit};
 use crate::error::{Error, Result};
@@ -39,23 +40,26 @@ struct PeerReport {
 /// # Errors
 /// A row of that name does not exist; a contestant fails.
 pub(crate) fn run(arguments: Arguments) -> Result<()> {
-    let is_asked_for = |row: &&Row| {
-        arguments.only.is_empty() || arguments.only.iter().any(|only| row.name.starts_with(only))
-    };
-    let rows: Vec<_> = ROWS.iter().filter(is_asked_for).collect();
-    if let Some(only) =
-        arguments.only.iter().find(|only| ROWS.iter().all(|row| !row.name.starts_with(only.as_str())))
-    {
-        let names: Vec<_> = ROWS.iter().map(|row| row.name).collect();
+    let names: Vec<_> = ROWS.iter().map(|row| row.name).chain(COSTS.iter().map(|cost| cost.name)).collect();
+    let is_unknown = |only: &&String| names.iter().all(|name| !name.starts_with(only.as_str()));
+    if let Some(only) = arguments.only.iter().find(is_unknown) {
         return Err(Error::new(format!("there is no row \"{only}\""))
             .advice(format!("there are {}", names.join(", "))));
     }
+    let is_asked_for =
+        |name: &str| arguments.only.is_empty() || arguments.only.iter().any(|only| name.starts_with(only));
     let effort = if arguments.quick { Effort::QUICK } else { Effort::FULL };
     let cpus = Cpus::take()?;
     let mut reports = Vec::new();
-    for row in rows {
+    for row in ROWS.iter().filter(|row| is_asked_for(row.name)) {
         show_progress(row.name);
         reports.push(report(row, &cpus, effort)?);
+    }
+    let costs: Vec<_> = COSTS.iter().filter(|cost| is_asked_for(cost.name)).collect();
+    if !costs.is_empty() {
+        show_progress("costs");
+        let measured = super::costs::measure()?;
+        reports.extend(costs.into_iter().map(|cost| cost_report(cost, &measured)));
     }
     show_progress("");
     if arguments.json {
@@ -172,6 +176,26 @@ fn report(row: &'static Row, cpus: &Cpus, effort: Effort) -> Result<Report> {
         report.peers.push(peer_report(row, peer, comparison.as_ref(), skipped));
     }
     Ok(report)
+}
+
+fn cost_report(cost: &Cost, costs: &Costs) -> Report {
+    let value = (cost.value)(costs);
+    let limit = PeerReport {
+        name: "",
+        value: None,
+        ratio: None,
+        target: format!("at most {} {}", cost.limit, cost.unit),
+        is_met: Some(value <= cost.limit),
+        skipped: None,
+    };
+    Report {
+        row: cost.name,
+        place: "one process".to_string(),
+        unit: cost.unit,
+        ours: Some(value),
+        peers: vec![limit],
+        skipped: None,
+    }
 }
 
 fn peer_report(
@@ -291,9 +315,12 @@ mod tests {
 
     #[test]
     fn names_of_rows_are_unique() {
-        for (number, row) in ROWS.iter().enumerate() {
-            assert!(ROWS[..number].iter().all(|other| other.name != row.name), "{}", row.name);
-            assert!(!row.peers.is_empty(), "{}", row.name);
-        }
+        let mut names: Vec<_> =
+            ROWS.iter().map(|row| row.name).chain(COSTS.iter().map(|cost| cost.name)).collect();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count);
+        assert!(ROWS.iter().all(|row| !row.peers.is_empty()));
     }
 }

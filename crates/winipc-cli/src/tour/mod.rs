@@ -128,26 +128,23 @@ fn tour(mechanism: &'static Mechanism, arguments: &Arguments) -> Result<Outcome>
         print(format_args!("{}: a server and the clients {names}, four processes\n", mechanism.name))?;
     }
     let mut stage = Stage::set(mechanism.name, arguments.messages)?;
-    let mut fault = None;
-    while tally.received() < arguments.messages {
-        match stage.next_report(PATIENCE) {
-            Ok(report) => {
-                if let Some(line) = tally.count(report)
-                    && !arguments.json
-                {
-                    print(line)?;
-                }
-            }
-            Err(error) => {
-                fault = Some(error.to_string());
-                break;
-            }
+    let result = listen(&mut stage, &mut tally, arguments).and_then(|()| stage.close(PATIENCE));
+    let fault = match result {
+        Err(error) if error.is_closed_output() => return Err(error),
+        result => result.err().map(|error| error.to_string()),
+    };
+    Ok(tally.outcome(mechanism.name, fault))
+}
+
+/// Shows the conversation until everything has been received.
+fn listen(stage: &mut Stage, tally: &mut Tally, arguments: &Arguments) -> Result<()> {
+    while tally.received < arguments.messages {
+        let text = tally.count(stage.next_report(PATIENCE)?);
+        if !arguments.json && !text.is_empty() {
+            print(text)?;
         }
     }
-    if let Err(error) = stage.close(PATIENCE) {
-        fault.get_or_insert(error.to_string());
-    }
-    Ok(tally.outcome(mechanism.name, fault))
+    Ok(())
 }
 
 /// Counts the reports.
@@ -157,35 +154,36 @@ struct Tally {
     /// For each message under way, who has got it after how many nanoseconds.
     heard: BTreeMap<u64, Vec<(usize, u64)>>,
     received: u64,
+    /// How to show messages that everybody has got, before one of which somebody has not.
+    lines: BTreeMap<u64, String>,
+    shown: u64,
     microseconds: Vec<f64>,
 }
 
 impl Tally {
-    fn received(&self) -> u64 {
-        self.received
-    }
-
-    /// A line about a message that everybody has got by this report.
-    fn count(&mut self, report: Report) -> Option<String> {
+    /// What there is to show after this report: messages that everybody has got, in order.
+    fn count(&mut self, report: Report) -> String {
         match report {
-            Report::Ready => None,
-            Report::Said { .. } => {
-                self.sent += 1;
-                None
-            }
+            Report::Ready => {}
+            Report::Said { .. } => self.sent += 1,
             Report::Heard { number, by, nanoseconds } => {
                 self.microseconds.push(nanoseconds as f64 / 1e3);
                 let heard = self.heard.entry(number).or_default();
                 heard.push((by, nanoseconds));
-                if heard.len() < CLIENTS.len() - 1 {
-                    return None;
+                if heard.len() == CLIENTS.len() - 1 {
+                    self.received += 1;
+                    heard.sort_unstable();
+                    self.lines.insert(number, line(number, heard));
+                    self.heard.remove(&number);
                 }
-                self.received += 1;
-                let mut heard = self.heard.remove(&number)?;
-                heard.sort_unstable();
-                line(number, &heard)
             }
         }
+        let mut text = String::new();
+        while let Some(line) = self.lines.remove(&(self.shown + 1)) {
+            self.shown += 1;
+            text.push_str(&line);
+        }
+        text
     }
 
     fn outcome(mut self, mechanism: &'static str, fault: Option<String>) -> Outcome {
@@ -203,17 +201,16 @@ impl Tally {
 }
 
 /// How a message is shown that has arrived everywhere.
-fn line(number: u64, heard: &[(usize, u64)]) -> Option<String> {
-    if number == SHOWN + 1 {
-        return Some("  ... and so on\n".to_string());
+fn line(number: u64, heard: &[(usize, u64)]) -> String {
+    if number > SHOWN {
+        return if number == SHOWN + 1 { "  ... and so on\n".to_string() } else { String::new() };
     }
     let receivers: Vec<_> = heard
         .iter()
         .map(|(by, nanoseconds)| format!("{} {:.1} µs", CLIENTS[*by], *nanoseconds as f64 / 1e3))
         .collect();
-    let speaker = CLIENTS[actor::speaker(number)];
-    let text = actor::text(number);
-    (number <= SHOWN).then(|| format!("  {:>4}: {text:<52} ({})\n", speaker, receivers.join(", ")))
+    let (speaker, text) = (CLIENTS[actor::speaker(number)], actor::text(number));
+    format!("  {speaker:>4}: {text:<52} ({})\n", receivers.join(", "))
 }
 
 fn table(outcomes: &[Outcome]) -> Table {
@@ -252,14 +249,21 @@ mod tests {
     #[test]
     fn a_message_counts_when_everybody_else_has_got_it() {
         let mut tally = Tally::default();
-        assert_eq!(tally.count(Report::Said { number: 1 }), None);
-        assert_eq!(tally.count(Report::Heard { number: 1, by: 2, nanoseconds: 3000 }), None);
-        let line = tally.count(Report::Heard { number: 1, by: 1, nanoseconds: 1000 }).unwrap();
-        assert!(line.contains("ann: ") && line.contains("bob 1.0 µs, cleo 3.0 µs"), "{line}");
-        tally.count(Report::Said { number: 2 });
-        tally.count(Report::Heard { number: 2, by: 0, nanoseconds: 2000 });
+        let mut heard = |number, by, nanoseconds| tally.count(Report::Heard { number, by, nanoseconds });
+        // The second arrives before the first, and is shown after it.
+        assert_eq!(heard(2, 0, 2000), "");
+        assert_eq!(heard(2, 2, 2000), "");
+        assert_eq!(heard(1, 2, 3000), "");
+        let text = heard(1, 1, 1000);
+        let (first, second) = text.split_once('\n').unwrap();
+        assert!(first.contains("ann: ") && first.contains("bob 1.0 µs, cleo 3.0 µs"), "{first}");
+        assert!(second.contains("bob: "), "{second}");
+        assert_eq!(heard(3, 0, 2000), "");
+        for number in 1..=3 {
+            tally.count(Report::Said { number });
+        }
         let outcome = tally.outcome("x", None);
-        assert_eq!((outcome.sent, outcome.received, outcome.lost), (2, 1, 1));
+        assert_eq!((outcome.sent, outcome.received, outcome.lost), (3, 2, 1));
         assert_eq!(outcome.median_microseconds, Some(2.0));
         assert_eq!(outcome.percentile_99_microseconds, Some(3.0));
     }

@@ -1,6 +1,6 @@
 //! The processes of a tour: this program again, once as the server and three times as a client.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
@@ -76,7 +76,8 @@ impl Stage {
             command.arg("--client").arg(index.to_string());
         }
         // Its input ends with this process, and that ends it.
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().map_err(failed)?;
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().map_err(failed)?;
         let output = child.stdout.take().expect("its output is piped");
         self.actors.push(Actor { name, child });
         let events = self.sender.clone();
@@ -115,7 +116,7 @@ impl Stage {
     ///
     /// # Errors
     /// One has failed, or does not end.
-    pub(super) fn close(mut self, patience: Duration) -> Result<()> {
+    pub(super) fn close(&mut self, patience: Duration) -> Result<()> {
         while self.playing > 0 {
             match self.events.recv_timeout(patience) {
                 Ok(Event::Report(_)) => {}
@@ -136,7 +137,15 @@ impl Stage {
         let actor = self.actors.iter_mut().find(|actor| actor.name == name).expect("only actors report");
         match wait(&mut actor.child, super::PATIENCE) {
             Ok(Some(status)) if status.success() => Ok(()),
-            Ok(Some(status)) => Err(Error::new(format!("the process of {name} has failed ({status})"))),
+            Ok(Some(status)) => {
+                // It says little, which the pipe has kept.
+                let mut complaint = String::new();
+                if let Some(mut errors) = actor.child.stderr.take() {
+                    let _ = errors.read_to_string(&mut complaint);
+                }
+                let complaint = complaint.trim().trim_start_matches("winipc: ");
+                Err(Error::new(format!("the process of {name} has failed ({status}) {complaint}")))
+            }
             Ok(None) => Err(Error::new(format!("the process of {name} does not end"))),
             Err(error) => Err(Error::because(format!("cannot wait for the process of {name}"), error)),
         }

@@ -42,11 +42,11 @@ pub(crate) fn side(name: &str) -> Option<Factory> {
     })
 }
 
-fn failed(what: &'static str) -> impl Fn(winipc::Win32Error) -> Error {
+pub(super) fn failed(what: &'static str) -> impl Fn(winipc::Win32Error) -> Error {
     move |error| Error::because(format!("benchmark: {what}"), error)
 }
 
 /// A wait that should have been satisfied was not.
-fn hung(what: &str) -> Error {
+pub(super) fn hung(what: &str) -> Error {
     Error::new(format!("benchmark: {what}: the other end does not answer"))
 }
