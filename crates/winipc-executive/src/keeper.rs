@@ -11,7 +11,8 @@ use core::time::Duration;
 use crate::arena::Ref;
 use crate::arena::file::AttachError;
 use crate::arena::futex::{self, Deadline, MAXIMUM_WORDS, monotonic_now};
-use crate::arena::seat::{self, Life, Seat};
+use crate::arena::seat::{Life, Seat};
+use crate::arena::system;
 use crate::arena::transaction::Ring;
 use crate::context::{Context, Current, keeper_current};
 use crate::process::{DYING_INTERVAL, claim};
@@ -33,7 +34,7 @@ pub(crate) fn doorbell(process: &Process) -> Ring<'_> {
 /// Starts the process's keeper and waits until it watches.
 pub(crate) fn start(context: &'static Context) -> core::result::Result<(), AttachError> {
     let (ready, is_ready) = std::sync::mpsc::sync_channel(1);
-    let mask = seat::block_signals();
+    let mask = system::block_signals();
     std::thread::Builder::new()
         .name("winipc-keeper".to_owned())
         .stack_size(STACK)

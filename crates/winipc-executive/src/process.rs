@@ -37,7 +37,7 @@ pub fn id() -> u32 {
 
 /// Id of the calling thread as the system knows it.
 pub(crate) fn system_thread_id() -> u32 {
-    crate::arena::seat::system_thread_id()
+    crate::arena::system::system_thread_id()
 }
 
 /// Takes a free process record. The caller holds the directory's lock.
@@ -190,7 +190,7 @@ pub fn terminate(process: Handle, code: u32) -> Result<()> {
     let before = record.exit_code.load();
     let _ = record.exit_code.compare_exchange(before, 1 << 32 | u64::from(code));
     let arena = current.arena();
-    if crate::arena::seat::kill(record.id.load(), || !death::is_dead(arena, record)) {
+    if crate::arena::system::kill(record.id.load(), || !death::is_dead(arena, record)) {
         Ok(())
     } else {
         Err(Status::ACCESS_DENIED)
@@ -202,7 +202,7 @@ pub(crate) fn leave_at_exit() {
     extern "C" fn leave() {
         context::leave();
     }
-    crate::arena::seat::at_exit(leave);
+    crate::arena::system::at_exit(leave);
 }
 
 /// How many handles are closed under one hold of the lock when a process ends.

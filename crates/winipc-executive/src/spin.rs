@@ -9,6 +9,7 @@ use core::time::Duration;
 use std::sync::OnceLock;
 
 use crate::arena::futex::monotonic_now;
+use crate::arena::system::online_processors;
 
 /// Longest spin in nanoseconds.
 const LONGEST: u64 = 40_000;
@@ -69,8 +70,8 @@ impl Spinner {
     }
 }
 
-/// Whether the process may run on one processor only.
+/// Whether the machine has one processor only. How many this process may use says nothing of where the others run.
 fn is_single() -> bool {
     static SINGLE: OnceLock<bool> = OnceLock::new();
-    *SINGLE.get_or_init(|| std::thread::available_parallelism().is_ok_and(|count| count.get() == 1))
+    *SINGLE.get_or_init(|| online_processors() == 1)
 }

@@ -79,17 +79,25 @@ pub fn many(handles: &[Handle], mode: Mode, timeout: Option<Duration>, alertable
         return Err(Status::INVALID_PARAMETER);
     }
     let current = current()?;
-    let mut found = [const { None }; MAXIMUM_WAIT_OBJECTS];
-    for (slot, handle) in found.iter_mut().zip(handles) {
-        let object = crate::handle::look_up(&current, *handle)?;
-        access::require(object.access, SYNCHRONIZE)?;
-        *slot = Some(object);
-    }
-    let mut objects = [found[0].ok_or(Status::INVALID_PARAMETER)?; MAXIMUM_WAIT_OBJECTS];
-    for (object, slot) in objects.iter_mut().zip(found.into_iter().flatten()) {
-        *object = slot;
-    }
-    let objects = &objects[..handles.len()];
+    let look_up = |handle: &Handle| {
+        let found = crate::handle::look_up(&current, *handle)?;
+        access::require(found.access, SYNCHRONIZE).map(|()| found)
+    };
+    // Few objects, as nearly always, need no memory of their own.
+    let mut few = [look_up(&handles[0])?; FEW];
+    let mut many = Vec::new();
+    let objects = if handles.len() <= FEW {
+        for (object, handle) in few.iter_mut().zip(handles) {
+            *object = look_up(handle)?;
+        }
+        &few[..handles.len()]
+    } else {
+        many.reserve_exact(handles.len());
+        for handle in handles {
+            many.push(look_up(handle)?);
+        }
+        &many[..]
+    };
     if mode == Mode::All {
         let is_twice =
             |index: usize| objects[..index].iter().any(|other| other.reference == objects[index].reference);
@@ -130,6 +138,9 @@ fn slow_after_spin(
     io::deliver_for(current);
     slow(current, objects, mode, timeout, alertable)
 }
+
+/// Objects that fit without an allocation.
+const FEW: usize = 8;
 
 /// What a look without the lock tells.
 enum Look {

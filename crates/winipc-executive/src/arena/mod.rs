@@ -16,6 +16,7 @@ pub(crate) mod lock;
 pub(crate) mod seat;
 pub(crate) mod slab;
 pub(crate) mod state;
+pub(crate) mod system;
 pub(crate) mod transaction;
 pub(crate) mod user;
 pub(crate) mod word;

@@ -1,0 +1,62 @@
+//! Calls to the system about threads, processes and processors.
+
+/// Id of the calling thread in its process id namespace.
+pub(crate) fn system_thread_id() -> u32 {
+    // SAFETY: gettid cannot fail.
+    unsafe { libc::gettid() as u32 }
+}
+
+/// Kills the process that has an id now, if `is_right` still holds once the process is pinned.
+pub(crate) fn kill(id: u32, is_right: impl Fn() -> bool) -> bool {
+    // SAFETY: plain system calls; the descriptor is ours and closed once.
+    unsafe {
+        let descriptor = libc::syscall(libc::SYS_pidfd_open, id as libc::pid_t, 0) as i32;
+        if descriptor < 0 {
+            return false;
+        }
+        let killed = is_right()
+            && libc::syscall(
+                libc::SYS_pidfd_send_signal,
+                descriptor,
+                libc::SIGKILL,
+                core::ptr::null::<libc::siginfo_t>(),
+                0,
+            ) == 0;
+        libc::close(descriptor);
+        killed
+    }
+}
+
+/// Has a function called when the process ends normally.
+pub(crate) fn at_exit(function: extern "C" fn()) {
+    // SAFETY: the function stays valid; it does not panic.
+    unsafe { libc::atexit(function) };
+}
+
+/// Blocks all signals for the calling thread and gives back what was blocked: a thread it starts now gets none.
+pub(crate) fn block_signals() -> SignalMask {
+    // SAFETY: both sets are valid places, filled before they are read.
+    unsafe {
+        let mut all = core::mem::MaybeUninit::<libc::sigset_t>::uninit();
+        let mut before = core::mem::MaybeUninit::<libc::sigset_t>::uninit();
+        libc::sigfillset(all.as_mut_ptr());
+        libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr());
+        SignalMask(before.assume_init())
+    }
+}
+
+/// The signals a thread had blocked; dropped, they are again.
+pub(crate) struct SignalMask(libc::sigset_t);
+
+impl Drop for SignalMask {
+    fn drop(&mut self) {
+        // SAFETY: a mask that the C library filled.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.0, core::ptr::null_mut()) };
+    }
+}
+
+/// Processors that are online, whichever of them this process may use.
+pub(crate) fn online_processors() -> usize {
+    // SAFETY: sysconf has no preconditions.
+    usize::try_from(unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) }).unwrap_or(1)
+}
