@@ -3,7 +3,7 @@
 use windows_sys::Win32::Foundation::HANDLE;
 use windows_sys::Win32::System::Threading::PROCESS_ACCESS_RIGHTS;
 use windows_sys::core::BOOL;
-use winipc_executive::{Handle, process};
+use winipc_executive::{Handle, namespace, process};
 
 use crate::argument::{handle, raw, usable};
 use crate::error::{Result, boolean, value};
@@ -14,9 +14,12 @@ pub unsafe extern "system" fn GetCurrentProcess() -> HANDLE {
     raw(Handle::CURRENT_PROCESS)
 }
 
-/// Returns the id of the calling process.
+/// Returns the id of the calling process, and attaches it to its namespace if it is not yet: who asks for an id means to
+/// tell it to others, who will open it.
 #[cfg_attr(feature = "export", unsafe(no_mangle))]
 pub unsafe extern "system" fn GetCurrentProcessId() -> u32 {
+    // The id is there without a namespace too.
+    let _ = namespace::attach();
     process::id()
 }
 

@@ -3,7 +3,7 @@
 use windows_sys::Win32::Foundation::HANDLE;
 use windows_sys::Win32::System::Threading::THREAD_ACCESS_RIGHTS;
 use windows_sys::core::BOOL;
-use winipc_executive::{Handle, thread};
+use winipc_executive::{Handle, namespace, thread};
 
 use crate::argument::{handle, raw};
 use crate::error::{boolean, value};
@@ -15,9 +15,12 @@ pub unsafe extern "system" fn GetCurrentThread() -> HANDLE {
     raw(Handle::CURRENT_THREAD)
 }
 
-/// Returns the id of the calling thread.
+/// Returns the id of the calling thread, and attaches the thread as
+/// [`GetCurrentProcessId`](crate::GetCurrentProcessId) does the process.
 #[cfg_attr(feature = "export", unsafe(no_mangle))]
 pub unsafe extern "system" fn GetCurrentThreadId() -> u32 {
+    // The id is there without a namespace too.
+    let _ = namespace::attach();
     thread::id()
 }
 

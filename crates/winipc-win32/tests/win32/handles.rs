@@ -190,3 +190,21 @@ fn the_end_of_a_process() {
     succeed!(CloseHandle(ready));
     succeed!(CloseHandle(go));
 }
+
+/// What a thread says of itself can be opened, though it has done nothing else.
+#[test]
+fn an_id_can_be_opened() {
+    let _world = world();
+    let (told, id) = std::sync::mpsc::channel();
+    let (end, ended) = std::sync::mpsc::channel::<()>();
+    let other = thread::spawn(move || {
+        told.send(unsafe { GetCurrentThreadId() }).unwrap();
+        let _ = ended.recv();
+    });
+    let opened = succeed!(OpenThread(THREAD_ALL_ACCESS, 0, id.recv().unwrap()));
+    assert_eq!(call!(WaitForSingleObject(opened, 0)), (WAIT_TIMEOUT, UNTOUCHED));
+    drop(end);
+    other.join().unwrap();
+    assert_eq!(call!(WaitForSingleObject(opened, INFINITE)), (WAIT_OBJECT_0, UNTOUCHED));
+    succeed!(CloseHandle(opened));
+}
