@@ -44,6 +44,14 @@ impl Process {
         process::current_id()
     }
 
+    /// Ends the calling process with this exit code (`ExitProcess`). Destructors on the stacks are not run.
+    ///
+    /// On Linux, the code reaches those who ask for [`exit_code`](Process::exit_code) only this way, all 32 bits of it;
+    /// the parent gets its low eight bits.
+    pub fn exit(exit_code: u32) -> ! {
+        process::exit(exit_code)
+    }
+
     /// Opens the process with this id, to wait for it and to ask for its exit code (`OpenProcess`).
     ///
     /// # Errors
@@ -74,6 +82,9 @@ impl Process {
     }
 
     /// The code that the process ended with, or `None` while it runs (`GetExitCodeProcess`).
+    ///
+    /// On Linux, the code of a process that did not end by [`exit`](Process::exit) or
+    /// [`terminate`](Process::terminate) is 1.
     ///
     /// # Errors
     ///

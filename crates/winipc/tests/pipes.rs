@@ -9,7 +9,7 @@ use std::time::Duration;
 use common::pipe;
 use winipc::{
     AsHandle, ClientOptions, Event, OwnedHandle, PipeClient, PipeMode, PipeServer, PipeTimeout, Received,
-    ServerOptions, Waitable, Win32Error, call_named_pipe, wait_named_pipe,
+    ServerOptions, Win32Error, call_named_pipe, wait_named_pipe,
 };
 
 /// A pipe with both ends connected, each reading in the pipe's mode.
@@ -351,10 +351,4 @@ fn copying_streams_with_the_standard_library() {
         io::copy(&mut &server, &mut copy).unwrap();
         assert!(copy == data);
     });
-}
-
-#[test]
-fn a_handle_of_a_pipe_can_be_waited_for() {
-    let (server, _client) = pair("waitable", PipeMode::Byte);
-    assert!(server.wait(Some(Duration::from_secs(600))).is_ok());
 }

@@ -42,7 +42,7 @@ fn the_exit_code_stays_with_the_handle() {
         let client = ClientOptions::new().open(&name).unwrap();
         let _ = client.recv(&mut [0; 1]);
         // A code that Windows also uses for processes that run.
-        process::exit(259);
+        Process::exit(259);
     }
     let mut child = start("the_exit_code_stays_with_the_handle", "leaver", &pipe("leaver"));
     let (server, process) = meet("leaver");

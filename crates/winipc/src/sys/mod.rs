@@ -15,18 +15,18 @@
 //!
 //! | family | functions |
 //! | --- | --- |
-//! | last error | `GetLastError`, `SetLastError` |
+//! | errors | `GetLastError`, `SetLastError`, `RtlNtStatusToDosError` |
 //! | handles | `CloseHandle`, `CompareObjectHandles`, `DuplicateHandle`, `GetHandleInformation`, `SetHandleInformation` |
 //! | events | `CreateEventA/W`, `CreateEventExA/W`, `OpenEventA/W`, `SetEvent`, `ResetEvent`, `PulseEvent` |
 //! | mutexes | `CreateMutexA/W`, `CreateMutexExA/W`, `OpenMutexW`, `ReleaseMutex` |
 //! | semaphores | `CreateSemaphoreA/W`, `CreateSemaphoreExA/W`, `OpenSemaphoreW`, `ReleaseSemaphore` |
-//! | timers | `CreateWaitableTimerW`, `CreateWaitableTimerExW`, `OpenWaitableTimerW`, `SetWaitableTimer`, `SetWaitableTimerEx`, `CancelWaitableTimer` |
-//! | waits | `WaitForSingleObject(Ex)`, `WaitForMultipleObjects(Ex)`, `SignalObjectAndWait`, `Sleep`, `SleepEx` |
-//! | processes | `GetCurrentProcess`, `GetCurrentProcessId`, `GetProcessId`, `OpenProcess`, `GetExitCodeProcess`, `TerminateProcess` |
-//! | threads | `GetCurrentThread`, `GetCurrentThreadId`, `GetThreadId`, `OpenThread`, `GetExitCodeThread`, `QueueUserAPC` |
-//! | files | `CreateFileA/W`, `ReadFile`, `ReadFileEx`, `WriteFile`, `WriteFileEx`, `FlushFileBuffers` |
-//! | requests | `GetOverlappedResult(Ex)`, `CancelIo`, `CancelIoEx`, `CancelSynchronousIo` |
-//! | pipes | `CreateNamedPipeA/W`, `ConnectNamedPipe`, `DisconnectNamedPipe`, `WaitNamedPipeW`, `CallNamedPipeW`, `PeekNamedPipe`, `TransactNamedPipe`, `GetNamedPipeHandleStateW`, `SetNamedPipeHandleState`, `GetNamedPipeInfo`, `GetNamedPipeClientProcessId`, `GetNamedPipeServerProcessId` |
+//! | timers | `CreateWaitableTimerA/W`, `CreateWaitableTimerExA/W`, `OpenWaitableTimerA/W`, `SetWaitableTimer(Ex)`, `CancelWaitableTimer` |
+//! | waits | `WaitForSingleObject(Ex)`, `WaitForMultipleObjects(Ex)`, `SignalObjectAndWait`, `Sleep(Ex)` |
+//! | processes | `GetCurrentProcess(Id)`, `GetProcessId`, `OpenProcess`, `GetExitCodeProcess`, `TerminateProcess`, `ExitProcess` |
+//! | threads | `GetCurrentThread(Id)`, `GetThreadId`, `OpenThread`, `GetExitCodeThread`, `QueueUserAPC(2)` |
+//! | files | `CreateFileA/W`, `ReadFile(Ex)`, `WriteFile(Ex)`, `FlushFileBuffers`, `GetFileType` |
+//! | requests | `GetOverlappedResult(Ex)`, `CancelIo(Ex)`, `CancelSynchronousIo` |
+//! | pipes | `CreateNamedPipeA/W`, `ConnectNamedPipe`, `DisconnectNamedPipe`, `WaitNamedPipeA/W`, `CallNamedPipeA/W`, `PeekNamedPipe`, `TransactNamedPipe`, `Get/SetNamedPipeHandleState(A/W)`, `GetNamedPipeInfo`, `GetNamedPipeClient/ServerProcessId`, `GetNamedPipeClient/ServerSessionId`, `GetNamedPipeClientComputerNameA/W` |
 //!
 //! # Examples
 //!
@@ -110,7 +110,8 @@ pub use windows_sys::Win32::System::Threading::{
     CREATE_WAITABLE_TIMER_HIGH_RESOLUTION, CREATE_WAITABLE_TIMER_MANUAL_RESET, EVENT_ALL_ACCESS, EVENT_MODIFY_STATE,
     INFINITE, MUTEX_ALL_ACCESS, MUTEX_MODIFY_STATE, PROCESS_ALL_ACCESS, PROCESS_DUP_HANDLE, PROCESS_QUERY_INFORMATION,
     PROCESS_QUERY_LIMITED_INFORMATION, PROCESS_SYNCHRONIZE, PROCESS_TERMINATE, PTIMERAPCROUTINE, SEMAPHORE_ALL_ACCESS,
-    SEMAPHORE_MODIFY_STATE, THREAD_ALL_ACCESS, THREAD_QUERY_INFORMATION, THREAD_QUERY_LIMITED_INFORMATION,
+    SEMAPHORE_MODIFY_STATE, SYNCHRONIZATION_DELETE, SYNCHRONIZATION_READ_CONTROL, SYNCHRONIZATION_SYNCHRONIZE,
+    SYNCHRONIZATION_WRITE_DAC, SYNCHRONIZATION_WRITE_OWNER, THREAD_ALL_ACCESS, THREAD_QUERY_INFORMATION, THREAD_QUERY_LIMITED_INFORMATION,
     THREAD_SET_CONTEXT, THREAD_SYNCHRONIZE, THREAD_TERMINATE, TIMER_ALL_ACCESS, TIMER_MODIFY_STATE, TIMER_QUERY_STATE,
 };
 

@@ -84,8 +84,15 @@ impl<O: Operation> Request<O> {
 
     /// Whether the system is done with the request.
     pub(crate) fn is_complete(&self) -> bool {
-        // SAFETY: the `OVERLAPPED` lives as long as `self`.
-        self.settled.is_some() || unsafe { is_complete(self.overlapped()) }
+        if self.settled.is_some() {
+            return true;
+        }
+        // The status block alone may lag behind: asking brings it up to date.
+        // SAFETY: the handle is open, and the `OVERLAPPED` lives as long as `self`.
+        unsafe {
+            let _ = outcome(self.file.as_raw(), self.overlapped(), false);
+            is_complete(self.overlapped())
+        }
     }
 
     /// Asks for the end of the request.

@@ -2,30 +2,38 @@
 
 #[rustfmt::skip]
 pub use windows_sys::Win32::Foundation::{
-    CloseHandle, CompareObjectHandles, DuplicateHandle, GetHandleInformation, GetLastError, SetHandleInformation,
-    SetLastError,
+    CloseHandle, CompareObjectHandles, DuplicateHandle, GetHandleInformation, GetLastError,
+    RtlNtStatusToDosError, SetHandleInformation, SetLastError,
 };
+
 #[rustfmt::skip]
 pub use windows_sys::Win32::Storage::FileSystem::{
-    CreateFileA, CreateFileW, FlushFileBuffers, ReadFile, ReadFileEx, WriteFile, WriteFileEx,
+    CreateFileA, CreateFileW, FlushFileBuffers, GetFileType, ReadFile, ReadFileEx, WriteFile, WriteFileEx,
 };
+
 #[rustfmt::skip]
 pub use windows_sys::Win32::System::IO::{
     CancelIo, CancelIoEx, CancelSynchronousIo, GetOverlappedResult, GetOverlappedResultEx,
 };
+
 #[rustfmt::skip]
 pub use windows_sys::Win32::System::Pipes::{
-    CallNamedPipeW, ConnectNamedPipe, CreateNamedPipeA, CreateNamedPipeW, DisconnectNamedPipe,
-    GetNamedPipeClientProcessId, GetNamedPipeHandleStateW, GetNamedPipeInfo, GetNamedPipeServerProcessId,
-    PeekNamedPipe, SetNamedPipeHandleState, TransactNamedPipe, WaitNamedPipeW,
+    CallNamedPipeA, CallNamedPipeW, ConnectNamedPipe, CreateNamedPipeA, CreateNamedPipeW, DisconnectNamedPipe,
+    GetNamedPipeClientComputerNameA, GetNamedPipeClientComputerNameW, GetNamedPipeClientProcessId,
+    GetNamedPipeClientSessionId, GetNamedPipeHandleStateA, GetNamedPipeHandleStateW, GetNamedPipeInfo,
+    GetNamedPipeServerProcessId, GetNamedPipeServerSessionId, PeekNamedPipe, SetNamedPipeHandleState,
+    TransactNamedPipe, WaitNamedPipeA, WaitNamedPipeW,
 };
+
 #[rustfmt::skip]
 pub use windows_sys::Win32::System::Threading::{
-    CancelWaitableTimer, CreateEventA, CreateEventExA, CreateEventExW, CreateEventW, CreateMutexA, CreateMutexExA,
-    CreateMutexExW, CreateMutexW, CreateSemaphoreA, CreateSemaphoreExA, CreateSemaphoreExW, CreateSemaphoreW,
-    CreateWaitableTimerExW, CreateWaitableTimerW, GetCurrentProcess, GetCurrentProcessId, GetCurrentThread,
-    GetCurrentThreadId, GetExitCodeProcess, GetExitCodeThread, GetProcessId, GetThreadId, OpenEventA, OpenEventW,
-    OpenMutexW, OpenProcess, OpenSemaphoreW, OpenThread, OpenWaitableTimerW, PulseEvent, QueueUserAPC, ReleaseMutex,
-    ReleaseSemaphore, ResetEvent, SetEvent, SetWaitableTimer, SetWaitableTimerEx, SignalObjectAndWait, Sleep, SleepEx,
-    TerminateProcess, WaitForMultipleObjects, WaitForMultipleObjectsEx, WaitForSingleObject, WaitForSingleObjectEx,
+    CancelWaitableTimer, CreateEventA, CreateEventExA, CreateEventExW, CreateEventW, CreateMutexA,
+    CreateMutexExA, CreateMutexExW, CreateMutexW, CreateSemaphoreA, CreateSemaphoreExA, CreateSemaphoreExW,
+    CreateSemaphoreW, CreateWaitableTimerA, CreateWaitableTimerExA, CreateWaitableTimerExW,
+    CreateWaitableTimerW, ExitProcess, GetCurrentProcess, GetCurrentProcessId, GetCurrentThread,
+    GetCurrentThreadId, GetExitCodeProcess, GetExitCodeThread, GetProcessId, GetThreadId, OpenEventA,
+    OpenEventW, OpenMutexW, OpenProcess, OpenSemaphoreW, OpenThread, OpenWaitableTimerA, OpenWaitableTimerW,
+    PulseEvent, QueueUserAPC, QueueUserAPC2, ReleaseMutex, ReleaseSemaphore, ResetEvent, SetEvent,
+    SetWaitableTimer, SetWaitableTimerEx, SignalObjectAndWait, Sleep, SleepEx, TerminateProcess,
+    WaitForMultipleObjects, WaitForMultipleObjectsEx, WaitForSingleObject, WaitForSingleObjectEx,
 };

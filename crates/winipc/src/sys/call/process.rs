@@ -3,8 +3,8 @@
 use super::{check, last_error, opened};
 use crate::Result;
 use crate::sys::owned_handle::{BorrowedHandle, OwnedHandle};
+use crate::sys::{ExitProcess, OpenProcess, TerminateProcess};
 use crate::sys::{GetCurrentProcess, GetCurrentProcessId, GetExitCodeProcess, GetProcessId};
-use crate::sys::{OpenProcess, TerminateProcess};
 
 pub(crate) fn current_id() -> u32 {
     // SAFETY: it takes nothing.
@@ -40,4 +40,9 @@ pub(crate) fn exit_code(process: BorrowedHandle<'_>) -> Result<u32> {
 pub(crate) fn terminate(process: BorrowedHandle<'_>, exit_code: u32) -> Result<()> {
     // SAFETY: the handle is open. Ending a process, even this one, breaks no promise of the language.
     check(unsafe { TerminateProcess(process.as_raw(), exit_code) })
+}
+
+pub(crate) fn exit(exit_code: u32) -> ! {
+    // SAFETY: it takes no memory.
+    unsafe { ExitProcess(exit_code) }
 }
