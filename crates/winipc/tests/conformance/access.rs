@@ -12,6 +12,7 @@ tests![
     opening_with_no_access_fails,
     access_system_security_needs_a_privilege,
     generic_rights_map_to_specific_ones,
+    generic_rights_of_semaphores_and_timers,
     a_generic_read_write_mutex_cannot_be_waited_on,
     a_mutex_knows_its_bits,
     maximum_allowed_gives_all_access,
@@ -105,6 +106,28 @@ fn generic_rights_map_to_specific_ones() {
     assert_eq!(can(GENERIC_EXECUTE), (false, true));
     assert_eq!(can(GENERIC_ALL), (true, true));
     ok!(ResetEvent(event.raw()));
+}
+
+/// 1.4: The same mapping for semaphores and timers.
+fn generic_rights_of_semaphores_and_timers() {
+    let (semaphore, timer) = (semaphore(1, 1000), timer(true));
+    for (access, may_change, may_wait) in
+        [(GENERIC_READ, false, false), (GENERIC_WRITE, true, false), (GENERIC_EXECUTE, false, true)]
+    {
+        let (opened, armed) = (semaphore.with_access(access), timer.with_access(access));
+        for (value, error) in
+            [call!(ReleaseSemaphore(opened.raw(), 1, null_mut())), call!(CancelWaitableTimer(armed.raw()))]
+        {
+            assert_eq!(
+                (value == TRUE, value == FALSE && error == ERROR_ACCESS_DENIED),
+                (may_change, !may_change)
+            );
+        }
+        for handle in [&opened, &armed] {
+            let (value, error) = call!(WaitForSingleObject(handle.raw(), 0));
+            assert_eq!(value == WAIT_FAILED && error == ERROR_ACCESS_DENIED, !may_wait);
+        }
+    }
 }
 
 /// 1.4: A mutex opened GENERIC_READ and GENERIC_WRITE cannot be waited on, one opened GENERIC_EXECUTE can.

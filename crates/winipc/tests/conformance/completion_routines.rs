@@ -222,8 +222,8 @@ fn a_routine_may_start_the_next_request() {
     let mut owned =
         Box::new(Chain { block: OVERLAPPED::default(), file: server.raw(), buffer: [0], seen: Vec::new() });
     let chain = &raw mut *owned;
-    // SAFETY: the chain lives to the end of the test; the routines run on this thread.
-    unsafe { call!(ReadFileEx((*chain).file, (*chain).buffer.as_mut_ptr(), 1, chain.cast(), Some(next))) };
+    // The chain lives to the end of the test; the routines run on this thread.
+    call!(ReadFileEx((*chain).file, (*chain).buffer.as_mut_ptr(), 1, chain.cast(), Some(next)));
     assert_eq!(Request::write(&client, b"four").started.0, TRUE);
     until("the chain is done", || {
         call!(SleepEx(100, TRUE));

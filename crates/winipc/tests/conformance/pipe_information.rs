@@ -24,6 +24,7 @@ tests![
     the_client_is_who_opened,
     process_ids_work_after_the_other_end_closed,
     process_ids_after_a_disconnect,
+    process_ids_need_a_place,
     file_type_is_pipe,
 ];
 
@@ -207,6 +208,15 @@ fn process_ids_after_a_disconnect() {
     fails!(GetNamedPipeServerProcessId(client.raw(), &mut id), ERROR_PIPE_NOT_CONNECTED);
     ok!(GetNamedPipeServerProcessId(server.raw(), &mut id));
     assert_eq!(id, std::process::id());
+}
+
+/// 5.11: A NULL output fails ERROR_INSUFFICIENT_BUFFER.
+fn process_ids_need_a_place() {
+    let (server, client) = pair(DUPLEX, BYTE);
+    for end in [&server, &client] {
+        fails!(GetNamedPipeClientProcessId(end.raw(), null_mut()), ERROR_INSUFFICIENT_BUFFER);
+        fails!(GetNamedPipeServerProcessId(end.raw(), null_mut()), ERROR_INSUFFICIENT_BUFFER);
+    }
 }
 
 /// 5.11: GetFileType of a pipe is FILE_TYPE_PIPE (3).

@@ -5,6 +5,7 @@ use crate::support::*;
 use crate::sys::*;
 use crate::tests;
 use std::ptr::null_mut;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 tests![
     peek_never_waits_and_takes_nothing,
@@ -17,6 +18,7 @@ tests![
     peek_may_ask_for_counters_only,
     peek_of_an_empty_pipe,
     peek_of_an_empty_message,
+    peek_waits_behind_a_blocked_read,
 ];
 
 /// Copied bytes, bytes available, bytes left.
@@ -124,4 +126,35 @@ fn peek_of_an_empty_message() {
     assert_eq!(peek(&client, 9), (Vec::new(), 4, 0));
     expect_read(&client, 9, b"");
     expect_read(&client, 9, b"next");
+}
+
+/// 5.6: A blocked read on a synchronous handle makes peek wait behind it.
+fn peek_waits_behind_a_blocked_read() {
+    let patience = || (0..10_000).for_each(|_| std::thread::yield_now());
+    let attempt = || {
+        let (server, client) = pair(DUPLEX, BYTE);
+        let (reading, peeking, peeked) =
+            (AtomicBool::new(false), AtomicBool::new(false), AtomicBool::new(false));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                reading.store(true, Ordering::Release);
+                expect_read(&client, 9, b"data");
+            });
+            until("the reader runs", || reading.load(Ordering::Acquire));
+            patience();
+            scope.spawn(|| {
+                peeking.store(true, Ordering::Release);
+                unread(&client);
+                peeked.store(true, Ordering::Release);
+            });
+            until("the peek runs", || peeking.load(Ordering::Acquire));
+            patience();
+            let waited = !peeked.load(Ordering::Acquire);
+            expect_write(&server, b"data");
+            waited
+        })
+    };
+    // A thread may be late in any one attempt, in most of them it is not.
+    let waited = (0..9).filter(|_| attempt()).count();
+    assert!(waited >= 5, "in {waited} of 9 attempts only the peek waited");
 }

@@ -35,6 +35,8 @@ tests![
     client_calls_after_the_server_closed,
     client_calls_after_a_disconnect,
     the_client_can_neither_connect_nor_disconnect,
+    a_client_flushes_after_the_server_closed,
+    a_client_cannot_flush_after_a_disconnect,
     disconnect_discards_unread_data,
     disconnect_fails_pending_calls_of_both_ends,
     closing_the_client_fails_pending_calls_of_the_server,
@@ -304,6 +306,20 @@ fn the_client_can_neither_connect_nor_disconnect() {
     fails!(ConnectNamedPipe(client.raw(), null_mut()), ERROR_INVALID_FUNCTION);
     fails!(DisconnectNamedPipe(client.raw()), ERROR_INVALID_FUNCTION);
     expect_write(&client, b"still connected");
+}
+
+/// 5.3: FlushFileBuffers of the client after the server closed is TRUE (?).
+fn a_client_flushes_after_the_server_closed() {
+    let (server, client) = pair(DUPLEX, BYTE);
+    expect_write(&client, b"never read");
+    server.close();
+    ok!(FlushFileBuffers(client.raw()));
+}
+
+/// 5.3: FlushFileBuffers of the client after a disconnect fails ERROR_PIPE_NOT_CONNECTED (?).
+fn a_client_cannot_flush_after_a_disconnect() {
+    let (_server, client) = disconnected(BYTE);
+    fails!(FlushFileBuffers(client.raw()), ERROR_PIPE_NOT_CONNECTED);
 }
 
 /// 5.3: DisconnectNamedPipe discards all unread data both ways.

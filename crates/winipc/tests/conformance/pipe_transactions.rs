@@ -17,6 +17,7 @@ tests![
     cancelling_keeps_the_request,
     a_reply_may_be_a_transaction,
     a_broken_pipe_ends_a_transaction,
+    sixty_four_kibibytes_pass,
     call_opens_transacts_and_closes,
     call_with_too_long_a_reply,
     call_of_a_byte_pipe_fails,
@@ -29,6 +30,7 @@ tests![
     wait_uses_the_default_timeout,
     wait_ends_with_a_new_instance,
     wait_ends_with_a_connect_after_a_disconnect,
+    wait_ends_with_the_last_instance,
     wait_for_a_malformed_name_fails,
 ];
 
@@ -142,6 +144,14 @@ fn a_broken_pipe_ends_a_transaction() {
     let call = Request::transact(&client, b"question", 9).pending();
     server.close();
     call.finish_fails(ERROR_BROKEN_PIPE);
+}
+
+/// 5.9: 64 KiB pass in both directions.
+fn sixty_four_kibibytes_pass() {
+    let (server, client) = pair(DUPLEX, MESSAGE);
+    let (request, reply) = (vec![1; 0x1_0000], vec![2; 0x1_0000]);
+    let outcome = answering(&server, &request, &reply, || transact(&client, &request, 0x1_0000));
+    assert!(outcome == (TRUE, UNTOUCHED, reply));
 }
 
 fn call_pipe(name: &Name, request: &[u8], size: usize, timeout: u32) -> (i32, u32, Vec<u8>) {
@@ -288,6 +298,19 @@ fn wait_ends_with_a_connect_after_a_disconnect() {
         ok!(DisconnectNamedPipe(server.raw()));
         let _connect = Request::connect(&server).pending();
         assert_eq!(waiter.join().unwrap(), (TRUE, UNTOUCHED));
+    });
+}
+
+/// 5.10: When the last instance is removed meanwhile the wait fails ERROR_FILE_NOT_FOUND (?).
+fn wait_ends_with_the_last_instance() {
+    let name = pipe_name();
+    let server = server(&name, DUPLEX, BYTE);
+    let _client = client(&name, READ_WRITE, 0);
+    std::thread::scope(|scope| {
+        let waiter = scope.spawn(|| call!(WaitNamedPipeW(name.ptr(), 5000)));
+        (0..1000).for_each(|_| std::thread::yield_now());
+        server.close();
+        assert_eq!(waiter.join().unwrap(), (FALSE, ERROR_FILE_NOT_FOUND));
     });
 }
 

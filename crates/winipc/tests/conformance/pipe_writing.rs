@@ -29,6 +29,7 @@ tests![
     flush_of_nothing_returns_at_once,
     flush_needs_write_access,
     flush_waits_for_the_reader,
+    flush_ends_when_the_data_is_cancelled,
     flush_fails_when_the_peer_closes,
     flush_fails_when_the_server_disconnects,
     a_killed_writer_leaves_what_was_written,
@@ -267,6 +268,19 @@ fn flush_waits_for_the_reader() {
         }
     });
     assert!(done.into_inner());
+}
+
+/// 5.8: A flush that waits only for data that is cancelled returns TRUE.
+fn flush_ends_when_the_data_is_cancelled() {
+    let (server, _client) = pair_with(OVERLAPPED_DUPLEX, BYTE, 4, 4);
+    let mut write = Request::write(&server, b"longer than four").pending();
+    std::thread::scope(|scope| {
+        let flush = scope.spawn(|| call!(FlushFileBuffers(server.raw())));
+        (0..1000).for_each(|_| std::thread::yield_now());
+        ok!(CancelIoEx(server.raw(), write.block()));
+        assert_eq!(flush.join().unwrap().0, TRUE);
+    });
+    write.finish_fails(ERROR_OPERATION_ABORTED);
 }
 
 /// Flushes while `end` happens; repeats with more and more patience until the flush was pending when it did.

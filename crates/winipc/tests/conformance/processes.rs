@@ -13,6 +13,7 @@ tests![
     the_exit_code_stays_available,
     a_running_process_has_exit_code_259,
     exit_process_sets_the_exit_code,
+    the_end_of_main_sets_the_exit_code,
     exit_code_259_looks_like_running,
     terminate_process_sets_the_exit_code,
     terminating_itself_sets_the_exit_code,
@@ -110,6 +111,14 @@ fn exit_process_sets_the_exit_code() {
         assert_eq!(wait(&process, SOON), WAIT_OBJECT_0);
         assert_eq!(exit_code(&process), code);
     }
+}
+
+/// 13.2: A process that ends by returning from main has the exit code of that.
+fn the_end_of_main_sets_the_exit_code() {
+    let mut child = Child::start();
+    let process = child.open(ALL);
+    drop(child); // Its input ends, and so does it.
+    assert_eq!((wait(&process, SOON), exit_code(&process)), (WAIT_OBJECT_0, 0));
 }
 
 /// 13.2: 259 as a real exit code looks like running; only the wait tells.

@@ -1,4 +1,26 @@
-//! The Win32 functions under test, flat as in `winipc::sys`.
+//! What the tests call: the functions of `winipc::sys`, with the types and constants of windows-sys.
+
+// The named imports below come before these, whose functions would be the system's.
 pub(crate) use windows_sys::Win32::{
     Foundation::*, Security::*, Storage::FileSystem::*, System::IO::*, System::Pipes::*, System::Threading::*,
 };
+#[rustfmt::skip]
+pub(crate) use winipc::sys::{
+    CallNamedPipeW, CancelIo, CancelIoEx, CancelSynchronousIo, CancelWaitableTimer, CloseHandle,
+    CompareObjectHandles, ConnectNamedPipe, CreateEventA, CreateEventExW, CreateEventW, CreateFileA,
+    CreateFileW, CreateMutexA, CreateMutexExW, CreateMutexW, CreateNamedPipeA, CreateNamedPipeW,
+    CreateSemaphoreExW, CreateSemaphoreW, CreateWaitableTimerExW, CreateWaitableTimerW,
+    DisconnectNamedPipe, DuplicateHandle, FlushFileBuffers, GetCurrentProcessId, GetCurrentThreadId,
+    GetExitCodeProcess, GetExitCodeThread, GetHandleInformation, GetLastError,
+    GetNamedPipeClientProcessId, GetNamedPipeHandleStateW, GetNamedPipeInfo,
+    GetNamedPipeServerProcessId, GetOverlappedResult, GetOverlappedResultEx, GetProcessId, GetThreadId,
+    OpenEventA, OpenEventW, OpenMutexW, OpenProcess, OpenSemaphoreW, OpenThread, OpenWaitableTimerW,
+    PeekNamedPipe, PulseEvent, QueueUserAPC, ReadFile, ReadFileEx, ReleaseMutex, ReleaseSemaphore,
+    ResetEvent, SetEvent, SetHandleInformation, SetLastError, SetNamedPipeHandleState, SetWaitableTimer,
+    SetWaitableTimerEx, SignalObjectAndWait, Sleep, SleepEx, TerminateProcess, TransactNamedPipe,
+    WaitForMultipleObjects, WaitForMultipleObjectsEx, WaitForSingleObject, WaitForSingleObjectEx,
+    WaitNamedPipeW, WriteFile, WriteFileEx,
+};
+// These the safe interface does not need.
+#[cfg(not(windows))]
+pub(crate) use winipc_win32::{ExitProcess, GetFileType};

@@ -14,6 +14,7 @@ tests![
     the_same_object_twice_works_for_any,
     zero_timeout_only_looks,
     a_timeout_ends_the_wait,
+    timeouts_are_unsigned,
     every_kind_can_be_waited_on,
     any_takes_the_lowest_signaled,
     any_counts_up_through_sixty_four,
@@ -108,6 +109,23 @@ fn a_timeout_ends_the_wait() {
     assert_eq!(wait_all(&[&one, &other], 2), WAIT_TIMEOUT);
     ok!(SetEvent(one.raw()));
     assert!(is_signaled(&one), "a wait that timed out takes nothing later");
+}
+
+/// 2.1: Time-outs are unsigned: one with the highest bit set waits, and INFINITE is 0xFFFFFFFF.
+fn timeouts_are_unsigned() {
+    assert_eq!(INFINITE, 0xFFFF_FFFF);
+    let (started, released) = (event(false, false), event(false, false));
+    for milliseconds in [0x8000_0000, 0xFFFF_FFFE, INFINITE].into_iter().cycle().take(30) {
+        std::thread::scope(|scope| {
+            let (signal, waited) = (started.duplicate(), released.duplicate());
+            let waiter = scope
+                .spawn(move || call!(SignalObjectAndWait(signal.raw(), waited.raw(), milliseconds, FALSE)).0);
+            assert_eq!(wait(&started, SOON), WAIT_OBJECT_0);
+            (0..10).for_each(|_| std::thread::yield_now());
+            ok!(SetEvent(released.raw()));
+            assert_eq!(waiter.join().unwrap(), WAIT_OBJECT_0);
+        });
+    }
 }
 
 /// 2.1: Events, mutexes, semaphores, timers, processes, threads and pipes can be waited on.

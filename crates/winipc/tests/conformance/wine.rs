@@ -63,6 +63,9 @@ pub(crate) const KNOWN_FAULTS: &[(&str, &str, &str)] = &[
     ("pipe_information::process_ids_after_a_disconnect", "ERROR_NOT_FOUND, 233", "the ids before"),
     ("cancelling::cancel_io_ex_of_an_idle_handle_fails", "ERROR_NOT_FOUND", "TRUE"),
     ("completion_routines::a_partial_message_reports_more_data", "TRUE with ERROR_MORE_DATA", "FALSE"),
+    ("pipe_information::process_ids_need_a_place", "ERROR_INSUFFICIENT_BUFFER", "error 1784"),
+    ("pipe_peeking::peek_waits_behind_a_blocked_read", "waits", "answers at once"),
+    ("pipe_transactions::wait_ends_with_the_last_instance", "ERROR_FILE_NOT_FOUND (?)", "waits on"),
     ("processes::terminating_an_ended_process_fails", "ERROR_ACCESS_DENIED", "TRUE"),
 ];
 

@@ -77,7 +77,7 @@ impl Child {
 
     /// A handle to the child.
     pub(crate) fn open(&mut self, access: u32) -> Handle {
-        self.ask("pid"); // By the answer it is attached.
+        self.ask("pid"); // By the answer it uses objects.
         Handle::own(ok!(OpenProcess(access, FALSE, self.id())))
     }
 
@@ -112,6 +112,7 @@ fn from_hexadecimal(text: &str) -> Vec<u8> {
 
 /// The child's main function.
 pub(crate) fn run() {
+    drop(event(false, false)); // Natively a process is one only from its first use of an object on.
     let (sender, commands) = std::sync::mpsc::channel::<String>();
     std::thread::spawn(move || {
         for line in std::io::stdin().lines() {
