@@ -77,19 +77,18 @@ fn sit_down() -> Result<Current> {
 }
 
 fn sit_down_for(context: &'static Context) -> Result<Current> {
-    let seat = context.arena.take_seat(context.process.index())?;
-    let current = occupy(context, seat)?;
-    CURRENT.with(|cell| cell.set(Some(current)));
-    Ok(current)
-}
-
-/// Fills in the thread's record for a seat that the calling thread has taken.
-fn occupy(context: &'static Context, seat: Ref<Seat>) -> Result<Current> {
+    // The thread's record is filled in before the seat says that its thread lives.
+    let occupy = |seat: Ref<Seat>| -> Result<()> {
+        let thread = context.arena.thread_at(seat)?;
+        thread.id.store(process::system_thread_id());
+        context.arena.get(seat)?.wake.0.store(thread.wait.peek());
+        Ok(())
+    };
+    let seat = context.arena.take_seat(context.process.index(), occupy)?;
     let seat_record = context.arena.get(seat)?;
     let thread = context.arena.thread_at(seat)?;
-    thread.id.store(process::system_thread_id());
     let current = Current { context, seat, id: seat_record.id(seat), seat_record, thread };
-    seat_record.wake.0.store(thread.wait.peek());
+    CURRENT.with(|cell| cell.set(Some(current)));
     Ok(current)
 }
 

@@ -119,6 +119,12 @@ impl Found {
         Ok(self)
     }
 
+    /// An object that the transaction knows, with all rights.
+    pub(crate) fn of(lock: &Txn<'static>, reference: Ref<Object>) -> Result<Self> {
+        let object: &'static Object = lock.arena().get(reference)?;
+        Ok(Found { reference, object, state: object.state.load(), access: ACCESS_MASK })
+    }
+
     /// Whether the slot still holds the object that was found. Under the lock the answer stays true.
     pub(crate) fn is_current(&self, _lock: &Txn<'_>) -> bool {
         state::generation_of(self.object.state.load()) == state::generation_of(self.state)

@@ -272,6 +272,8 @@ pub(crate) fn complete(
     let issuer = SeatId(request.thread.get(lock));
     let wait = request.wait.get(lock);
     if request.flags.get(lock) & flag::SYNCHRONOUS != 0 {
+        let file: &Object = arena.get(Ref::from_index(request.file.get(lock)))?;
+        pipe::request_ends(lock, file, reference)?;
         let thread: &Thread = arena.get(Ref::from_index(issuer.seat().index()))?;
         let is_waiting = thread.status.get(lock) & status::MASK == status::WAITING;
         if wait != 0 && is_waiting && thread.wait.get(lock) == wait - 1 {
@@ -338,6 +340,7 @@ pub(crate) fn forget(lock: &mut Txn<'static>, reference: Ref<Request>, request: 
         object::release(lock, event)?;
     }
     let file = Ref::from_index(request.file.get(lock));
+    pipe::request_ends(lock, arena.get(file)?, reference)?;
     lock.free(reference)?;
     object::release(lock, file)
 }
@@ -354,6 +357,8 @@ pub(crate) fn wait_for(
     let flags = request.flags.get(&lock) | flag::SYNCHRONOUS;
     request.flags.set(&mut lock, flags);
     request.wait.set(&mut lock, number + 1);
+    let file: &Object = lock.arena().get(Ref::from_index(request.file.get(&lock)))?;
+    pipe::request_begins(&mut lock, file, reference)?;
     thread.wait.set(&mut lock, number);
     thread.count.set(&mut lock, 0);
     thread.status.set(&mut lock, status::WAITING);

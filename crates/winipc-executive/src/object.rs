@@ -7,7 +7,7 @@ use crate::handle::{self, Handle};
 use crate::name::{self, Name};
 use crate::records::{Kind, Object};
 use crate::status::{Result, Status};
-use crate::{access, death, mutex};
+use crate::{access, death, mutex, pipe};
 
 /// Whether a create call made a new object or found one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -69,6 +69,9 @@ pub(crate) fn collect(lock: &mut Txn<'_>, reference: Ref<Object>, object: &Objec
     let state = object.state.claim(lock);
     if object.head.tag.get(lock) == Kind::Mutex.tag() && mutex::is_owned(state) {
         return Ok(());
+    }
+    if object.head.tag.get(lock) == Kind::Pipe.tag() {
+        pipe::end_gone(lock, object)?;
     }
     object.state.set(lock, state::next_generation(state));
     lock.free(reference)

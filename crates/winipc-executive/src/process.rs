@@ -199,10 +199,14 @@ pub fn terminate(process: Handle, code: u32) -> Result<()> {
 
 /// Has the process leave its namespace when it ends normally.
 pub(crate) fn leave_at_exit() {
-    extern "C" fn leave() {
+    crate::arena::system::at_exit(|code| {
+        if let Ok(current) = current() {
+            // What the process said itself has more bits than what it told the system.
+            let code = 1 << 32 | code.map_or(0, |code| u64::from(code as u32));
+            let _ = current.process().exit_code.compare_exchange(0, code);
+        }
         context::leave();
-    }
-    crate::arena::system::at_exit(leave);
+    });
 }
 
 /// How many handles are closed under one hold of the lock when a process ends.

@@ -45,19 +45,20 @@ fn require_query(access: u32) -> Result<()> {
 /// [`Status::INVALID_PARAMETER`]: no attached thread of the namespace has the id. [`Status::ACCESS_DENIED`].
 pub fn open(id: u32, desired: u32, inherit: bool) -> Result<Handle> {
     let current = current()?;
-    let access = access::grant(Kind::Thread, desired)?;
     let mut lock = current.begin()?;
     let arena = lock.arena();
     let seat = arena
         .seats()
         .find(|(reference, seat)| {
-            seat.life() == crate::arena::seat::Life::Alive
+            id != 0
+                && seat.life() == crate::arena::seat::Life::Alive
                 && arena
                     .get::<Thread>(Ref::from_index(reference.index()))
                     .is_ok_and(|thread| thread.id.load() == id)
         })
         .map(|(reference, seat)| seat.id(reference))
         .ok_or(Status::INVALID_PARAMETER)?;
+    let access = access::grant(Kind::Thread, desired)?;
     let reference = object_for(&mut lock, seat)?;
     let handle = handle::insert(&mut lock, current.process(), reference, access, inherit)?;
     lock.commit()?;

@@ -49,20 +49,34 @@ pub fn one(handle: Handle, timeout: Option<Duration>, alertable: bool) -> Result
     let current = current()?;
     let found = resolve(&current, handle)?;
     access::require(found.access, SYNCHRONIZE)?;
+    one_found(&current, &found, timeout, alertable)
+}
+
+/// Waits for an object that has been found, whatever becomes of its handles meanwhile.
+///
+/// # Errors
+/// [`Status::INVALID_HANDLE`]: the object was gone before the wait began.
+#[inline]
+pub(crate) fn one_found(
+    current: &Current,
+    found: &Found,
+    timeout: Option<Duration>,
+    alertable: bool,
+) -> Result<Outcome> {
     let mut spinner = Spinner::new(timeout);
     loop {
-        io::deliver_for(&current);
-        if let Look::Taken(outcome) = try_one(&current, &found, 0)? {
+        io::deliver_for(current);
+        if let Look::Taken(outcome) = try_one(current, found, 0)? {
             return Ok(outcome);
         }
-        if alertable && apc::is_pending(&current) {
+        if alertable && apc::is_pending(current) {
             return Ok(Outcome::Apc);
         }
-        if may_not_spin(&found) || !spinner.spin(|| is_changed(&found)) {
+        if may_not_spin(found) || !spinner.spin(|| is_changed(found)) {
             break;
         }
     }
-    slow(&current, &[found], Mode::Any, timeout, alertable)
+    slow(current, &[*found], Mode::Any, timeout, alertable)
 }
 
 /// Waits for any or all of 1 to 64 objects.
@@ -518,7 +532,7 @@ pub fn signal_and_wait(
         Some(Kind::Mutex) => mutex::release(signal)?,
         _ => return Err(Status::OBJECT_TYPE_MISMATCH),
     }
-    one(wait, timeout, alertable)
+    one_found(&current, &waited, timeout, alertable)
 }
 
 /// Waits for time to pass, or alertably for an asynchronous procedure call.

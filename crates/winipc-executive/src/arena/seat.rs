@@ -135,11 +135,16 @@ fn life_of(word: u32) -> Life {
 }
 
 impl Arena {
-    /// Sits the calling thread down at a free seat, for the process with the given number.
+    /// Sits the calling thread down at a free seat, for the process with the given number. `occupy` readies what belongs
+    /// to the seat, before the thread can be seen there.
     ///
     /// # Errors
     /// As [`Arena::commit`]; no seat is free.
-    pub(crate) fn take_seat(&self, process: u32) -> Result<Ref<Seat>> {
+    pub(crate) fn take_seat(
+        &self,
+        process: u32,
+        occupy: impl Fn(Ref<Seat>) -> Result<()>,
+    ) -> Result<Ref<Seat>> {
         let region = Region::Seat as usize;
         let mut number = 1;
         loop {
@@ -150,8 +155,10 @@ impl Arena {
             let seat: &Seat = self.get(reference)?;
             if seat.claim.load() == 0 && seat.claim.compare_exchange(0, process << 1).is_ok() {
                 seat.generation.fetch_add(1);
-                seat.wake.0.store(0);
-                seat.mutex.lock_new()?;
+                if let Err(status) = occupy(reference).and_then(|()| seat.mutex.lock_new()) {
+                    seat.claim.store(0);
+                    return Err(status);
+                }
                 seat.claim.store(process << 1 | 1);
                 return Ok(reference);
             }

@@ -27,10 +27,34 @@ pub(crate) fn kill(id: u32, is_right: impl Fn() -> bool) -> bool {
     }
 }
 
-/// Has a function called when the process ends normally.
-pub(crate) fn at_exit(function: extern "C" fn()) {
-    // SAFETY: the function stays valid; it does not panic.
-    unsafe { libc::atexit(function) };
+/// Has a function called when the process ends normally, with the exit code where the C library tells it.
+#[cfg(target_env = "gnu")]
+pub(crate) fn at_exit(function: fn(Option<i32>)) {
+    use core::ffi::{c_int, c_void};
+    unsafe extern "C" {
+        fn on_exit(function: extern "C" fn(c_int, *mut c_void), argument: *mut c_void) -> c_int;
+    }
+    extern "C" fn call(code: c_int, function: *mut c_void) {
+        // SAFETY: the argument is the function that was registered, which has this type.
+        let function: fn(Option<i32>) = unsafe { core::mem::transmute(function) };
+        function(Some(code));
+    }
+    // SAFETY: both functions stay valid for the life of the process; neither panics.
+    unsafe { on_exit(call, function as *mut c_void) };
+}
+
+/// Has a function called when the process ends normally, with the exit code where the C library tells it.
+#[cfg(not(target_env = "gnu"))]
+pub(crate) fn at_exit(function: fn(Option<i32>)) {
+    static FUNCTION: std::sync::OnceLock<fn(Option<i32>)> = std::sync::OnceLock::new();
+    extern "C" fn call() {
+        if let Some(function) = FUNCTION.get() {
+            function(None);
+        }
+    }
+    let _ = FUNCTION.set(function);
+    // SAFETY: the function stays valid and does not panic.
+    unsafe { libc::atexit(call) };
 }
 
 /// Blocks all signals for the calling thread and gives back what was blocked: a thread it starts now gets none.

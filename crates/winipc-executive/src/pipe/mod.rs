@@ -57,6 +57,9 @@ const CLIENT: usize = 1;
 /// Words of an end's object.
 const INSTANCE: usize = 0;
 const SIDE: usize = 1;
+/// The blocking request in progress on an end for blocking use, and the event of those who wait for its end.
+const BUSY: usize = 2;
+const IDLE: usize = 3;
 /// Set in `SIDE` if calls with a status block may return before they are done.
 const IS_OVERLAPPED: u64 = 2;
 
@@ -205,6 +208,76 @@ pub(crate) fn is_overlapped(file: &Object) -> bool {
     file.body[SIDE].peek() & IS_OVERLAPPED != 0
 }
 
+/// Takes the lock for a call on an end. On one for blocking use calls go one after the other: this one waits until the
+/// one before has ended.
+///
+/// # References
+/// - SEMANTICS 7.1
+pub(super) fn begin_call(current: &Current, file: &Found) -> Result<Txn<'static>> {
+    loop {
+        let mut lock = current.begin()?;
+        if !file.is_current(&lock) || file.object.body[BUSY].get(&lock) == 0 {
+            return Ok(lock);
+        }
+        let idle = idle_event(&mut lock, file.object)?;
+        lock.commit()?;
+        match wait::one_found(current, &idle, None, false) {
+            Ok(_) | Err(Status::INVALID_HANDLE) => {}
+            Err(status) => return Err(status),
+        }
+    }
+}
+
+/// The event that is set while no blocking request is in progress on an end.
+fn idle_event(lock: &mut Txn<'static>, file: &Object) -> Result<Found> {
+    let reference = match Ref::from_index(file.body[IDLE].get(lock) as u32).some() {
+        Some(event) => event,
+        None => {
+            let event = object::allocate(lock, Kind::Event, signal::MANUAL)?;
+            object::retain(lock, lock.arena().get(event)?);
+            file.body[IDLE].set(lock, u64::from(event.index()));
+            event
+        }
+    };
+    Found::of(lock, reference)
+}
+
+/// A blocking request begins on an end.
+pub(crate) fn request_begins(lock: &mut Txn<'static>, file: &Object, request: Ref<Request>) -> Result<()> {
+    if !is_overlapped(file) {
+        file.body[BUSY].set(lock, u64::from(request.index()));
+        announce_idle(lock, file, false)?;
+    }
+    Ok(())
+}
+
+/// A request on an end is over.
+pub(crate) fn request_ends(lock: &mut Txn<'static>, file: &Object, request: Ref<Request>) -> Result<()> {
+    if file.body[BUSY].get(lock) == u64::from(request.index()) {
+        file.body[BUSY].set(lock, 0);
+        announce_idle(lock, file, true)?;
+    }
+    Ok(())
+}
+
+fn announce_idle(lock: &mut Txn<'static>, file: &Object, set: bool) -> Result<()> {
+    match Ref::<Object>::from_index(file.body[IDLE].get(lock) as u32).some() {
+        Some(event) => {
+            let event = lock.arena().get(event)?;
+            dispatcher::set_signal(lock, event, set)
+        }
+        None => Ok(()),
+    }
+}
+
+/// Nothing refers to an end any more.
+pub(crate) fn end_gone(lock: &mut Txn<'_>, file: &Object) -> Result<()> {
+    match Ref::<Object>::from_index(file.body[IDLE].get(lock) as u32).some() {
+        Some(event) => object::release(lock, event),
+        None => Ok(()),
+    }
+}
+
 /// Creates an instance of a pipe, and the pipe with the first one.
 ///
 /// `name` is what follows `\\.\pipe\`, at least one character.
@@ -319,6 +392,8 @@ fn make_end(
     let overlapped = if flags & end_flag::OVERLAPPED != 0 { IS_OVERLAPPED } else { 0 };
     object.body[INSTANCE].set(lock, u64::from(reference.index()));
     object.body[SIDE].set(lock, side as u64 | overlapped);
+    object.body[BUSY].set(lock, 0);
+    object.body[IDLE].set(lock, 0);
     let place = &instance.ends[side];
     place.object.set(lock, end.index());
     place.flags.set(lock, flags);
@@ -436,7 +511,7 @@ pub fn listen(pipe: Handle, overlapped: Option<Overlapped>) -> Result<Outcome> {
     }
     let is_overlapped = is_overlapped(found.object);
     let report = overlapped.map(|overlapped| Report::begin(&current, overlapped)).transpose()?;
-    let mut lock = current.begin()?;
+    let mut lock = begin_call(&current, &found)?;
     let place = place_of(&lock, &found)?;
     let instance = place.instance;
     let refusal = match instance.state.get(&lock) {
@@ -491,7 +566,7 @@ pub fn listen(pipe: Handle, overlapped: Option<Overlapped>) -> Result<Outcome> {
 pub fn disconnect(pipe: Handle) -> Result<()> {
     let current = current()?;
     let found = look_up(&current, pipe)?.require(Kind::Pipe, 0)?;
-    let mut lock = current.begin()?;
+    let mut lock = begin_call(&current, &found)?;
     let place = place_of(&lock, &found)?;
     if !place.is_server() {
         return Err(Status::ILLEGAL_FUNCTION);
@@ -657,18 +732,19 @@ pub fn wait_available(name: &[u16], timeout: PipeTimeout) -> Result<()> {
             event
         }
     };
-    // The handle keeps the event while this call waits, and goes with the process if it dies.
-    let handle = handle::insert(&mut lock, current.process(), event, access::SYNCHRONIZE, false)?;
+    let event = Found::of(&lock, event)?;
     let milliseconds = match timeout {
         PipeTimeout::Default => Some(pipe.default_timeout.get(&lock)),
         PipeTimeout::Forever => None,
         PipeTimeout::Milliseconds(milliseconds) => Some(milliseconds),
     };
     lock.commit()?;
-    let outcome = wait::one(handle, milliseconds.map(|time| Duration::from_millis(time.into())), false);
-    handle::close(handle)?;
-    if outcome? == wait::Outcome::Timeout {
-        return Err(Status::IO_TIMEOUT);
+    let time = milliseconds.map(|time| Duration::from_millis(time.into()));
+    match wait::one_found(&current, &event, time, false) {
+        Ok(wait::Outcome::Timeout) => return Err(Status::IO_TIMEOUT),
+        // The event went with the pipe before the wait began.
+        Ok(_) | Err(Status::INVALID_HANDLE) => {}
+        Err(status) => return Err(status),
     }
     let lock = current.begin()?;
     match name::find(&lock, &name)? {

@@ -36,7 +36,7 @@ pub(crate) fn read(
     if report.is_none() || !is_overlapped {
         spin_for_data(file);
     }
-    let mut lock = current.begin()?;
+    let mut lock = super::begin_call(current, file)?;
     reclaim(&mut lock, current.thread)?;
     let place = place_of(&lock, file)?;
     let by_message = place.own_flags(&lock) & end_flag::MESSAGE_READ != 0;
@@ -244,7 +244,7 @@ pub(crate) fn write(
         return Err(Status::INVALID_PARAMETER);
     }
     let message = stage(current, data)?;
-    let mut lock = current.begin()?;
+    let mut lock = super::begin_call(current, file)?;
     reclaim(&mut lock, current.thread)?;
     let place = place_of(&lock, file)?;
     if let Err(status) = writable(&lock, &place) {
@@ -331,7 +331,7 @@ fn admitted(lock: &Txn<'_>, place: &Place, length: usize, is_message_type: bool)
 
 /// Waits until everything written before has been read.
 pub(crate) fn flush(current: &Current, file: &Found) -> Result<()> {
-    let mut lock = current.begin()?;
+    let mut lock = super::begin_call(current, file)?;
     let place = place_of(&lock, file)?;
     match place.instance.state.get(&lock) {
         state::CONNECTED => {}
@@ -377,7 +377,7 @@ pub struct Peek {
 pub fn peek(pipe: Handle, buffer: &mut [u8]) -> Result<Peek> {
     let current = current()?;
     let file = look_up(&current, pipe)?.require(Kind::Pipe, access::file::READ_DATA)?;
-    let mut lock = current.begin()?;
+    let mut lock = super::begin_call(&current, &file)?;
     reclaim(&mut lock, current.thread)?;
     let arena = lock.arena();
     let place = place_of(&lock, &file)?;
@@ -431,7 +431,7 @@ pub fn transact(
         return Err(Status::INVALID_PARAMETER);
     }
     let message = stage(&current, input)?;
-    let mut lock = current.begin()?;
+    let mut lock = super::begin_call(&current, &file)?;
     let place = place_of(&lock, &file)?;
     match place.instance.state.get(&lock) {
         state::CONNECTED => {}
