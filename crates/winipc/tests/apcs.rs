@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use std::sync::{Arc, Mutex as StandardMutex, mpsc};
+use std::sync::{Arc, LazyLock, Mutex as StandardMutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -85,11 +85,12 @@ fn a_timer_runs_its_routine_each_period() {
 
 #[test]
 fn a_routine_may_drop_itself() {
-    let timer: &'static WaitableTimer = Box::leak(Box::new(WaitableTimer::auto_reset().unwrap()));
+    // The slot in the closure holds the routine, so both live for ever.
+    static TIMER: LazyLock<WaitableTimer> = LazyLock::new(|| WaitableTimer::auto_reset().unwrap());
     let slot: Rc<RefCell<Option<TimerRoutine<'static>>>> = Rc::default();
     let (own, ran) = (Rc::clone(&slot), Rc::new(Cell::new(false)));
     let flag = Rc::clone(&ran);
-    let routine = timer.set_with_routine(Due::After(Duration::ZERO), None, move |_| {
+    let routine = TIMER.set_with_routine(Due::After(Duration::ZERO), None, move |_| {
         drop(own.take());
         // The closure and what it captures are still there.
         flag.set(true);
