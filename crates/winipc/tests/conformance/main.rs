@@ -16,6 +16,7 @@ mod access;
 mod apcs;
 mod cancelling;
 mod completion_routines;
+mod contention;
 mod duplication;
 mod events;
 mod file_waits;
@@ -91,6 +92,7 @@ modules! {
     cancelling: "Results and cancelling (7.2)",
     completion_routines: "Completion routines (7.3)",
     processes: "Processes and threads (13.1, 13.2)",
+    contention: "Several threads and processes at once",
 }
 
 fn main() {

@@ -66,6 +66,8 @@ pub(crate) const KNOWN_FAULTS: &[(&str, &str, &str)] = &[
     ("pipe_information::process_ids_need_a_place", "ERROR_INSUFFICIENT_BUFFER", "error 1784"),
     ("pipe_peeking::peek_waits_behind_a_blocked_read", "waits", "answers at once"),
     ("pipe_transactions::wait_ends_with_the_last_instance", "ERROR_FILE_NOT_FOUND (?)", "waits on"),
+    ("contention::one_of_many_servers_is_the_first_instance", "one of them", "ignores the flag"),
+    ("contention::cancelling_leaves_requests_of_other_processes", "ERROR_NOT_FOUND", "TRUE"),
     ("processes::terminating_an_ended_process_fails", "ERROR_ACCESS_DENIED", "TRUE"),
 ];
 
