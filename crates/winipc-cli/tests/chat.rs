@@ -2,22 +2,21 @@
 
 mod common;
 
-use common::{Process, run, unique, winipc};
+use common::{Process, World, unique};
 
 /// A room that no other test uses, in a world of its own.
 struct Room {
-    namespace: String,
+    world: World,
     name: String,
 }
 
 impl Room {
     fn new() -> Self {
-        Self { namespace: unique("chat"), name: unique("room") }
+        Self { world: World::new(), name: unique("room") }
     }
 
     fn enter_with(&self, name: &str, arguments: &[&str]) -> Process {
-        let mut command = winipc(&self.namespace);
-        Process::start(command.args(["chat", &self.name, "--name", name]).args(arguments))
+        Process::start(self.world.winipc().args(["chat", &self.name, "--name", name]).args(arguments))
     }
 
     /// Starts a member and waits until it is in.
@@ -54,15 +53,15 @@ fn everyone_sees_what_everyone_says() {
         }
     }
     bob.type_line("/quit");
-    assert!(bob.finish().0.success());
+    bob.succeed();
     ann.expect("* bob has left");
     cleo.expect("* bob has left");
     // The classic words.
     cleo.type_line("QUIT");
-    assert!(cleo.finish().0.success());
+    cleo.succeed();
     ann.expect("* cleo has left");
     ann.type_line("exit");
-    assert!(ann.finish().0.success());
+    ann.succeed();
 }
 
 #[test]
@@ -138,7 +137,7 @@ fn a_serving_member_that_leaves_hands_the_room_over() {
     let mut bob = room.enter("bob", &["ann"]);
     ann.type_line("my last words");
     ann.type_line("/quit");
-    assert!(ann.finish().0.success());
+    ann.succeed();
     bob.expect("ann: my last words");
     bob.expect("* ann has left");
     bob.expect("* bob now serves the room");
@@ -175,8 +174,7 @@ fn input_that_ends_is_delivered_first() {
     let mut ann = room.enter("ann", &[]);
     let mut bob = room.enter_with("bob", &[]);
     bob.type_bytes(b"one\ntwo\nthree without an end");
-    let (status, _, errors) = bob.finish();
-    assert!(status.success(), "{errors}");
+    bob.succeed();
     for line in ["bob: one", "bob: two", "bob: three without an end", "* bob has left"] {
         ann.expect(line);
     }
@@ -236,7 +234,7 @@ fn logs_follow_the_protocol() {
     ann.type_line("hello bob");
     bob.expect("hello bob");
     ann.type_line("/quit");
-    assert!(ann.finish().0.success());
+    ann.succeed();
     let log = text_of(&path);
     std::fs::remove_file(&path).unwrap();
     let texts: Vec<_> = log.lines().map(|line| line.split_once("] ").unwrap().1).collect();
@@ -288,7 +286,7 @@ fn signals_leave_politely() {
         bob.expect("serves");
         kill_process(Pid::from_raw(bob.id() as i32).unwrap(), signal).unwrap();
         let input = bob.input.take();
-        assert!(bob.finish().0.success());
+        bob.succeed();
         drop(input);
         ann.expect("* bob has left");
         let log = std::fs::read_to_string(&path).unwrap();
@@ -334,7 +332,7 @@ fn mistakes_are_explained() {
         (&["chat", "lobby", "--colour"], 2, "--colour"),
         (&["dance"], 2, "dance"),
     ] {
-        let output = run(arguments);
+        let output = World::new().run(arguments);
         let errors = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(status), "{arguments:?}: {errors}");
         assert!(errors.contains(part), "{arguments:?}: {errors}");

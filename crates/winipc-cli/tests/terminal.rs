@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Instant;
 
-use common::{PATIENCE, Process, unique, winipc};
+use common::{PATIENCE, Process, World, unique};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Termios, tcgetattr};
 
@@ -27,14 +27,15 @@ struct Terminal {
 }
 
 impl Terminal {
-    fn start(namespace: &str, arguments: &[&str]) -> Self {
+    fn start(world: &World, arguments: &[&str]) -> Self {
         let controller = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&controller).unwrap();
         unlockpt(&controller).unwrap();
         let name = ptsname(&controller, Vec::new()).unwrap().into_string().unwrap();
         let line = OpenOptions::new().read(true).write(true).open(name).unwrap();
         let mode = tcgetattr(&line).unwrap();
-        let child = winipc(namespace)
+        let child = world
+            .winipc()
             .args(arguments)
             .env("TERM", "xterm")
             .stdin(Stdio::from(line.try_clone().unwrap()))
@@ -91,12 +92,12 @@ impl Drop for Terminal {
 
 #[test]
 fn lines_are_edited_while_others_talk() {
-    let namespace = unique("terminal");
+    let world = World::new();
     let room = unique("room");
-    let mut ann = Terminal::start(&namespace, &["chat", &room, "--name", "ann"]);
+    let mut ann = Terminal::start(&world, &["chat", &room, "--name", "ann"]);
     ann.expect("ann serves the room");
     ann.expect("> ");
-    let mut bob = Process::start(winipc(&namespace).args(["chat", &room, "--name", "bob"]));
+    let mut bob = Process::start(world.winipc().args(["chat", &room, "--name", "bob"]));
     bob.expect("serves");
     ann.expect("* bob has joined");
     ann.type_keys("helo");
@@ -123,7 +124,8 @@ fn lines_are_edited_while_others_talk() {
 #[test]
 fn a_signal_gives_the_terminal_back() {
     use rustix::process::{Pid, Signal, kill_process};
-    let mut ann = Terminal::start(&unique("terminal"), &["chat", &unique("room"), "--name", "ann"]);
+    let world = World::new();
+    let mut ann = Terminal::start(&world, &["chat", &unique("room"), "--name", "ann"]);
     ann.expect("ann serves the room");
     ann.expect("> ");
     assert!(!ann.is_restored(), "a line is being edited");

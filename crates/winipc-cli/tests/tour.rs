@@ -4,11 +4,11 @@ mod common;
 
 use std::process::Stdio;
 
-use common::{run, unique, winipc};
+use common::World;
 
 #[test]
 fn the_tour_loses_nothing() {
-    let output = run(&["tour", "--messages", "12"]);
+    let output = World::new().run(&["tour", "--messages", "12"]);
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
     for part in [
@@ -23,7 +23,7 @@ fn the_tour_loses_nothing() {
 
 #[test]
 fn the_tour_for_machines() {
-    let output = run(&["tour", "--json", "--messages", "200", "--only", "named-pipes"]);
+    let output = World::new().run(&["tour", "--json", "--messages", "200", "--only", "named-pipes"]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let rows: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let row = &rows[0];
@@ -37,7 +37,7 @@ fn the_tour_for_machines() {
 
 #[test]
 fn the_tour_knows_its_mechanisms() {
-    let output = run(&["tour", "--only", "smoke signals"]);
+    let output = World::new().run(&["tour", "--only", "smoke signals"]);
     assert_eq!(output.status.code(), Some(1));
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(errors.contains("there are: named pipes"), "{errors}");
@@ -46,7 +46,8 @@ fn the_tour_knows_its_mechanisms() {
 /// `winipc tour | head -1`
 #[test]
 fn a_reader_that_goes_away_is_no_error() {
-    let mut command = winipc(&unique("tour"));
+    let world = World::new();
+    let mut command = world.winipc();
     command.args(["tour", "--messages", "1000"]).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut tour = command.spawn().unwrap();
     // Closed before anything is written.
@@ -60,7 +61,8 @@ fn a_reader_that_goes_away_is_no_error() {
 #[test]
 fn the_tour_tells_of_a_process_that_dies() {
     use rustix::process::{Pid, Signal, kill_process};
-    let mut tour = common::Process::start(winipc(&unique("tour")).args(["tour", "--messages", "1000000"]));
+    let world = World::new();
+    let mut tour = common::Process::start(world.winipc().args(["tour", "--messages", "1000000"]));
     tour.expect("ann: Good morning");
     // Its last child: a client.
     let children = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", tour.id())).unwrap();
@@ -79,7 +81,7 @@ fn help_explains() {
         (&["tour", "--help"], "The exit status is 1 if a message was lost"),
         (&["bench", "--help"], "--only <ROW>"),
     ] {
-        let output = run(arguments);
+        let output = World::new().run(arguments);
         let text = String::from_utf8(output.stdout).unwrap();
         // However wide the terminal.
         let text = text.split_whitespace().collect::<Vec<_>>().join(" ");

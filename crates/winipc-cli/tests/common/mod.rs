@@ -3,7 +3,9 @@
 // Each test binary uses its own part of this.
 #![allow(dead_code)]
 
+use std::fs::DirBuilder;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, channel};
@@ -19,16 +21,42 @@ pub(crate) fn unique(what: &str) -> String {
     format!("{what}-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed))
 }
 
-/// The program in a world of its own.
-pub(crate) fn winipc(namespace: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_winipc"));
-    command.env("WINIPC_NAMESPACE", namespace);
-    command
+/// A world of its own, which the program's processes share. Made first, it is removed last.
+pub(crate) struct World {
+    namespace: String,
+    /// Where its arena lies: killed processes leave theirs to whoever comes next.
+    directory: PathBuf,
 }
 
-/// Runs the program with these words to its end.
-pub(crate) fn run(arguments: &[&str]) -> Output {
-    winipc(&unique("cli")).args(arguments).stdin(Stdio::null()).output().unwrap()
+impl World {
+    pub(crate) fn new() -> Self {
+        let namespace = unique("cli");
+        let shared_memory = Path::new("/dev/shm");
+        let parent = if shared_memory.is_dir() { shared_memory.to_path_buf() } else { std::env::temp_dir() };
+        let directory = parent.join(format!("winipc-test-{namespace}"));
+        let mut builder = DirBuilder::new();
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(&directory).unwrap();
+        Self { namespace, directory }
+    }
+
+    pub(crate) fn winipc(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_winipc"));
+        command.env("WINIPC_NAMESPACE", &self.namespace).env("WINIPC_DIR", &self.directory);
+        command
+    }
+
+    /// Runs the program with these words to its end.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
+        self.winipc().args(arguments).stdin(Stdio::null()).output().unwrap()
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.directory);
+    }
 }
 
 /// A process and the lines of its standard output.
@@ -125,6 +153,15 @@ impl Process {
         }
         let errors = self.errors.take().unwrap().join().unwrap();
         (status, std::mem::take(&mut self.seen), errors)
+    }
+}
+
+impl Process {
+    /// As `finish`, for a process that is to succeed.
+    #[track_caller]
+    pub(crate) fn succeed(self) {
+        let (status, lines, errors) = self.finish();
+        assert!(status.success(), "{status}: {errors}\nafter:\n{}", lines.join("\n"));
     }
 }
 
