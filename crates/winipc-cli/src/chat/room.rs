@@ -191,3 +191,77 @@ impl Room {
         self.present.keys().map(|link| Effect::Send { link: *link, frame: frame.clone() }).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::protocol::Stream;
+    use super::*;
+
+    fn hello(member: u64, name: &str, memory: Option<Memory>) -> Frame {
+        Frame::Hello { version: VERSION, member: MemberId(member), name: name.into(), memory }
+    }
+
+    fn sent(effects: &[Effect], to: u64) -> Vec<&Frame> {
+        let is_for = |effect| match effect {
+            &Effect::Send { link, ref frame } if link == LinkId(to) => Some(frame),
+            _ => None,
+        };
+        effects.iter().filter_map(is_for).collect()
+    }
+
+    #[test]
+    fn who_does_not_come_back_has_left() {
+        let now = Instant::now();
+        let mut room = Room::new(MemberId(1));
+        let members = [(0, "old server"), (1, "ann"), (2, "bob"), (3, "cleo")];
+        let members = members.map(|(id, name)| (MemberId(id), name.to_string())).to_vec();
+        let memory = Some(Memory { server: MemberId(0), members, seen: Seen::default() });
+        let effects = room.received(LinkId(1), hello(1, "ann", memory.clone()), now);
+        let [Frame::Welcome { members, .. }] = sent(&effects, 1)[..] else { panic!("{effects:?}") };
+        let ids: Vec<_> = members.iter().map(|(id, _)| id.0).collect();
+        assert_eq!(ids, [1, 2, 3], "all but the former server are expected");
+        room.received(LinkId(2), hello(2, "bob", memory), now);
+        assert_eq!(room.tick(now), []);
+        let effects = room.tick(now + Room::RETURN_TIME);
+        assert_eq!(sent(&effects, 1), [&Frame::Left { member: MemberId(3) }]);
+        assert_eq!(sent(&effects, 2), [&Frame::Left { member: MemberId(3) }]);
+        assert_eq!(room.tick(now + 2 * Room::RETURN_TIME), []);
+    }
+
+    #[test]
+    fn names_are_unique() {
+        let now = Instant::now();
+        let mut room = Room::new(MemberId(1));
+        let names: Vec<_> = (1..=3)
+            .map(|number| {
+                let effects = room.received(LinkId(number), hello(number, "ann", None), now);
+                let Some(Frame::Welcome { name, .. }) = sent(&effects, number).pop() else {
+                    panic!("{effects:?}")
+                };
+                name.clone()
+            })
+            .collect();
+        assert_eq!(names, ["ann", "ann-2", "ann-3"]);
+        // Who comes back by another link keeps the name, and loses the former link.
+        let effects = room.received(LinkId(9), hello(2, "ann-2", None), now);
+        assert!(effects.contains(&Effect::Close { link: LinkId(2) }));
+        assert!(matches!(sent(&effects, 9)[..], [Frame::Welcome { name, .. }] if name == "ann-2"));
+    }
+
+    #[test]
+    fn strangers_are_refused() {
+        let now = Instant::now();
+        let mut room = Room::new(MemberId(1));
+        let old =
+            Frame::Hello { version: VERSION + 1, member: MemberId(2), name: "bob".into(), memory: None };
+        for (link, frame) in [(1, old), (2, hello(3, "two words", None))] {
+            let effects = room.received(LinkId(link), frame, now);
+            assert!(matches!(sent(&effects, link)[..], [Frame::Refused { .. }]), "{effects:?}");
+            assert_eq!(effects.last(), Some(&Effect::Close { link: LinkId(link) }));
+        }
+        // Nobody speaks before `Hello`.
+        let stream = Stream { author: MemberId(4), recipient: None };
+        let line = Line { stream, number: 1, at: 0, name: "eve".into(), text: "boo".into() };
+        assert_eq!(room.received(LinkId(3), Frame::Line(line), now), [Effect::Close { link: LinkId(3) }]);
+    }
+}

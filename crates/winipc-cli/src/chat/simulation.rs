@@ -57,9 +57,10 @@ struct World {
     links: BTreeMap<LinkId, Link>,
     next_link: u64,
     server: Option<Server>,
-    /// Per member and author name: the texts shown.
-    shown: Vec<BTreeMap<String, Vec<u64>>>,
-    typed: Vec<u64>,
+    /// For each member: the lines shown, by the author's name and whether they were private.
+    shown: Vec<BTreeMap<(String, bool), Vec<u64>>>,
+    /// The number of lines typed, by author and recipient.
+    typed: BTreeMap<(usize, Option<usize>), u64>,
 }
 
 impl World {
@@ -73,7 +74,7 @@ impl World {
             next_link: 0,
             server: None,
             shown: vec![BTreeMap::new(); count],
-            typed: vec![0; count],
+            typed: BTreeMap::new(),
         }
     }
 
@@ -93,12 +94,16 @@ impl World {
     }
 
     fn type_line(&mut self, member: usize) {
+        let recipient = Some(self.random.below(2 * self.members.len())).filter(|n| *n < self.members.len());
         let Some(typist) = &mut self.members[member] else { return };
         if !typist.may_type() {
             return;
         }
-        self.typed[member] += 1;
-        let reaction = typist.say(None, &self.typed[member].to_string(), 1).unwrap();
+        let number = self.typed.get(&(member, recipient)).map_or(1, |number| number + 1);
+        let name = recipient.map(|recipient| format!("m{recipient}"));
+        // Nobody talks to oneself, or to somebody who is known to have gone.
+        let Ok(reaction) = typist.say(name.as_deref(), &number.to_string(), 1) else { return };
+        self.typed.insert((member, recipient), number);
         if let Some(link) = self.link_of[member] {
             self.links.get_mut(&link).unwrap().to_server.extend(reaction.frames);
         }
@@ -180,13 +185,13 @@ impl World {
                 let reaction = member.received(frame).unwrap();
                 link.to_server.extend(reaction.frames);
                 for notice in reaction.notices {
-                    match notice {
-                        Notice::Said { name, text } => {
-                            self.shown[index].entry(name).or_default().push(text.parse().unwrap());
-                        }
+                    let (name, is_private, text) = match notice {
+                        Notice::Said { name, text } => (name, false, text),
+                        Notice::Whispered { name, text } => (name, true, text),
                         Notice::Missed { .. } => panic!("a line was missed"),
-                        _ => {}
-                    }
+                        _ => continue,
+                    };
+                    self.shown[index].entry((name, is_private)).or_default().push(text.parse().unwrap());
                 }
             }
             // What was in the pipe has been read: now the member learns that the server is gone.
@@ -275,13 +280,22 @@ fn no_line_of_a_survivor_is_lost_or_shown_twice() {
             assert!(world.members[author].as_ref().unwrap().has_delivered_all(), "seed {seed}");
         }
         for &reader in &survivors {
-            for author in 0..6 {
-                let shown = world.shown[reader].get(&format!("m{author}")).cloned().unwrap_or_default();
-                let complete: Vec<_> = (1..=world.typed[author]).collect();
-                if author != reader && survivors.contains(&author) {
-                    assert_eq!(shown, complete, "seed {seed}: m{author}'s lines at m{reader}");
-                } else {
-                    assert_eq!(shown, complete[..shown.len()], "seed {seed}: m{author}'s lines at m{reader}");
+            for author in (0..6).filter(|author| *author != reader) {
+                for is_private in [false, true] {
+                    let shown =
+                        world.shown[reader].remove(&(format!("m{author}"), is_private)).unwrap_or_default();
+                    let typed =
+                        world.typed.get(&(author, is_private.then_some(reader))).copied().unwrap_or_default();
+                    let complete: Vec<_> = (1..=typed).collect();
+                    if survivors.contains(&author) {
+                        assert_eq!(shown, complete, "seed {seed}: m{author}'s lines at m{reader}");
+                    } else {
+                        assert_eq!(
+                            shown,
+                            complete[..shown.len()],
+                            "seed {seed}: m{author}'s lines at m{reader}"
+                        );
+                    }
                 }
             }
         }
