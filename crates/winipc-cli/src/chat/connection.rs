@@ -52,6 +52,11 @@ impl Queue {
         let _ = self.items.send(Item { bytes, _delivery: delivery });
     }
 
+    /// Whether frames are waiting.
+    pub(crate) fn has_waiting(&self) -> bool {
+        self.written.load(Ordering::Relaxed) < self.queued
+    }
+
     /// Whether frames are waiting and none has gone out since this was last asked.
     pub(crate) fn is_stuck(&mut self) -> bool {
         let written = self.written.load(Ordering::Relaxed);

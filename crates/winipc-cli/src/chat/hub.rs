@@ -99,7 +99,13 @@ impl Hub {
     fn run(mut self, inbox: &Receiver<Event>) {
         let mut next_tick = Instant::now() + TICK;
         loop {
-            match inbox.recv_timeout(next_tick.saturating_duration_since(Instant::now())) {
+            // A room where nothing is under way does not wake up.
+            let event = if self.has_deadlines() {
+                inbox.recv_timeout(next_tick.saturating_duration_since(Instant::now()))
+            } else {
+                inbox.recv().map_err(|_| RecvTimeoutError::Disconnected)
+            };
+            match event {
                 Ok(event) => self.handle(event),
                 Err(RecvTimeoutError::Timeout) => {
                     next_tick = Instant::now() + TICK;
@@ -108,6 +114,13 @@ impl Hub {
                 Err(RecvTimeoutError::Disconnected) => unreachable!("the hub holds a sender of its own"),
             }
         }
+    }
+
+    /// Whether something becomes due by time alone.
+    fn has_deadlines(&self) -> bool {
+        self.room.has_expected()
+            || !self.lingering.is_empty()
+            || self.connections.values().any(|connection| connection.queue.has_waiting())
     }
 
     fn handle(&mut self, event: Event) {

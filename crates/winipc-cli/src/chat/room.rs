@@ -85,6 +85,11 @@ impl Room {
         }
     }
 
+    /// Whether somebody may still come back.
+    pub(crate) fn has_expected(&self) -> bool {
+        !self.expected.is_empty()
+    }
+
     /// Tells who did not come back in time.
     pub(crate) fn tick(&mut self, now: Instant) -> Vec<Effect> {
         let late: Vec<_> = self
