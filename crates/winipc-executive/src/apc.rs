@@ -90,8 +90,8 @@ impl Apc {
 /// Tag of the blocks that hold calls.
 pub(crate) const APC_TAG: u32 = 2;
 /// Words of a call's block.
-const NEXT: usize = 0;
-const TIMER: usize = 1;
+pub(crate) const NEXT: usize = 0;
+pub(crate) const TIMER: usize = 1;
 /// Bytes of a call.
 const LENGTH: usize = 40;
 /// A queue longer than this is a loop.

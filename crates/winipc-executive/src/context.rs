@@ -1,5 +1,6 @@
 //! Who is calling: the process's attachment to its namespace, and the calling thread's seat.
 
+use core::time::Duration;
 use std::cell::Cell;
 use std::sync::RwLock;
 
@@ -112,11 +113,21 @@ impl Current {
     /// Takes the arena's lock.
     pub(crate) fn begin(&self) -> Result<Txn<'static>> {
         let (transaction, recovered) = self.arena().lock(self.seat)?;
+        Ok(self.begun(transaction, recovered))
+    }
+
+    /// Takes the arena's lock, unless a living thread holds it for longer than `patience`.
+    pub(crate) fn begin_within(&self, patience: Duration) -> Result<Option<Txn<'static>>> {
+        let taken = self.arena().lock_for(self.seat, patience)?;
+        Ok(taken.map(|(transaction, recovered)| self.begun(transaction, recovered)))
+    }
+
+    fn begun(&self, transaction: Txn<'static>, recovered: bool) -> Txn<'static> {
         if recovered {
             dispatcher::announce_again(&transaction);
             self.arena().wake_lock_sleepers();
         }
-        Ok(transaction)
+        transaction
     }
 }
 
@@ -137,6 +148,12 @@ pub(crate) fn attach() -> core::result::Result<&'static Context, AttachError> {
     let context = join()?;
     *slot = Some(context);
     Ok(context)
+}
+
+/// The process's attachment, if it has one.
+pub(crate) fn attached() -> Option<&'static Context> {
+    let slot = *CONTEXT.try_read().ok()?;
+    slot.filter(|context| context.mark.is_same_process())
 }
 
 /// Joins the namespace: finds or makes its arena, takes a process record, and starts the keeper.
@@ -178,8 +195,27 @@ fn join() -> core::result::Result<&'static Context, AttachError> {
     Ok(context)
 }
 
+/// Attaches the calling thread to an arena of its own on plain memory, for tests. Another seat plays the keeper.
+#[cfg(test)]
+pub(crate) fn attach_in_memory() -> Current {
+    let arena = Arena::in_memory();
+    let process = process::claim_record(&arena).unwrap();
+    let context = Box::leak(Box::new(Context { arena, process, mark: ForkMark::new().unwrap() }));
+    let current = sit_down_for(context).unwrap();
+    process::join(current).unwrap();
+    let keeper = context.arena.take_seat(process.index()).unwrap();
+    context.process_record().keeper.store(keeper.index());
+    current
+}
+
+/// Attaches the calling thread to the arena that another thread of the test has made.
+#[cfg(test)]
+pub(crate) fn join_in_memory(context: &'static Context) -> Current {
+    sit_down_for(context).unwrap()
+}
+
 /// Whether any process that has joined the arena lives.
-fn is_inhabited(arena: &Arena) -> bool {
+pub(crate) fn is_inhabited(arena: &Arena) -> bool {
     arena.seats().any(|(_, seat)| seat.life() == Life::Alive)
 }
 

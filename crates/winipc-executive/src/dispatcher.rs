@@ -80,26 +80,26 @@ pub(crate) fn consumed(kind: Kind, state: u64, thread: SeatId) -> (u64, bool) {
 
 /// A wait block's number: its thread's seat and its place there.
 #[derive(Clone, Copy)]
-struct BlockId(u32);
+pub(crate) struct BlockId(pub(crate) u32);
 
 impl BlockId {
-    fn new(seat: Ref<Seat>, index: usize) -> Self {
+    pub(crate) fn new(seat: Ref<Seat>, index: usize) -> Self {
         BlockId(seat.index() * MAXIMUM_WAIT_OBJECTS as u32 + index as u32)
     }
 
-    fn seat(self) -> Ref<Seat> {
+    pub(crate) fn seat(self) -> Ref<Seat> {
         Ref::from_index(self.0 / MAXIMUM_WAIT_OBJECTS as u32)
     }
 
-    fn index(self) -> usize {
+    pub(crate) fn index(self) -> usize {
         self.0 as usize % MAXIMUM_WAIT_OBJECTS
     }
 
-    fn thread(self, arena: &Arena) -> Result<&Thread> {
+    pub(crate) fn thread(self, arena: &Arena) -> Result<&Thread> {
         arena.get(Ref::from_index(self.seat().index()))
     }
 
-    fn block(self, arena: &Arena) -> Result<&WaitBlock> {
+    pub(crate) fn block(self, arena: &Arena) -> Result<&WaitBlock> {
         Ok(&self.thread(arena)?.blocks[self.index()])
     }
 }
@@ -328,7 +328,7 @@ pub(crate) fn revoke(lock: &mut Txn<'_>, seat: Ref<Seat>, thread: &Thread) -> Re
 }
 
 /// The blocks of a satisfied wait whose objects were taken.
-fn taken_indexes(result: u32, count: u32) -> core::ops::Range<usize> {
+pub(crate) fn taken_indexes(result: u32, count: u32) -> core::ops::Range<usize> {
     let count = (count as usize).min(MAXIMUM_WAIT_OBJECTS);
     if result & status::ALL != 0 {
         0..count

@@ -46,7 +46,7 @@ impl Handle {
         (self.0 > 3).then_some(self.0 as u32 >> 2)
     }
 
-    fn from_index(index: u32) -> Self {
+    pub(crate) fn from_index(index: u32) -> Self {
         Handle((index << 2) as i32)
     }
 }
@@ -61,7 +61,7 @@ const INHERIT: u64 = 1 << 61;
 const ACCESS_SHIFT: u32 = 40;
 const ACCESS_MASK: u32 = 0x1F_FFFF;
 const GENERATION_SHIFT: u32 = 22;
-const GENERATION_MASK: u32 = (1 << 18) - 1;
+pub(crate) const GENERATION_MASK: u32 = (1 << 18) - 1;
 const OBJECT_MASK: u32 = (1 << 22) - 1;
 
 impl Entry {
@@ -86,7 +86,8 @@ impl Entry {
         (self.0 >> ACCESS_SHIFT) as u32 & ACCESS_MASK
     }
 
-    fn generation(self) -> u32 {
+    /// Low bits of the generation of the object that the handle was made for.
+    pub(crate) fn generation(self) -> u32 {
         (self.0 >> GENERATION_SHIFT) as u32 & GENERATION_MASK
     }
 }
@@ -522,11 +523,13 @@ pub fn granted_access(handle: Handle) -> Result<u32> {
     Ok(resolve(&current()?, handle)?.access)
 }
 
-/// All handles of a process: value, object and rights, as somebody who looks on without the lock sees them.
-pub(crate) fn entries(arena: &Arena, process: &Process) -> impl Iterator<Item = (Handle, Entry)> {
-    let end = process.fresh_handle.peek().min((TABLE_PAGES * PAGE_ENTRIES) as u32);
-    (1..end).filter_map(move |index| {
-        let entry = Entry(entry_word(arena, process, index)?.peek());
-        entry.is_live().then_some((Handle::from_index(index), entry))
+/// The pages of a process's handle table, as somebody who looks on sees them: index of the first entry, number, page.
+pub(crate) fn pages<'a>(
+    arena: &'a Arena,
+    process: &'a Process,
+) -> impl Iterator<Item = (u32, u32, &'a HandlePage)> + use<'a> {
+    process.pages.iter().enumerate().filter_map(|(place, page)| {
+        let number = Ref::<HandlePage>::from_index(page.peek()).some()?;
+        Some(((place * PAGE_ENTRIES) as u32, number.index(), arena.get(number).ok()?))
     })
 }

@@ -23,6 +23,7 @@ mod death;
 mod dispatcher;
 pub mod event;
 pub mod handle;
+pub mod inspect;
 pub mod io;
 mod keeper;
 pub mod mutex;

@@ -30,10 +30,10 @@ pub(crate) const NAME_TAG: u32 = 1;
 const LONGEST: usize = 32_767;
 
 /// Words of a name's block.
-const TARGET: usize = 0;
-const NEXT: usize = 1;
-const HASH: usize = 2;
-const DIRECTORY: usize = 3;
+pub(crate) const TARGET: usize = 0;
+pub(crate) const NEXT: usize = 1;
+pub(crate) const HASH: usize = 2;
+pub(crate) const DIRECTORY: usize = 3;
 
 impl<'a> Name<'a> {
     /// Takes the name of an object apart: an optional `Local\` or `Global\` and the rest, without further backslashes.
@@ -72,7 +72,7 @@ impl<'a> Name<'a> {
         Name { directory: Directory::Pipe, units }
     }
 
-    fn hash(&self) -> u32 {
+    pub(crate) fn hash(&self) -> u32 {
         let fold = self.directory.fold();
         let mut hash = 0xCBF2_9CE4_8422_2325_u64 ^ self.directory as u64;
         for unit in self.units {
@@ -84,7 +84,7 @@ impl<'a> Name<'a> {
 
 impl Directory {
     /// How units are compared: pipes ignore case.
-    fn fold(self) -> fn(u16) -> u16 {
+    pub(crate) fn fold(self) -> fn(u16) -> u16 {
         match self {
             Directory::Local | Directory::Global => |unit| unit,
             Directory::Pipe => upper,

@@ -15,10 +15,10 @@ use crate::{access, death};
 pub(crate) const STILL_ACTIVE: u32 = 259;
 
 /// The process's record and its generation.
-const RECORD: usize = 0;
-const GENERATION: usize = 1;
-const ID: usize = 2;
-const EXIT_CODE: usize = 3;
+pub(crate) const RECORD: usize = 0;
+pub(crate) const GENERATION: usize = 1;
+pub(crate) const ID: usize = 2;
+pub(crate) const EXIT_CODE: usize = 3;
 
 /// Values of a record's claim.
 pub(crate) mod claim {

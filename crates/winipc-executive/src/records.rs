@@ -148,7 +148,9 @@ record! {
         /// A message that the thread copies a part of.
         partial: Guarded32,
         blocks: [WaitBlock; MAXIMUM_WAIT_OBJECTS],
-        more_padding: [Guarded64; 120],
+        /// When the current or last blocking wait began, in nanoseconds of the monotonic clock. For those who look on.
+        blocked_since: Free64,
+        more_padding: [Guarded64; 119],
     }
 }
 

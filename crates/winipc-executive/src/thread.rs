@@ -13,8 +13,8 @@ use crate::status::{Result, Status};
 
 /// The thread's [`SeatId`].
 const SEAT: usize = 0;
-const ID: usize = 1;
-const EXIT_CODE: usize = 2;
+pub(crate) const ID: usize = 1;
+pub(crate) const EXIT_CODE: usize = 2;
 
 /// Id of the calling thread.
 pub fn id() -> u32 {

@@ -19,18 +19,18 @@ use crate::records::{Kind, Object, Process};
 use crate::status::{Result, Status};
 
 /// When a timer is due next, in nanoseconds of its clock.
-const DUE: usize = 0;
+pub(crate) const DUE: usize = 0;
 /// Nanoseconds between one time and the next, 0 for once.
-const PERIOD: usize = 1;
+pub(crate) const PERIOD: usize = 1;
 /// 1 if the timer follows the real-time clock.
-const ABSOLUTE: usize = 2;
+pub(crate) const ABSOLUTE: usize = 2;
 /// The routine's address and argument.
 const ROUTINE: usize = 3;
 const CONTEXT: usize = 4;
 /// The thread that runs the routine; 0 if there is none.
-const THREAD: usize = 5;
+pub(crate) const THREAD: usize = 5;
 /// Next timer in the list of the thread's process.
-const NEXT: usize = 6;
+pub(crate) const NEXT: usize = 6;
 /// When the routine is due; 0 if it is not to run any more.
 const ROUTINE_DUE: usize = 7;
 

@@ -333,6 +333,7 @@ fn slow(
     thread.wait.set(&mut lock, number);
     thread.count.set(&mut lock, objects.len() as u32);
     thread.status.set(&mut lock, waiting);
+    thread.blocked_since.store_relaxed(monotonic_now());
     current.seat_record.wake.0.store(number | phase::ARMED);
     let deadline = limit.deadline(earliest_timer(&lock, objects));
     lock.commit()?;

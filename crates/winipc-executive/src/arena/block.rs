@@ -42,15 +42,15 @@ impl BlockRef {
         self.0 == 0
     }
 
-    fn new(class: usize, index: u32) -> Self {
+    pub(crate) fn new(class: usize, index: u32) -> Self {
         BlockRef((class as u32) << INDEX_BITS | index)
     }
 
-    fn class(self) -> usize {
+    pub(crate) fn class(self) -> usize {
         (self.0 >> INDEX_BITS) as usize
     }
 
-    fn index(self) -> u32 {
+    pub(crate) fn index(self) -> u32 {
         self.0 & ((1 << INDEX_BITS) - 1)
     }
 }

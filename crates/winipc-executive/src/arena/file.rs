@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 use super::Arena;
 use super::layout::{ARENA_SIZE, HEADER_SIZE, Header, MAGIC, REGIONS, Region, fingerprint};
+#[cfg(test)]
+use super::word::Free64;
 use crate::status::Status;
 
 /// Why a process cannot attach to its namespace.
@@ -93,9 +95,20 @@ impl Directory {
         let (path, namespace) = configured()?;
         let directory = open_directory(&path)?;
         lock_file(&directory, &path)?;
+        Ok(Self::new(directory, path, namespace))
+    }
+
+    /// Opens the directory without locking it, for those who only look: somebody may join or leave meanwhile.
+    pub(crate) fn unlocked() -> Result<Self, AttachError> {
+        let (path, namespace) = configured()?;
+        let directory = open_directory(&path)?;
+        Ok(Self::new(directory, path, namespace))
+    }
+
+    fn new(directory: File, path: PathBuf, namespace: String) -> Self {
         let file =
             CString::new(format!("{namespace}.{:016x}", fingerprint())).expect("no NUL in a checked name");
-        Ok(Directory { directory, path, file, namespace })
+        Directory { directory, path, file, namespace }
     }
 
     /// Opens the arena that has the name, if there is one.
@@ -368,7 +381,7 @@ impl Arena {
 
     /// An arena on plain memory, for tests.
     #[cfg(test)]
-    pub(crate) fn in_memory() -> &'static Arena {
+    pub(crate) fn in_memory() -> Arena {
         // SAFETY: a fresh anonymous mapping at an address of the kernel's choice.
         let base = unsafe {
             libc::mmap(
@@ -384,6 +397,18 @@ impl Arena {
         // SAFETY: the mapping is page-aligned, readable, writable and never removed.
         let arena = unsafe { Arena::from_mapping(base.cast(), (0, 0)) };
         arena.initialise().unwrap();
-        Box::leak(Box::new(arena))
+        arena
+    }
+
+    /// Overwrites about one in `sparsity` words of a region's records with what `noise` gives, for tests.
+    #[cfg(test)]
+    pub(crate) fn scribble(&self, region: usize, sparsity: u64, noise: &mut dyn FnMut() -> u64) {
+        let length = self.committed(region) * super::layout::EXTENTS[region].size;
+        for offset in (0..length).step_by(8) {
+            if noise().is_multiple_of(sparsity) {
+                let word: &Free64 = self.word_at(super::layout::OFFSETS[region] + offset).unwrap();
+                word.store(noise());
+            }
+        }
     }
 }

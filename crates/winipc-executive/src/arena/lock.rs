@@ -18,6 +18,8 @@ const SLEEPERS: u32 = 1 << 31;
 const SPINS: u32 = 100;
 /// How long a waiter sleeps before it asks whether the holder lives.
 const PROBE_INTERVAL: Duration = Duration::from_millis(2);
+/// Later than any time of the monotonic clock.
+const NEVER: u64 = u64::MAX;
 
 impl Arena {
     /// Takes the lock for the calling thread and begins a transaction.
@@ -28,19 +30,40 @@ impl Arena {
     /// # Errors
     /// [`Status::ARENA_CORRUPT`]: the calling thread holds the lock already, or the lock names no seat.
     pub(crate) fn lock(&self, me: Ref<Seat>) -> Result<(Txn<'_>, bool)> {
+        self.lock_until(me, NEVER)?.ok_or(Status::ARENA_CORRUPT)
+    }
+
+    /// As [`Arena::lock`], for at most `patience`: `None` if a living thread has not let the lock go by then.
+    ///
+    /// # Errors
+    /// As [`Arena::lock`].
+    pub(crate) fn lock_for(&self, me: Ref<Seat>, patience: Duration) -> Result<Option<(Txn<'_>, bool)>> {
+        let patience = u64::try_from(patience.as_nanos()).unwrap_or(u64::MAX);
+        self.lock_until(me, futex::monotonic_now().saturating_add(patience))
+    }
+
+    fn lock_until(&self, me: Ref<Seat>, end: u64) -> Result<Option<(Txn<'_>, bool)>> {
         let seat = self.get(me)?;
         let id = seat.id(me);
         let word = &self.header().lock.0;
-        let recovered = if word.compare_exchange(0, id.0).is_ok() { false } else { self.lock_contended(id)? };
+        let recovered = if word.compare_exchange(0, id.0).is_ok() {
+            false
+        } else {
+            match self.lock_contended(id, end)? {
+                Some(recovered) => recovered,
+                None => return Ok(None),
+            }
+        };
         let transaction = Txn::new(self, seat);
         if recovered {
             self.recover();
         }
-        Ok((transaction, recovered))
+        Ok(Some((transaction, recovered)))
     }
 
+    /// Waits for the lock until `end` on the monotonic clock. `Some(true)`: it was a dead holder's.
     #[cold]
-    fn lock_contended(&self, id: SeatId) -> Result<bool> {
+    fn lock_contended(&self, id: SeatId, end: u64) -> Result<Option<bool>> {
         let word = &self.header().lock.0;
         let mut spins = 0;
         let mut bits = 0;
@@ -49,7 +72,7 @@ impl Arena {
             let holder = SeatId(current & SeatId::MASK);
             if holder.0 == 0 {
                 if word.compare_exchange(current, id.0 | bits).is_ok() {
-                    return Ok(false);
+                    return Ok(Some(false));
                 }
             } else if holder == id {
                 return Err(Status::ARENA_CORRUPT);
@@ -58,8 +81,10 @@ impl Arena {
                 core::hint::spin_loop();
             } else if self.is_gone(holder)? {
                 if word.compare_exchange(current, id.0 | SLEEPERS).is_ok() {
-                    return Ok(true);
+                    return Ok(Some(true));
                 }
+            } else if end != NEVER && futex::monotonic_now() >= end {
+                return Ok(None);
             } else if current & SLEEPERS == 0 {
                 let _ = word.compare_exchange(current, current | SLEEPERS);
             } else {
@@ -71,7 +96,7 @@ impl Arena {
     }
 
     /// Whether the holder of the lock has died. Its seat cannot have another thread: that takes the lock.
-    fn is_gone(&self, holder: SeatId) -> Result<bool> {
+    pub(crate) fn is_gone(&self, holder: SeatId) -> Result<bool> {
         let seat = self.get(holder.seat())?;
         Ok(seat.id(holder.seat()) == holder && seat.life() == Life::Dead)
     }

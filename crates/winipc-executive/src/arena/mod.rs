@@ -58,12 +58,12 @@ impl Arena {
         self.slab_at(region as usize)
     }
 
-    fn slab_at(&self, region: usize) -> &SlabHead {
+    pub(crate) fn slab_at(&self, region: usize) -> &SlabHead {
         &self.header().slabs[region].0
     }
 
     /// How many records of a region have memory, never more than it can have.
-    fn committed(&self, region: usize) -> usize {
+    pub(crate) fn committed(&self, region: usize) -> usize {
         (self.slab_at(region).committed.load() as usize).min(EXTENTS[region].capacity)
     }
 

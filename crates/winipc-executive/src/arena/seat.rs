@@ -118,6 +118,18 @@ impl Seat {
         SeatId::new(number.index(), self.generation.load())
     }
 
+    /// Entries in the thread's journal and words it has claimed. Both are 0 while the thread does not hold the lock.
+    pub(crate) fn unfinished(&self) -> (u32, u32) {
+        (self.journal_length.0.load(), self.claims_length.load())
+    }
+
+    /// Pretends a transaction of the thread's is unfinished, for tests.
+    #[cfg(test)]
+    pub(crate) fn set_unfinished(&self, journal: u32, claims: u32) {
+        self.journal_length.0.store(journal);
+        self.claims_length.store(claims);
+    }
+
     /// The process whose thread has the seat.
     pub(crate) fn process(&self) -> u32 {
         self.claim.load() >> 1

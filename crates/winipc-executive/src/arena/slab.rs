@@ -184,6 +184,16 @@ impl Arena {
         }
     }
 
+    /// What the record with a number begins with, in any region that hands out records.
+    ///
+    /// # Errors
+    /// [`Status::ARENA_CORRUPT`]: there is no such record.
+    pub(crate) fn head_at(&self, region: usize, index: u32) -> Result<&Head> {
+        let address = self.address(region, index)?;
+        // SAFETY: inside the mapping; records lie at multiples of 16 bytes or more, and a head consists of atomics.
+        Ok(unsafe { &*address.cast::<Head>() })
+    }
+
     /// Numbers of all records of a region that have been handed out at some time.
     pub(crate) fn used<T: Record>(&self) -> impl Iterator<Item = Ref<T>> + use<T> {
         let fresh = self.slab(T::REGION).fresh.peek().min(self.committed(T::REGION as usize) as u32);

@@ -60,6 +60,12 @@ impl State {
         lock.claim(&self.0)
     }
 
+    /// Claims the word and leaves it so, for tests.
+    #[cfg(test)]
+    pub(crate) fn claim_for_test(&self) {
+        self.0.fetch_or(CLAIM);
+    }
+
     /// Changes a word that the transaction has claimed.
     pub(crate) fn set(&self, lock: &mut Txn<'_>, value: u64) {
         lock.write_claimed(&self.0, value | CLAIM);

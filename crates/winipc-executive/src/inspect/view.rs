@@ -1,0 +1,198 @@
+//! What a look at the namespace gives: plain data, with a wording of its own.
+
+use core::fmt;
+use core::time::Duration;
+
+use super::blocked::Blocked;
+use crate::arena::seat::{Seat, SeatId};
+use crate::arena::{Arena, Ref};
+use crate::handle::Handle;
+use crate::records::{Kind, Process, Thread};
+use crate::wait::Mode;
+
+/// Everything there is in a namespace at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct Listing {
+    /// The live objects.
+    pub objects: Vec<ObjectView>,
+    /// The threads that are blocked in a wait.
+    pub blocked: Vec<Blocked>,
+    /// The thread that did not let go of the arena's lock, so that the listing had to be made without it.
+    pub lock_holder: Option<ThreadId>,
+}
+
+/// An object.
+#[derive(Clone, Debug)]
+pub struct ObjectView {
+    /// What it is.
+    pub kind: Kind,
+    /// Its name, with `Global\` or `\\.\pipe\` where that belongs to it; `None` if it has none.
+    pub name: Option<String>,
+    /// The state it is in.
+    pub state: State,
+    /// Handles to it in all processes.
+    pub handle_count: u32,
+    /// The processes that have handles to it.
+    pub holders: Vec<Holder>,
+    /// The threads that wait for it.
+    pub waiters: Vec<Waiter>,
+}
+
+/// A process with handles to an object.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Holder {
+    /// Its process id.
+    pub process: u32,
+    /// The handles, which mean something in that process only.
+    pub handles: Vec<Handle>,
+}
+
+/// A thread that waits for an object.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Waiter {
+    /// Who waits.
+    pub thread: ThreadId,
+    /// Whether it waits for any of its objects or for all.
+    pub mode: Mode,
+    /// For how long it has been blocked.
+    pub blocked_for: Duration,
+}
+
+/// A thread of a process, by the ids that the system gives them; 0 where that is not known.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct ThreadId {
+    /// The process's id.
+    pub process: u32,
+    /// The thread's id.
+    pub thread: u32,
+}
+
+impl fmt::Display for ThreadId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.process, self.thread)
+    }
+}
+
+/// The state of an object.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum State {
+    /// Of an event.
+    Event {
+        /// Waits are satisfied.
+        set: bool,
+        /// It stays set until it is reset.
+        manual_reset: bool,
+    },
+    /// Of a mutex.
+    Mutex {
+        /// The thread that owns it.
+        owner: Option<ThreadId>,
+        /// How often the owner has taken it. 0 for the moment in which it is handed over.
+        recursion: u32,
+        /// The last owner ended without giving it up.
+        abandoned: bool,
+    },
+    /// Of a semaphore.
+    Semaphore {
+        /// Waits that can be satisfied now.
+        count: u32,
+        /// The most the count can be.
+        maximum: u32,
+    },
+    /// Of a waitable timer.
+    Timer {
+        /// Waits are satisfied.
+        set: bool,
+        /// It stays set until it is set anew.
+        manual_reset: bool,
+        /// Time until it is due next, zero if it is overdue; `None` if it is not running.
+        due: Option<Duration>,
+        /// Time from one due time to the next; `None` for once.
+        period: Option<Duration>,
+        /// It follows the clock of the day.
+        absolute: bool,
+    },
+    /// Of a process.
+    Process {
+        /// Its process id.
+        id: u32,
+        /// The code it ended with; `None` while it runs.
+        exit_code: Option<u32>,
+    },
+    /// Of a thread.
+    Thread {
+        /// Its thread id.
+        id: u32,
+        /// The code it ended with; `None` while it runs.
+        exit_code: Option<u32>,
+    },
+    /// Of an end of a pipe.
+    Pipe {
+        /// Waits for the handle are satisfied.
+        set: bool,
+    },
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let set = |set: &bool| if *set { "set" } else { "not set" };
+        let reset = |manual: &bool| if *manual { "manual" } else { "automatic" };
+        match self {
+            State::Event { set: is_set, manual_reset } => {
+                write!(f, "{}, {}", set(is_set), reset(manual_reset))
+            }
+            State::Mutex { owner: Some(owner), recursion, .. } => {
+                write!(f, "owned by {owner}, taken {recursion} times")
+            }
+            State::Mutex { abandoned: true, .. } => f.write_str("free, abandoned"),
+            State::Mutex { .. } => f.write_str("free"),
+            State::Semaphore { count, maximum } => write!(f, "{count} of {maximum}"),
+            State::Timer { set: is_set, manual_reset, due, period, absolute } => {
+                write!(f, "{}, {}, ", set(is_set), reset(manual_reset))?;
+                match due {
+                    Some(due) => write!(f, "due in {}", in_seconds(*due))?,
+                    None => f.write_str("not running")?,
+                }
+                if let Some(period) = period {
+                    write!(f, ", every {}", in_seconds(*period))?;
+                }
+                if *absolute { f.write_str(", by the clock") } else { Ok(()) }
+            }
+            State::Process { id, exit_code } | State::Thread { id, exit_code } => match exit_code {
+                Some(code) => write!(f, "{id}, ended with {code}"),
+                None => write!(f, "{id}, running"),
+            },
+            State::Pipe { set: is_set } => f.write_str(set(is_set)),
+        }
+    }
+}
+
+fn in_seconds(duration: Duration) -> impl fmt::Display {
+    struct Seconds(Duration);
+    impl fmt::Display for Seconds {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "{}.{:03} s", self.0.as_secs(), self.0.subsec_millis())
+        }
+    }
+    Seconds(duration)
+}
+
+/// The ids of the thread at a seat. Needs no lock.
+pub(super) fn thread_at(arena: &Arena, seat: Ref<Seat>) -> ThreadId {
+    let process = arena.get(seat).map_or(0, |seat| seat.process());
+    let process = Ref::<Process>::from_index(process).some();
+    let process = process.and_then(|process| arena.get(process).ok()).map_or(0, |process| process.id.load());
+    let thread = arena.get::<Thread>(Ref::from_index(seat.index())).map_or(0, |thread| thread.id.load());
+    ThreadId { process, thread }
+}
+
+/// The ids of a thread, if it still has its seat.
+pub(super) fn thread_of(arena: &Arena, id: SeatId) -> ThreadId {
+    let is_there = arena.get(id.seat()).is_ok_and(|seat| seat.id(id.seat()) == id);
+    if is_there { thread_at(arena, id.seat()) } else { ThreadId { process: 0, thread: 0 } }
+}
+
+/// The thread that holds the lock.
+pub(super) fn lock_holder(arena: &Arena) -> Option<ThreadId> {
+    arena.lock_holder().map(|holder| thread_of(arena, holder))
+}
