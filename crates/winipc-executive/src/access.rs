@@ -5,7 +5,6 @@ use crate::status::{Result, Status};
 
 pub(crate) const SYNCHRONIZE: u32 = 0x10_0000;
 pub(crate) const READ_CONTROL: u32 = 0x2_0000;
-pub(crate) const STANDARD: u32 = 0x1F_0000;
 const ACCESS_SYSTEM_SECURITY: u32 = 0x100_0000;
 const MAXIMUM_ALLOWED: u32 = 0x200_0000;
 const GENERIC_ALL: u32 = 0x1000_0000;

@@ -203,7 +203,7 @@ pub(crate) fn attach_in_memory() -> Current {
     let context = Box::leak(Box::new(Context { arena, process, mark: ForkMark::new().unwrap() }));
     let current = sit_down_for(context).unwrap();
     process::join(current).unwrap();
-    let keeper = context.arena.take_seat(process.index()).unwrap();
+    let keeper = context.arena.take_seat(process.index(), |_| Ok(())).unwrap();
     context.process_record().keeper.store(keeper.index());
     current
 }

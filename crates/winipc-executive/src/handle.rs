@@ -11,7 +11,7 @@
 
 use crate::access;
 use crate::arena::block::BlockRef;
-use crate::arena::state::{self, value_of};
+use crate::arena::state;
 use crate::arena::word::{Guarded32, Guarded64};
 use crate::arena::{Arena, Ref, Txn};
 use crate::context::{Current, current};
@@ -140,10 +140,6 @@ impl Found {
             return Err(Status::INVALID_HANDLE);
         }
         Ok(self.object.state.claim(lock))
-    }
-
-    pub(crate) fn value(&self) -> u32 {
-        value_of(self.state)
     }
 }
 

@@ -117,7 +117,7 @@ enum Seen {
 }
 
 /// Collects the words to sleep on, and buries whom it finds dead.
-fn look_around<'a>(current: &Current, watched: &mut Vec<(&'a AtomicU32, u32)>) -> Result<Seen> {
+fn look_around(current: &Current, watched: &mut Vec<(&AtomicU32, u32)>) -> Result<Seen> {
     let arena = current.arena();
     let own = current.context.process;
     let mut seen = Seen::Quiet;

@@ -7,7 +7,10 @@
 #![allow(unsafe_code)]
 
 pub(crate) mod block;
+#[cfg(feature = "crash-points")]
 pub mod crash;
+#[cfg(not(feature = "crash-points"))]
+mod crash;
 pub(crate) mod file;
 pub(crate) mod fork;
 pub(crate) mod futex;

@@ -56,7 +56,8 @@ fn slots_at(arena: &Arena, region: usize, what: &str) -> Slots {
     let end = fresh.min(committed);
     let head = |number: u32| arena.head_at(region, number).ok();
     // Number 0 means none and is never handed out.
-    let is_used = |number: usize| number != 0 && head(number as u32).is_some_and(|head| head.tag.peek() != FREE);
+    let is_used =
+        |number: usize| number != 0 && head(number as u32).is_some_and(|head| head.tag.peek() != FREE);
     let used: Vec<bool> = (0..end).map(is_used).collect();
     let mut free = vec![false; end];
     let mut next = slab.free.peek();
