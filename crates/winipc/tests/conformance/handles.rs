@@ -34,7 +34,7 @@ fn values_are_nonzero_multiples_of_four() {
         [event(true, false), mutex(false), semaphore(0, 1), timer(true), thread_handle(), server, client]
     {
         let value = handle.raw() as usize;
-        assert!(value != 0 && value % 4 == 0, "{value:#x}");
+        assert!(value != 0 && value.is_multiple_of(4), "{value:#x}");
     }
 }
 
