@@ -121,7 +121,7 @@ fn timeouts_are_unsigned() {
             let waiter = scope
                 .spawn(move || call!(SignalObjectAndWait(signal.raw(), waited.raw(), milliseconds, FALSE)).0);
             assert_eq!(wait(&started, SOON), WAIT_OBJECT_0);
-            (0..10).for_each(|_| std::thread::yield_now());
+            patience(1);
             ok!(SetEvent(released.raw()));
             assert_eq!(waiter.join().unwrap(), WAIT_OBJECT_0);
         });

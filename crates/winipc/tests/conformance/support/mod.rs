@@ -284,6 +284,12 @@ pub(crate) fn abandoned_mutex() -> Handle {
     mutex
 }
 
+/// Gives other threads the time to block in what they are about to call. No outcome may depend on it: it only makes
+/// it likely that a test sees the case it is about.
+pub(crate) fn patience(milliseconds: u32) {
+    assert_eq!(wait(&event(true, false), milliseconds), WAIT_TIMEOUT);
+}
+
 /// Looks at `condition` until it holds; fails the test when it does not within a bounded time.
 pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let start = std::time::Instant::now();
