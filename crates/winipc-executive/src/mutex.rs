@@ -86,10 +86,10 @@ pub fn open(name: &[u16], access: u32, inherit: bool) -> Result<Handle> {
 
 /// Takes a mutex without the lock, if that is possible now: `Some(whether it had been abandoned)`.
 ///
-/// `None`: it belongs to another thread, or somebody is deciding about it.
+/// `None`: it belongs to another thread, somebody is deciding about it, or it is gone.
 ///
 /// # Errors
-/// [`Status::INVALID_HANDLE`]: the object is gone. [`Status::MUTANT_LIMIT_EXCEEDED`].
+/// [`Status::MUTANT_LIMIT_EXCEEDED`].
 #[inline]
 pub(crate) fn try_take(current: &Current, found: &Found) -> Result<Option<bool>> {
     let mut state = found.state;
@@ -111,7 +111,7 @@ pub(crate) fn try_take(current: &Current, found: &Found) -> Result<Option<bool>>
             Err(now) => {
                 current.thread.pending.store(0);
                 if generation_of(now) != generation_of(state) {
-                    return Err(Status::INVALID_HANDLE);
+                    return Ok(None);
                 }
                 state = now;
             }

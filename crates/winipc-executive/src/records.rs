@@ -232,31 +232,26 @@ record! {
     }
 }
 
-/// What flows one way through an instance of a pipe.
-#[repr(C)]
+/// What flows one way through an instance of a pipe. It has a cache line of its own.
+#[repr(C, align(64))]
 #[derive(Default)]
 pub(crate) struct Channel {
     /// Bytes that may lie unread before writers wait.
     pub(crate) quota: Guarded32,
-    /// Unread bytes, those of waiting writers included.
-    pub(crate) unread: Guarded32,
-    /// Unread bytes of the messages before `first_unsettled`.
+    /// Unread bytes of the messages that fit the quota, and of those from `first_unsettled` on.
     pub(crate) settled: Guarded32,
+    pub(crate) unsettled: Guarded32,
     /// Queue of messages.
     pub(crate) first: Guarded32,
     pub(crate) last: Guarded32,
     /// The first message that does not fit the quota.
     pub(crate) first_unsettled: Guarded32,
-    /// Number of the last message.
-    pub(crate) sequence: Guarded32,
     /// Queue of waiting reads.
     pub(crate) first_reader: Guarded32,
     pub(crate) last_reader: Guarded32,
     /// Queue of waiting flushes.
     pub(crate) first_flush: Guarded32,
     pub(crate) last_flush: Guarded32,
-    /// Changes with everything that a waiting reader should look at.
-    pub(crate) news: Guarded32,
 }
 
 #[allow(unsafe_code)]
@@ -291,11 +286,9 @@ record! {
         /// Queue of waiting connects.
         first_connect: Guarded32,
         last_connect: Guarded32,
-        padding: [Guarded32; 8],
         /// The server's and the client's end.
         ends: [End; 2],
         /// What flows to the server, and to the client.
         channels: [Channel; 2],
-        more_padding: [Guarded64; 33],
     }
 }

@@ -49,19 +49,26 @@ pub fn one(handle: Handle, timeout: Option<Duration>, alertable: bool) -> Result
     let current = current()?;
     let found = resolve(&current, handle)?;
     access::require(found.access, SYNCHRONIZE)?;
-    one_found(&current, &found, timeout, alertable)
+    one_found(&current, &found, timeout, alertable, Gone::NeverSignaled)
 }
 
-/// Waits for an object that has been found, whatever becomes of its handles meanwhile.
-///
-/// # Errors
-/// [`Status::INVALID_HANDLE`]: the object was gone before the wait began.
+/// What becomes of a wait for an object that goes before the wait is queued, with its last handle.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Gone {
+    /// The wait goes on: a thread that waits keeps what it waits for, and nobody is left to signal it.
+    NeverSignaled,
+    /// It fails with [`Status::INVALID_HANDLE`].
+    Fails,
+}
+
+/// Waits for an object that has been found.
 #[inline]
 pub(crate) fn one_found(
     current: &Current,
     found: &Found,
     timeout: Option<Duration>,
     alertable: bool,
+    gone: Gone,
 ) -> Result<Outcome> {
     let mut spinner = Spinner::new(timeout);
     loop {
@@ -76,7 +83,7 @@ pub(crate) fn one_found(
             break;
         }
     }
-    slow(current, &[*found], Mode::Any, timeout, alertable)
+    slow(current, &[*found], Mode::Any, timeout, alertable, gone)
 }
 
 /// Waits for any or all of 1 to 64 objects.
@@ -139,7 +146,7 @@ fn any(current: &Current, objects: &[Found], timeout: Option<Duration>, alertabl
             break;
         }
     }
-    slow(current, objects, Mode::Any, timeout, alertable)
+    slow(current, objects, Mode::Any, timeout, alertable, Gone::NeverSignaled)
 }
 
 fn slow_after_spin(
@@ -150,7 +157,7 @@ fn slow_after_spin(
     alertable: bool,
 ) -> Result<Outcome> {
     io::deliver_for(current);
-    slow(current, objects, mode, timeout, alertable)
+    slow(current, objects, mode, timeout, alertable, Gone::NeverSignaled)
 }
 
 /// Objects that fit without an allocation.
@@ -160,7 +167,7 @@ const FEW: usize = 8;
 enum Look {
     Taken(Outcome),
     NotSignaled,
-    /// Somebody is deciding, or the clock must be asked.
+    /// Somebody is deciding, the clock must be asked, or the object is gone.
     Unclear,
 }
 
@@ -169,12 +176,10 @@ enum Look {
 fn try_one(current: &Current, found: &Found, index: usize) -> Result<Look> {
     let object = found.object;
     let mut state = object.state.load();
-    if generation_of(state) != generation_of(found.state) {
-        return Err(Status::INVALID_HANDLE);
-    }
-    let kind = found.kind().ok_or(Status::INVALID_HANDLE)?;
+    let Some(kind) = found.kind() else { return Ok(Look::Unclear) };
     loop {
-        if state & CLAIM != 0 || kind == Kind::Timer && value_of(state) & signal::ARMED != 0 {
+        let is_gone = generation_of(state) != generation_of(found.state);
+        if is_gone || state & CLAIM != 0 || kind == Kind::Timer && value_of(state) & signal::ARMED != 0 {
             return Ok(Look::Unclear);
         }
         if !dispatcher::is_signaled(kind, state, current.id) {
@@ -194,8 +199,7 @@ fn try_one(current: &Current, found: &Found, index: usize) -> Result<Look> {
         }
         match object.state.exchange(state, new) {
             Ok(()) => return Ok(Look::Taken(Outcome::Object(index))),
-            Err(now) if generation_of(now) == generation_of(state) => state = now,
-            Err(_) => return Err(Status::INVALID_HANDLE),
+            Err(now) => state = now,
         }
     }
 }
@@ -209,11 +213,9 @@ fn try_any(current: &Current, objects: &[Found]) -> Result<Look> {
     for (index, found) in objects.iter().enumerate() {
         let state = found.object.state.load();
         seen[index] = state;
-        if generation_of(state) != generation_of(found.state) {
-            return Err(Status::INVALID_HANDLE);
-        }
-        let kind = found.kind().ok_or(Status::INVALID_HANDLE)?;
-        if state & CLAIM != 0 || kind == Kind::Timer && value_of(state) & signal::ARMED != 0 {
+        let is_gone = generation_of(state) != generation_of(found.state);
+        let Some(kind) = found.kind() else { return Ok(Look::Unclear) };
+        if is_gone || state & CLAIM != 0 || kind == Kind::Timer && value_of(state) & signal::ARMED != 0 {
             return Ok(Look::Unclear);
         }
         if dispatcher::is_signaled(kind, state, current.id) {
@@ -292,16 +294,19 @@ fn slow(
     mode: Mode,
     timeout: Option<Duration>,
     alertable: bool,
+    gone: Gone,
 ) -> Result<Outcome> {
     let limit = if timeout == Some(Duration::ZERO) { Limit { end: Some(0) } } else { Limit::new(timeout) };
     let mut lock = current.begin()?;
+    if gone == Gone::Fails && !objects.iter().all(|found| found.is_current(&lock)) {
+        return Err(Status::INVALID_HANDLE);
+    }
     for found in objects {
-        found.claim(&mut lock)?;
-        if found.kind() == Some(Kind::Timer) {
-            timer::refresh(&mut lock, found.object);
-            dispatcher::dispatch(&mut lock, found.object)?;
+        if found.is_current(&lock) {
+            found.claim(&mut lock)?;
         }
     }
+    refresh_timers(&mut lock, objects)?;
     let thread = current.thread;
     let number = thread.wait.get(&lock).wrapping_add(phase::MASK + 1);
     if let Some(result) = take_now(&mut lock, current, objects, mode)? {
@@ -320,8 +325,13 @@ fn slow(
         lock.commit()?;
         return Ok(Outcome::Timeout);
     }
+    // With one object gone, all are never there at once: only time or a call ends the wait.
+    let objects =
+        if mode == Mode::All && !objects.iter().all(|found| found.is_current(&lock)) { &[] } else { objects };
     for (index, found) in objects.iter().enumerate() {
-        dispatcher::enqueue(&mut lock, current.seat, index, found.reference, found.object)?;
+        if found.is_current(&lock) {
+            dispatcher::enqueue(&mut lock, current.seat, index, found.reference, found.object)?;
+        }
     }
     let mut waiting = status::WAITING;
     if mode == Mode::All {
@@ -348,14 +358,15 @@ fn take_now(
     mode: Mode,
 ) -> Result<Option<u32>> {
     let is_signaled = |found: &Found| {
-        found.kind().is_some_and(|kind| dispatcher::is_signaled(kind, found.object.state.load(), current.id))
+        let kind = found.kind().filter(|_| found.is_current(lock));
+        kind.is_some_and(|kind| dispatcher::is_signaled(kind, found.object.state.load(), current.id))
     };
     let taken = match mode {
         Mode::Any => match objects.iter().position(is_signaled) {
             Some(index) => index..index + 1,
             None => return Ok(None),
         },
-        Mode::All if objects.iter().all(is_signaled) => 0..objects.len(),
+        Mode::All if !objects.is_empty() && objects.iter().all(is_signaled) => 0..objects.len(),
         Mode::All => return Ok(None),
     };
     let mut result = status::SATISFIED | status::UNLINKED;
@@ -405,15 +416,28 @@ fn own(current: &Current, reference: Ref<Object>, object: &Object) {
     }
 }
 
+/// The timers among the objects of a wait.
+fn timers<'o>(lock: &Txn<'_>, objects: &'o [Found]) -> impl Iterator<Item = &'o Found> {
+    objects.iter().filter(|found| found.kind() == Some(Kind::Timer) && found.is_current(lock))
+}
+
+/// Brings the timers of a wait up to the clock, and serves those who wait for them.
+fn refresh_timers(lock: &mut Txn<'static>, objects: &[Found]) -> Result<()> {
+    let timers: Vec<_> = timers(lock, objects).map(|found| found.object).collect();
+    for timer in timers {
+        timer::refresh(lock, timer);
+        dispatcher::dispatch(lock, timer)?;
+    }
+    Ok(())
+}
+
 fn earliest_timer(lock: &Txn<'_>, objects: &[Found]) -> Option<Deadline> {
-    objects
-        .iter()
-        .filter(|found| found.kind() == Some(Kind::Timer))
-        .filter_map(|found| timer::deadline(lock, found.object))
-        .min_by_key(|deadline| match deadline {
+    timers(lock, objects).filter_map(|found| timer::deadline(lock, found.object)).min_by_key(|deadline| {
+        match deadline {
             Deadline::Monotonic(at) => at.saturating_sub(monotonic_now()),
             Deadline::RealTime(at) => at.saturating_sub(real_time_now()),
-        })
+        }
+    })
 }
 
 /// Sleeps until the wait with this number is over.
@@ -473,13 +497,7 @@ fn look_again(
 ) -> Result<Decision> {
     let mut lock = current.begin()?;
     let thread = current.thread;
-    for found in objects {
-        if found.kind() == Some(Kind::Timer) {
-            found.object.state.claim(&mut lock);
-            timer::refresh(&mut lock, found.object);
-            dispatcher::dispatch(&mut lock, found.object)?;
-        }
-    }
+    refresh_timers(&mut lock, objects)?;
     let result = thread.status.get(&lock);
     if result & status::MASK == status::SATISFIED {
         dispatcher::unlink_all(&mut lock, current.seat, thread)?;
@@ -533,7 +551,7 @@ pub fn signal_and_wait(
         Some(Kind::Mutex) => mutex::release(signal)?,
         _ => return Err(Status::OBJECT_TYPE_MISMATCH),
     }
-    one_found(&current, &waited, timeout, alertable)
+    one_found(&current, &waited, timeout, alertable, Gone::NeverSignaled)
 }
 
 /// Waits for time to pass, or alertably for an asynchronous procedure call.
@@ -556,5 +574,5 @@ pub fn sleep(timeout: Option<Duration>, alertable: bool) -> Result<Outcome> {
     if apc::is_pending(&current) {
         return Ok(Outcome::Apc);
     }
-    slow(&current, &[], Mode::Any, timeout, true)
+    slow(&current, &[], Mode::Any, timeout, true, Gone::NeverSignaled)
 }

@@ -51,7 +51,7 @@ pub(crate) const EXTENTS: [Extent; REGIONS] = {
     extents[Region::HandlePage as usize] = extent(4096, 1 << 16);
     extents[Region::Request as usize] = extent(128, 1 << 20);
     extents[Region::Pipe as usize] = extent(64, 1 << 20);
-    extents[Region::Instance as usize] = extent(512, 1 << 20);
+    extents[Region::Instance as usize] = extent(192, 1 << 20);
     extents[Region::JournalOverflow as usize] = extent(16, 1 << 20);
     extents[Region::ClaimOverflow as usize] = extent(4, 1 << 20);
     let mut class = 0;
@@ -98,8 +98,6 @@ pub(crate) struct SlabHead {
     pub(crate) fresh: Guarded32,
     /// First of the list of freed records.
     pub(crate) free: Guarded32,
-    /// Records in use.
-    pub(crate) live: Guarded32,
 }
 
 /// A word with a cache line of its own.

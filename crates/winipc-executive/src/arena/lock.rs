@@ -15,7 +15,7 @@ use crate::status::{Result, Status};
 /// Set while somebody sleeps on the lock.
 const SLEEPERS: u32 = 1 << 31;
 /// How often a waiter looks at the lock before it sleeps.
-const SPINS: u32 = 100;
+const SPINS: u32 = 1000;
 /// How long a waiter sleeps before it asks whether the holder lives.
 const PROBE_INTERVAL: Duration = Duration::from_millis(2);
 /// Later than any time of the monotonic clock.

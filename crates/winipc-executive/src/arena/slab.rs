@@ -248,8 +248,6 @@ impl<'a> Txn<'a> {
             slab.fresh.set(self, fresh + 1);
             fresh
         };
-        let live = slab.live.get(self);
-        slab.live.set(self, live.wrapping_add(1));
         Ok(index)
     }
 
@@ -258,7 +256,5 @@ impl<'a> Txn<'a> {
         let next = slab.free.get(self);
         link.set(self, next);
         slab.free.set(self, index);
-        let live = slab.live.get(self);
-        slab.live.set(self, live.wrapping_sub(1));
     }
 }

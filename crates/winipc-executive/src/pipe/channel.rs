@@ -22,8 +22,6 @@ pub(crate) const OFFSET: usize = 0;
 const WRITER: usize = 1;
 /// How many are copying from it.
 const PINS: usize = 2;
-/// Its number in the channel.
-const SEQUENCE: usize = 3;
 
 /// A queue longer than this is a loop.
 const MOST_MESSAGES: u32 = 1 << 24;
@@ -69,13 +67,10 @@ pub(super) fn prepare(lock: &mut Txn<'_>, message: BlockRef, length: usize) -> R
     Ok(())
 }
 
-/// Appends a message. Nothing is served or settled yet.
+/// Appends a message, settled if it fits the quota. Nobody is served yet.
 pub(super) fn append(lock: &mut Txn<'_>, channel: &Channel, message: BlockRef) -> Result<()> {
     let arena = lock.arena();
     let block = arena.block(message)?;
-    add(lock, &channel.sequence, 1);
-    let number = channel.sequence.get(lock);
-    block.words[SEQUENCE].set(lock, number);
     block.head.tag.set(lock, QUEUED_TAG);
     block.head.link.set(lock, 0);
     match BlockRef(channel.last.get(lock)) {
@@ -83,12 +78,17 @@ pub(super) fn append(lock: &mut Txn<'_>, channel: &Channel, message: BlockRef) -
         last => arena.block(last)?.head.link.set(lock, message.0),
     }
     channel.last.set(lock, message.0);
-    if channel.first_unsettled.get(lock) == 0 {
+    let length = block.length.get(lock);
+    let is_first_unsettled = channel.first_unsettled.get(lock) == 0;
+    let sum = channel.settled.get(lock).saturating_add(length);
+    if is_first_unsettled && sum <= channel.quota.get(lock) {
+        channel.settled.set(lock, sum);
+        return Ok(());
+    }
+    if is_first_unsettled {
         channel.first_unsettled.set(lock, message.0);
     }
-    let length = block.length.get(lock);
-    add(lock, &channel.unread, length);
-    add(lock, &channel.news, 1);
+    add(lock, &channel.unsettled, length);
     Ok(())
 }
 
@@ -96,6 +96,7 @@ pub(super) fn append(lock: &mut Txn<'_>, channel: &Channel, message: BlockRef) -
 fn remove_first(lock: &mut Txn<'static>, channel: &Channel) -> Result<()> {
     let arena = lock.arena();
     let message = BlockRef(channel.first.get(lock));
+    flushed(lock, channel, message, BlockRef::NONE)?;
     let block = arena.block(message)?;
     let next = block.head.link.get(lock);
     channel.first.set(lock, next);
@@ -138,16 +139,14 @@ pub(super) fn set_writer(
     Ok(())
 }
 
-/// Whether a message does not fit the quota.
-pub(super) fn is_unsettled(lock: &Txn<'_>, channel: &Channel, message: BlockRef) -> Result<bool> {
-    let first = BlockRef(channel.first_unsettled.get(lock));
-    if first.is_none() {
-        return Ok(false);
-    }
-    let arena = lock.arena();
-    let number = |message: BlockRef| Ok::<u32, Status>(arena.block(message)?.words[SEQUENCE].get(lock));
-    let block = arena.block(message)?;
-    Ok(block.head.tag.get(lock) == QUEUED_TAG && number(message)?.wrapping_sub(number(first)?) as i32 >= 0)
+/// Whether the last message does not fit the quota: it does not if any before it does not.
+pub(super) fn is_last_unsettled(lock: &Txn<'_>, channel: &Channel) -> bool {
+    channel.first_unsettled.get(lock) != 0
+}
+
+/// Unread bytes, those of waiting writers included.
+pub(super) fn unread(lock: &Txn<'_>, channel: &Channel) -> u32 {
+    channel.settled.get(lock).wrapping_add(channel.unsettled.get(lock))
 }
 
 /// Lets messages in that fit the quota now, in order, and completes their writes.
@@ -158,11 +157,13 @@ pub(super) fn settle(lock: &mut Txn<'static>, channel: &Channel) -> Result<()> {
         if message.is_none() {
             return Ok(());
         }
-        let sum = channel.settled.get(lock).saturating_add(rest_of(lock, message)?);
+        let rest = rest_of(lock, message)?;
+        let sum = channel.settled.get(lock).saturating_add(rest);
         if sum > channel.quota.get(lock) {
             return Ok(());
         }
         channel.settled.set(lock, sum);
+        add(lock, &channel.unsettled, rest.wrapping_neg());
         let next = arena.block(message)?.head.link.get(lock);
         channel.first_unsettled.set(lock, next);
         written(lock, message)?;
@@ -172,10 +173,8 @@ pub(super) fn settle(lock: &mut Txn<'static>, channel: &Channel) -> Result<()> {
 
 /// Accounts for bytes that are read from the first message.
 fn consume(lock: &mut Txn<'_>, channel: &Channel, message: BlockRef, count: u32) {
-    add(lock, &channel.unread, count.wrapping_neg());
-    if channel.first_unsettled.get(lock) != message.0 {
-        add(lock, &channel.settled, count.wrapping_neg());
-    }
+    let is_settled = channel.first_unsettled.get(lock) != message.0;
+    add(lock, if is_settled { &channel.settled } else { &channel.unsettled }, count.wrapping_neg());
 }
 
 fn pin(lock: &mut Txn<'_>, message: BlockRef) -> Result<()> {
@@ -248,7 +247,6 @@ pub(super) fn take(
         }
     }
     settle(lock, channel)?;
-    flushed(lock, channel)?;
     Ok(Some(taken))
 }
 
@@ -307,8 +305,7 @@ fn serve(
         }
     }
     io::complete(lock, reference, request, status, count)?;
-    settle(lock, channel)?;
-    flushed(lock, channel)
+    settle(lock, channel)
 }
 
 /// Flag of a waiting read that wants a message, beside those of [`io::flag`].
@@ -324,20 +321,21 @@ fn drop_first(lock: &mut Txn<'static>, channel: &Channel) -> Result<()> {
     unpin(lock, message)
 }
 
-/// Completes flushes of whose messages none is left.
-fn flushed(lock: &mut Txn<'static>, channel: &Channel) -> Result<()> {
+/// A message leaves the queue: flushes that wait for it wait for the one before it, or are complete if there is none.
+fn flushed(lock: &mut Txn<'static>, channel: &Channel, message: BlockRef, before: BlockRef) -> Result<()> {
     let arena = lock.arena();
-    while let Some(reference) = Ref::<Request>::from_index(channel.first_flush.get(lock)).some() {
+    let mut next = channel.first_flush.get(lock);
+    while let Some(reference) = Ref::<Request>::from_index(next).some() {
         let request = arena.get(reference)?;
-        let first = BlockRef(channel.first.get(lock));
-        if !first.is_none() {
-            let number = arena.block(first)?.words[SEQUENCE].get(lock);
-            if number.wrapping_sub(request.length.get(lock)) as i32 <= 0 {
-                return Ok(());
-            }
+        next = request.next.get(lock);
+        if request.message.get(lock) != message.0 {
+            continue;
         }
-        io::dequeue(lock, &channel.first_flush, &channel.last_flush, request)?;
-        io::complete(lock, reference, request, Status::SUCCESS, 0)?;
+        request.message.set(lock, before.0);
+        if before.is_none() {
+            io::dequeue(lock, &channel.first_flush, &channel.last_flush, request)?;
+            io::complete(lock, reference, request, Status::SUCCESS, 0)?;
+        }
     }
     Ok(())
 }
@@ -355,7 +353,8 @@ fn remove(lock: &mut Txn<'static>, channel: &Channel, message: BlockRef) -> Resu
         let after = block.head.link.get(lock);
         if next == message {
             let rest = rest_of(lock, message)?;
-            add(lock, &channel.unread, rest.wrapping_neg());
+            add(lock, &channel.unsettled, rest.wrapping_neg());
+            flushed(lock, channel, message, before)?;
             match before {
                 BlockRef::NONE => channel.first.set(lock, after),
                 before => arena.block(before)?.head.link.set(lock, after),
@@ -371,8 +370,7 @@ fn remove(lock: &mut Txn<'static>, channel: &Channel, message: BlockRef) -> Resu
             block.head.tag.set(lock, LOOSE_TAG);
             pin(lock, message)?;
             unpin(lock, message)?;
-            settle(lock, channel)?;
-            return flushed(lock, channel);
+            return settle(lock, channel);
         }
         before = next;
         next = BlockRef(after);
@@ -411,7 +409,6 @@ pub(super) fn fail_all(
     let arena = lock.arena();
     if let Some(status) = readers {
         fail_queue(lock, &channel.first_reader, &channel.last_reader, status)?;
-        add(lock, &channel.news, 1);
     }
     if let Some(status) = writers {
         fail_queue(lock, &channel.first_flush, &channel.last_flush, status)?;
@@ -455,8 +452,8 @@ pub(super) fn discard(lock: &mut Txn<'static>, channel: &Channel) -> Result<()> 
 /// Makes a channel empty for a new connection.
 pub(super) fn reset(lock: &mut Txn<'_>, channel: &Channel, quota: u32) {
     for word in [
-        &channel.unread,
         &channel.settled,
+        &channel.unsettled,
         &channel.first,
         &channel.last,
         &channel.first_unsettled,
@@ -494,4 +491,10 @@ pub(super) fn make_spare(lock: &mut Txn<'_>, message: BlockRef) -> Result<bool> 
     block.words[PINS].set(lock, 0);
     block.head.tag.set(lock, SPARE_TAG);
     Ok(true)
+}
+
+/// Whether a message would fit the quota, without the lock.
+pub(super) fn has_room(channel: &Channel, length: usize) -> bool {
+    channel.first_unsettled.peek() == 0
+        && channel.settled.peek() as usize + length <= channel.quota.peek() as usize
 }

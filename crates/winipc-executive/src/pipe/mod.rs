@@ -221,7 +221,7 @@ pub(super) fn begin_call(current: &Current, file: &Found) -> Result<Txn<'static>
         }
         let idle = idle_event(&mut lock, file.object)?;
         lock.commit()?;
-        match wait::one_found(current, &idle, None, false) {
+        match wait::one_found(current, &idle, None, false, wait::Gone::Fails) {
             Ok(_) | Err(Status::INVALID_HANDLE) => {}
             Err(status) => return Err(status),
         }
@@ -740,7 +740,7 @@ pub fn wait_available(name: &[u16], timeout: PipeTimeout) -> Result<()> {
     };
     lock.commit()?;
     let time = milliseconds.map(|time| Duration::from_millis(time.into()));
-    match wait::one_found(&current, &event, time, false) {
+    match wait::one_found(&current, &event, time, false, wait::Gone::Fails) {
         Ok(wait::Outcome::Timeout) => return Err(Status::IO_TIMEOUT),
         // The event went with the pipe before the wait began.
         Ok(_) | Err(Status::INVALID_HANDLE) => {}

@@ -94,9 +94,20 @@ fn spin_for_data(file: &Found) {
     let Ok(instance) = super::peek_instance(file) else { return };
     let (instance, side) = instance;
     let channel = &instance.channels[side];
-    let news = channel.news.peek();
-    let is_ready = || channel::has_data(channel) || channel.news.peek() != news;
-    if instance.state.peek() == state::CONNECTED && !is_ready() {
+    let is_ready = || channel::has_data(channel) || instance.state.peek() != state::CONNECTED;
+    if !is_ready() {
+        Spinner::new(None).spin(is_ready);
+    }
+}
+
+/// Looks for room in the quota for a while before the lock is taken to wait for it.
+fn spin_for_room(file: &Found, length: usize) {
+    let Ok((instance, side)) = super::peek_instance(file) else { return };
+    let channel = &instance.channels[1 - side];
+    let is_ready = || channel::has_room(channel, length) || instance.state.peek() != state::CONNECTED;
+    let may_wait = instance.ends[side].flags.peek() & end_flag::NOWAIT == 0;
+    // What is longer than the quota has to wait for its reader in any case.
+    if may_wait && length <= channel.quota.peek() as usize && !is_ready() {
         Spinner::new(None).spin(is_ready);
     }
 }
@@ -153,31 +164,31 @@ fn signal_file(current: &Current, file: &Found) -> Result<()> {
 fn copy_taken(mut lock: Txn<'static>, current: &Current, taken: Taken, buffer: &ReadBuffer) -> Result<()> {
     let arena = current.arena();
     let thread = current.thread;
-    let mut pieces: Vec<(BlockRef, usize, usize)> = Vec::new();
-    let mut next = taken.whole;
-    let mut single = BlockRef::NONE;
-    while !next.is_none() {
-        let block = arena.block(next)?;
-        let offset = block.words[OFFSET].get(&lock) as usize;
-        pieces.push((next, offset, block.length.get(&lock) as usize - offset));
-        single = if single.is_none() && pieces.len() == 1 { next } else { BlockRef::NONE };
-        next = BlockRef(block.head.link.get(&lock));
+    if let Some((message, ..)) = taken.part {
+        thread.partial.set(&mut lock, message.0);
     }
-    if let Some(part) = taken.part {
-        pieces.push(part);
-        thread.partial.set(&mut lock, part.0.0);
-    }
+    let first = taken.whole;
+    let is_single = !first.is_none() && arena.block(first)?.head.link.get(&lock) == 0;
     // The memory of a short message stays at hand for the thread's next write.
-    let keeps =
-        !single.is_none() && channel::room_of(single) <= LARGEST_SPARE && thread.spare_block.get(&lock) == 0;
-    if keeps && channel::make_spare(&mut lock, single)? {
-        thread.spare_block.set(&mut lock, single.0);
+    let keeps = is_single && channel::room_of(first) <= LARGEST_SPARE && thread.spare_block.get(&lock) == 0;
+    if keeps && channel::make_spare(&mut lock, first)? {
+        thread.spare_block.set(&mut lock, first.0);
     } else {
-        thread.reading.set(&mut lock, taken.whole.0);
+        thread.reading.set(&mut lock, first.0);
     }
     lock.commit()?;
+    // The messages are this thread's now: nobody else changes their words.
     let mut at = 0;
-    for (message, offset, count) in pieces {
+    let mut next = first;
+    while !next.is_none() {
+        let block = arena.block(next)?;
+        let offset = block.words[OFFSET].peek();
+        let count = block.length.peek().wrapping_sub(offset) as usize;
+        buffer.fill(arena, next, offset as usize, at, count)?;
+        at += count;
+        next = BlockRef(block.head.link.peek());
+    }
+    if let Some((message, offset, count)) = taken.part {
         buffer.fill(arena, message, offset, at, count)?;
         at += count;
     }
@@ -244,6 +255,9 @@ pub(crate) fn write(
         return Err(Status::INVALID_PARAMETER);
     }
     let message = stage(current, data)?;
+    if report.is_none() || !is_overlapped {
+        spin_for_room(file, data.len());
+    }
     let mut lock = super::begin_call(current, file)?;
     reclaim(&mut lock, current.thread)?;
     let place = place_of(&lock, file)?;
@@ -269,7 +283,7 @@ pub(crate) fn write(
     channel::append(&mut lock, outgoing, message)?;
     channel::serve_readers(&mut lock, outgoing, place.other_end())?;
     channel::settle(&mut lock, outgoing)?;
-    if data.is_empty() || !channel::is_unsettled(&lock, outgoing, message)? {
+    if data.is_empty() || !channel::is_last_unsettled(&lock, outgoing) {
         restock(&mut lock, current, message, data.len())?;
         lock.commit()?;
         return done(current, file, report, Status::SUCCESS, length);
@@ -315,7 +329,7 @@ fn writable(lock: &Txn<'_>, place: &Place) -> Result<()> {
 /// - SEMANTICS 5.4
 fn admitted(lock: &Txn<'_>, place: &Place, length: usize, is_message_type: bool) -> Result<usize> {
     let channel = place.outgoing();
-    let free = channel.quota.get(lock).saturating_sub(channel.unread.get(lock)) as usize;
+    let free = channel.quota.get(lock).saturating_sub(channel::unread(lock, channel)) as usize;
     let reader = match Ref::<crate::records::Request>::from_index(channel.first_reader.get(lock)).some() {
         Some(reader) => lock.arena().get(reader)?.length.get(lock) as usize,
         None => 0,
@@ -342,9 +356,9 @@ pub(crate) fn flush(current: &Current, file: &Found) -> Result<()> {
     if outgoing.first.get(&lock) == 0 {
         return Ok(());
     }
-    let last = outgoing.sequence.get(&lock);
-    let (reference, request) =
-        io::issue(&mut lock, current, Operation::Flush, file.reference, last as usize)?;
+    let last = outgoing.last.get(&lock);
+    let (reference, request) = io::issue(&mut lock, current, Operation::Flush, file.reference, 0)?;
+    request.message.set(&mut lock, last);
     io::enqueue(&mut lock, &outgoing.first_flush, &outgoing.last_flush, reference, request)?;
     io::wait_for(lock, current, reference, request)?;
     let mut lock = current.begin()?;
@@ -389,7 +403,7 @@ pub fn peek(pipe: Handle, buffer: &mut [u8]) -> Result<Peek> {
         _ if place.is_server() => return Err(Status::INVALID_PIPE_STATE),
         _ => return Err(Status::PIPE_DISCONNECTED),
     }
-    let available = incoming.unread.get(&lock);
+    let available = channel::unread(&lock, incoming);
     let by_message = place.is_message_type(&lock)?;
     // Into memory of this library's own, for the caller's is not touched under the lock.
     let mut bytes = vec![0; buffer.len().min(available as usize)];
