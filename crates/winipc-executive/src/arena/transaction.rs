@@ -275,7 +275,10 @@ impl Arena {
     fn lift_claims(&self, seat: &Seat, claims: usize) {
         for index in 0..claims {
             let Ok(claim) = self.claim_slot(seat, index) else { continue };
-            if let Ok(word) = self.word_at::<Free64>(claim.load() as usize * 8) {
+            // A thread that died may have noted a claim that it did not make: then the word is not ours to store to.
+            if let Ok(word) = self.word_at::<Free64>(claim.load() as usize * 8)
+                && word.load() & CLAIM != 0
+            {
                 word.store(word.load() & !CLAIM);
             }
         }
