@@ -71,7 +71,14 @@ pub(crate) fn current() -> Result<Current> {
 #[cold]
 fn sit_down() -> Result<Current> {
     CURRENT.with(|cell| cell.set(None));
-    let current = sit_down_for(attach().map_err(|error| error.status())?)?;
+    let context = attach().map_err(|error| error.status())?;
+    // The thread that attaches its process has sat down already.
+    if let Some(current) = CURRENT.with(Cell::get) {
+        return Ok(current);
+    }
+    let current = sit_down_for(context)?;
+    // The keeper watches this thread too from now on.
+    keeper::ring(current.process());
     // Fails while the thread's locals are being destroyed: then the thread's death does what the leaver would have.
     let _ = LEAVER.try_with(|_| ());
     Ok(current)
