@@ -380,16 +380,16 @@ pub fn duplicate(
     options: &Duplicate,
 ) -> Result<Handle> {
     let current = current()?;
-    let from = process_behind(&current, source_process)?;
+    let from = Side::behind(&current, source_process)?;
     let result = match target_process {
         None => Ok(Handle::NULL),
-        Some(target_process) => copy(&current, from, source, target_process, options),
+        Some(target_process) => copy(&current, &from, source, target_process, options),
     };
     if options.close_source
         && let Some(index) = source.index()
     {
         let mut lock = current.begin()?;
-        let closed = close_in(&mut lock, &current, from, index);
+        let closed = from.is_there(&lock).and_then(|()| close_in(&mut lock, &current, from.process, index));
         if closed.is_ok() {
             lock.commit()?;
             io::deliver_for(&current);
@@ -402,27 +402,29 @@ pub fn duplicate(
 
 fn copy(
     current: &Current,
-    from: &'static Process,
+    from: &Side,
     source: Handle,
     target_process: Handle,
     options: &Duplicate,
 ) -> Result<Handle> {
-    let to = process_behind(current, target_process)?;
-    let is_own = core::ptr::eq(from, current.process());
+    let to = Side::behind(current, target_process)?;
+    let is_own = core::ptr::eq(from.process, current.process());
     // A thread object is made where it is first asked for, in a transaction of its own.
     let own_thread = match source {
         Handle::CURRENT_THREAD if is_own => Some(thread::own_object(current)?),
         _ => None,
     };
     let mut lock = current.begin()?;
+    from.is_there(&lock)?;
+    to.is_there(&lock)?;
     let arena = lock.arena();
     let (reference, granted) = match source {
         // From another process, -1 is a handle to that process.
-        Handle::CURRENT_PROCESS => (Ref::from_index(from.object.get(&lock)), access::all(Kind::Process)),
+        Handle::CURRENT_PROCESS => (Ref::from_index(from.process.object.get(&lock)), access::all(Kind::Process)),
         Handle::CURRENT_THREAD => (own_thread.ok_or(Status::INVALID_HANDLE)?, access::all(Kind::Thread)),
         _ => {
             let index = source.index().ok_or(Status::INVALID_HANDLE)?;
-            let (found, _) = look_up_in(arena, from, index)?;
+            let (found, _) = look_up_in(arena, from.process, index)?;
             (found.reference, found.access)
         }
     };
@@ -438,19 +440,40 @@ fn copy(
             mapped
         }
     };
-    let handle = insert(&mut lock, to, reference, access, options.inherit)?;
+    let handle = insert(&mut lock, to.process, reference, access, options.inherit)?;
     lock.commit()?;
     Ok(handle)
 }
 
-/// The attached process that a handle names, for duplication.
-fn process_behind(current: &Current, handle: Handle) -> Result<&'static Process> {
-    if handle == Handle::CURRENT_PROCESS {
-        return Ok(current.process());
+/// One of the two processes of a duplication.
+struct Side {
+    process: &'static Process,
+    /// Its object, unless it is the calling process.
+    object: Option<&'static Object>,
+}
+
+impl Side {
+    /// The attached process that a handle names.
+    fn behind(current: &Current, handle: Handle) -> Result<Side> {
+        if handle == Handle::CURRENT_PROCESS {
+            return Ok(Side { process: current.process(), object: None });
+        }
+        let found = look_up(current, handle)?.require(Kind::Process, access::PROCESS_DUP_HANDLE)?;
+        let process = process::record_of(current.arena(), found.object)?;
+        if death::is_dead(current.arena(), process) {
+            return Err(Status::PROCESS_IS_TERMINATING);
+        }
+        Ok(Side { process, object: Some(found.object) })
     }
-    let found = look_up(current, handle)?.require(Kind::Process, access::PROCESS_DUP_HANDLE)?;
-    let process = process::record_of(current.arena(), found.object)?;
-    if death::is_dead(current.arena(), process) { Err(Status::PROCESS_IS_TERMINATING) } else { Ok(process) }
+
+    /// Makes sure that the record still is the process's, and nobody is closing its handles: a handle put into its
+    /// table after that would never be closed.
+    fn is_there(&self, lock: &Txn<'static>) -> Result<()> {
+        match self.object {
+            Some(object) => process::record_of(lock.arena(), object).map(|_| ()),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Attributes of one handle.
