@@ -5,7 +5,7 @@
 
 use crate::access;
 use crate::arena::block::BlockRef;
-use crate::arena::seat::{Life, SeatId};
+use crate::arena::seat::SeatId;
 use crate::arena::transaction::phase;
 use crate::arena::{Ref, Txn};
 use crate::context::{Current, current};
@@ -128,7 +128,7 @@ pub fn queue(thread: Handle, address: usize, argument: usize) -> Result<()> {
 pub(crate) fn append(lock: &mut Txn<'_>, id: SeatId, call: &Apc, timer: Ref<Object>) -> Result<()> {
     let arena = lock.arena();
     let seat = arena.get(id.seat())?;
-    if seat.id(id.seat()) != id || seat.claim.load() == 0 || seat.life() != Life::Alive {
+    if seat.id(id.seat()) != id || !seat.is_open() {
         return Err(Status::UNSUCCESSFUL);
     }
     let thread: &Thread = arena.get(Ref::from_index(id.seat().index()))?;

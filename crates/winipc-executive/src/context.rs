@@ -78,7 +78,7 @@ fn sit_down() -> Result<Current> {
     }
     let current = sit_down_for(context)?;
     // The keeper watches this thread too from now on.
-    keeper::ring(current.process());
+    keeper::doorbell(current.process()).ring();
     // Fails while the thread's locals are being destroyed: then the thread's death does what the leaver would have.
     let _ = LEAVER.try_with(|_| ());
     Ok(current)
@@ -235,10 +235,13 @@ pub(crate) fn leave() {
     let Ok(current) = current() else { return };
     let Ok(directory) = Directory::lock() else { return };
     death::close_own_process(current);
-    let others = context
-        .arena
-        .seats()
-        .any(|(_, seat)| seat.life() == Life::Alive && seat.process() != context.process.index());
+    // A process that has left before and not ended yet does not stay.
+    let stays = |seat: &Seat| {
+        let process = context.arena.get::<Process>(Ref::from_index(seat.process()));
+        seat.life() == Life::Alive
+            && process.is_ok_and(|process| process.claim.load() == process::claim::ATTACHED)
+    };
+    let others = context.arena.seats().any(|(_, seat)| stays(seat));
     if !others && directory.names(&context.arena) {
         directory.remove();
     }

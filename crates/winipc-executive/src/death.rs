@@ -9,7 +9,7 @@ use crate::context::Current;
 use crate::process::{self, HANDLES_AT_A_TIME, claim};
 use crate::records::{Process, Thread};
 use crate::status::Result;
-use crate::{apc, dispatcher, handle, io, mutex, thread, timer};
+use crate::{apc, dispatcher, handle, io, keeper, mutex, thread, timer};
 
 /// Calls dropped under one hold of the lock.
 const CALLS_AT_A_TIME: u32 = 64;
@@ -17,7 +17,17 @@ const CALLS_AT_A_TIME: u32 = 64;
 /// Whether a process's keeper has died, and so all of the process has or is about to.
 pub(crate) fn is_dead(arena: &Arena, process: &Process) -> bool {
     let keeper = Ref::from_index(process.keeper.load());
-    keeper.some().is_some_and(|keeper| arena.get::<Seat>(keeper).is_ok_and(|seat| seat.life() == Life::Dead))
+    process.claim.load() == claim::BURIED
+        || keeper
+            .some()
+            .is_some_and(|keeper| arena.get::<Seat>(keeper).is_ok_and(|seat| seat.life() == Life::Dead))
+}
+
+/// Whether a process has died while it joined, before it had a keeper.
+fn died_joining(arena: &Arena, reference: Ref<Process>, process: &Process) -> bool {
+    let is_its_dead =
+        |(_, seat): (_, &Seat)| seat.process() == reference.index() && seat.life() == Life::Dead;
+    process.keeper.load() == 0 && arena.seats().any(is_its_dead)
 }
 
 /// Buries every process that has died, so that nothing of theirs causes a refusal or is found.
@@ -26,7 +36,7 @@ pub(crate) fn is_dead(arena: &Arena, process: &Process) -> bool {
 /// [`crate::Status::ARENA_CORRUPT`].
 pub(crate) fn bury_the_dead(current: &Current) -> Result<()> {
     for (reference, process) in process::all(current.arena()) {
-        if is_dead(current.arena(), process) {
+        if is_dead(current.arena(), process) || died_joining(current.arena(), reference, process) {
             bury(current, reference, process)?;
         }
     }
@@ -43,19 +53,43 @@ pub(crate) fn bury(current: &Current, reference: Ref<Process>, process: &Process
             continue;
         }
         match seat.life() {
-            Life::Dead if number.index() != process.keeper.load() => end_thread(current, number, process)?,
+            // The keeper's stays: it tells that the process has died until all is done.
+            Life::Dead if process.keeper.load() != 0 && number.index() != process.keeper.load() => {
+                end_thread(current, number, process)?;
+            }
             Life::Dead | Life::Absent => {}
             Life::Alive => is_complete = false,
         }
     }
-    if !is_complete || !is_dead(arena, process) {
+    if !is_complete || !is_dead(arena, process) && !died_joining(arena, reference, process) {
         return Ok(is_complete);
     }
+    clear_process(current, reference, process, generation)
+}
+
+/// Clears away what a process leaves whose threads are dead, and frees its seats and its record.
+fn clear_process(
+    current: &Current,
+    reference: Ref<Process>,
+    process: &Process,
+    generation: u32,
+) -> Result<bool> {
+    let arena = current.arena();
+    // Under the lock the answer stays true: only a burial frees the record, and first it raises the generation.
     let is_same = || process.generation.load() == generation && process.claim.load() != claim::FREE;
+    wake_again(current)?;
+    for (number, seat) in arena.seats() {
+        if seat.process() == reference.index() {
+            clear_thread(current, number, process, &|seat| seat.process() == reference.index() && is_same())?;
+        }
+    }
     loop {
         let mut lock = current.begin()?;
         if !is_same() {
             return Ok(true);
+        }
+        if process.claim.load() == claim::ATTACHED {
+            process.claim.store(claim::TAKEN); // from now on nobody gives it a handle
         }
         let more = io::drop_requests(&mut lock, process)?;
         lock.commit()?;
@@ -80,19 +114,19 @@ pub(crate) fn bury(current: &Current, reference: Ref<Process>, process: &Process
     }
     process::ended(&mut lock, process)?;
     handle::free_table(&mut lock, process)?;
-    // What follows is no part of the transaction: the seats' and the record's claims are free words. Until the keeper's
-    // seat and the record are free the burial can be repeated, and nobody else gets them, for that takes the lock.
-    process.claim.store(claim::TAKEN);
     lock.commit()?;
     let lock = current.begin()?;
     if is_same() {
+        // No part of a transaction: the claims of seats and records are free words. As long as the record says that it
+        // is buried this can be repeated, and nobody else has the record or a seat of its process.
+        process.claim.store(claim::BURIED);
         for (number, seat) in arena.seats() {
-            if seat.process() == reference.index() && number.index() != process.keeper.load() {
+            if seat.process() == reference.index() {
                 arena.clear_seat(number);
             }
         }
-        arena.clear_seat(Ref::from_index(process.keeper.load()));
         process.keeper.store(0);
+        process.generation.fetch_add(1);
         process.claim.store(claim::FREE);
     }
     lock.commit()?;
@@ -104,12 +138,25 @@ pub(crate) fn end_thread(current: &Current, number: Ref<Seat>, process: &Process
     let arena = current.arena();
     let Some(id) = arena.get(number).ok().map(|seat| seat.id(number)) else { return Ok(()) };
     let is_same = |seat: &Seat| seat.id(number) == id && seat.claim.load() != 0 && seat.life() == Life::Dead;
+    wake_again(current)?;
     clear_thread(current, number, process, &is_same)?;
     let lock = current.begin()?;
     if is_same(arena.get(number)?) {
         arena.clear_seat(number);
     }
     lock.commit()
+}
+
+/// Wakes whom a thread that died may have meant to wake, even if it held nothing.
+fn wake_again(current: &Current) -> Result<()> {
+    let lock = current.begin()?;
+    dispatcher::announce_again(&lock);
+    lock.commit()?;
+    current.arena().wake_lock_sleepers();
+    for (_, process) in process::all(current.arena()) {
+        keeper::ring_again(process);
+    }
+    Ok(())
 }
 
 /// What [`end_thread`] and [`end_own_thread`] have in common: everything but the seat.
@@ -124,18 +171,12 @@ fn clear_thread(
     let thread: &Thread = arena.thread_at(number)?;
     let id = seat.id(number);
 
-    let mut lock = current.begin()?;
+    let lock = current.begin()?;
     if !is_same(seat) {
         return Ok(());
     }
-    // What it was given as its own and did not live to enter into its list is abandoned like the rest.
-    let taken: Vec<_> = dispatcher::taken_objects(&lock, thread).collect();
-    for object in taken {
-        mutex::abandon_if_owned(&mut lock, object, id)?;
-    }
-    dispatcher::revoke(&mut lock, number, thread)?;
-    io::thread_ended(&mut lock, process, thread, id)?;
-    timer::thread_ended(&mut lock, process, id)?;
+    // From now on nobody can queue a call to it or open it.
+    seat.close();
     lock.commit()?;
 
     loop {
@@ -145,11 +186,25 @@ fn clear_thread(
         }
         let more = mutex::abandon_one(&mut lock, arena, number, thread)?;
         lock.commit()?;
-        thread.pending.store(0);
         if !more {
             break;
         }
     }
+    let mut lock = current.begin()?;
+    if !is_same(seat) {
+        return Ok(());
+    }
+    // What it was given as its own and did not live to enter into its list is abandoned like the rest. The list was
+    // first: in it a mutex may not have another owner, who uses the same links.
+    let taken: Vec<_> = dispatcher::taken_objects(&lock, thread).collect();
+    for object in taken {
+        mutex::abandon_if_owned(&mut lock, object, id)?;
+    }
+    dispatcher::revoke(&mut lock, number, thread)?;
+    io::thread_ended(&mut lock, process, thread, id)?;
+    timer::thread_ended(&mut lock, process, id)?;
+    lock.commit()?;
+
     loop {
         let mut lock = current.begin()?;
         if !is_same(seat) {
@@ -179,6 +234,8 @@ pub(crate) fn end_own_thread(current: Current) {
 /// The calling process ends normally: what others can notice goes now, the rest when its threads are gone.
 pub(crate) fn close_own_process(current: Current) {
     let process = current.process();
+    // Others count it as gone: of several that leave, one is the last.
+    process.claim.store(claim::TAKEN);
     let close = || -> Result<()> {
         clear_thread(&current, current.seat, process, &|_| true)?;
         loop {

@@ -7,7 +7,7 @@
 use crate::arena::seat::{Seat, SeatId};
 use crate::arena::state::{WAITERS, generation_of, value_of, with_value};
 use crate::arena::transaction::{announce, phase};
-use crate::arena::{Arena, Ref, Txn};
+use crate::arena::{Arena, Ref, Txn, futex};
 use crate::records::{Kind, MAXIMUM_WAIT_OBJECTS, Object, Thread, WaitBlock};
 use crate::status::{Result, Status};
 use crate::{mutex, timer};
@@ -350,11 +350,29 @@ pub(crate) fn taken_objects(lock: &Txn<'_>, thread: &Thread) -> impl Iterator<It
     objects.into_iter()
 }
 
-/// Announces all results again, since the thread that committed them may have died before it could.
+/// Announces again what a thread that died may have committed and not announced, or announced and not woken for:
+/// results, calls for alertable waits, and new times of timers.
 pub(crate) fn announce_again(lock: &Txn<'_>) {
     for (reference, seat) in lock.arena().seats() {
         let Ok(thread) = lock.arena().get::<Thread>(Ref::from_index(reference.index())) else { continue };
-        let is_done = thread.status.get(lock) & status::MASK == status::SATISFIED;
-        announce(seat, thread.wait.get(lock), if is_done { phase::DONE } else { phase::LOOK });
+        let (result, wait) = (thread.status.get(lock), thread.wait.get(lock));
+        let phase = match result & status::MASK {
+            status::SATISFIED if thread.acknowledged.load() != wait => phase::DONE,
+            status::WAITING if may_have_to_look(lock, thread, result) => phase::LOOK,
+            _ => continue,
+        };
+        announce(seat, wait, phase);
+        futex::wake(&seat.wake.0, 1);
     }
+}
+
+/// Whether a thread that waits may sleep for a time that is not right any more, or with a call in its queue.
+fn may_have_to_look(lock: &Txn<'_>, thread: &Thread, waiting: u32) -> bool {
+    let count = (thread.count.get(lock) as usize).min(MAXIMUM_WAIT_OBJECTS);
+    let is_timer = |block: &WaitBlock| {
+        let object = lock.arena().get::<Object>(Ref::from_index(block.object.get(lock)));
+        object.is_ok_and(|object| object.head.tag.get(lock) == Kind::Timer.tag())
+    };
+    waiting & status::ALERTABLE != 0 && thread.first_apc.get(lock) != 0
+        || thread.blocks[..count].iter().any(is_timer)
 }

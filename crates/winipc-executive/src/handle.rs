@@ -420,7 +420,9 @@ fn copy(
     let arena = lock.arena();
     let (reference, granted) = match source {
         // From another process, -1 is a handle to that process.
-        Handle::CURRENT_PROCESS => (Ref::from_index(from.process.object.get(&lock)), access::all(Kind::Process)),
+        Handle::CURRENT_PROCESS => {
+            (Ref::from_index(from.process.object.get(&lock)), access::all(Kind::Process))
+        }
         Handle::CURRENT_THREAD => (own_thread.ok_or(Status::INVALID_HANDLE)?, access::all(Kind::Thread)),
         _ => {
             let index = source.index().ok_or(Status::INVALID_HANDLE)?;

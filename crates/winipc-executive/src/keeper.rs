@@ -31,6 +31,16 @@ pub(crate) fn doorbell(process: &Process) -> Ring<'_> {
     Ring(&process.doorbell)
 }
 
+/// Rings again for who died before it could, or between ringing and waking.
+pub(crate) fn ring_again(process: &Process) {
+    if process.first_completed.peek() != 0 {
+        doorbell(process).ring();
+    }
+    if process.doorbell.load() & Ring::RUNG != 0 {
+        futex::wake(&process.doorbell, 1);
+    }
+}
+
 /// Starts the process's keeper and waits until it watches.
 pub(crate) fn start(context: &'static Context) -> core::result::Result<(), AttachError> {
     let (ready, is_ready) = std::sync::mpsc::sync_channel(1);
@@ -144,7 +154,7 @@ fn look_around(current: &Current, watched: &mut Vec<(&AtomicU32, u32)>) -> Resul
         }
         let Some(keeper) = Ref::<Seat>::from_index(process.keeper.load()).some() else { continue };
         let keeper = arena.get(keeper)?;
-        if keeper.life() == Life::Dead {
+        if death::is_dead(arena, process) {
             if death::bury(current, reference, process)? {
                 seen = Seen::SomeoneDied;
             } else if !matches!(seen, Seen::SomeoneDied) {

@@ -225,6 +225,14 @@ pub(crate) fn abandon_one(
     thread: &Thread,
 ) -> Result<bool> {
     let dead = arena.get(seat)?.id(seat);
+    let pending = Ref::<Object>::from_index(thread.pending.load());
+    let is_done = |reference: Ref<Object>| {
+        arena.get(reference).is_ok_and(|object| owner_of(object.state.load()) != dead.0)
+    };
+    if pending.some().is_some_and(is_done) {
+        take_out(arena, thread, pending)?;
+        thread.pending.store(0);
+    }
     let number = match thread.pending.load() {
         0 => thread.owned.load(),
         pending => pending,

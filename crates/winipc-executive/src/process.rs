@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use crate::arena::seat::Life;
 use crate::arena::{Arena, Ref, Txn};
 use crate::context::{self, Current, current};
 use crate::dispatcher::{self, signal};
@@ -24,10 +25,12 @@ pub(crate) const EXIT_CODE: usize = 3;
 pub(crate) mod claim {
     /// Nobody's.
     pub(crate) const FREE: u32 = 0;
-    /// Being taken or buried.
+    /// A process is joining or leaving with it, or being buried.
     pub(crate) const TAKEN: u32 = 1;
     /// A process has joined with it.
     pub(crate) const ATTACHED: u32 = 2;
+    /// The process is dead and buried; its seats and the record itself are still to be freed.
+    pub(crate) const BURIED: u32 = 3;
 }
 
 /// Id of the calling process.
@@ -46,7 +49,9 @@ pub(crate) fn claim_record(arena: &Arena) -> Result<Ref<Process>> {
         arena.ensure_processes(number)?;
         let reference = Ref::from_index(number as u32);
         let process: &Process = arena.get(reference)?;
-        if process.claim.compare_exchange(claim::FREE, claim::TAKEN).is_ok() {
+        if process.claim.compare_exchange(claim::FREE, claim::TAKEN).is_ok()
+            || take_over(arena, reference, process)
+        {
             process.generation.fetch_add(1);
             process.id.store(id());
             process.keeper.store(0);
@@ -56,6 +61,23 @@ pub(crate) fn claim_record(arena: &Arena) -> Result<Ref<Process>> {
         }
     }
     Err(Status::INSUFFICIENT_RESOURCES)
+}
+
+/// Takes the record of a process that died so early in joining that it has no thread whose death can be seen. The caller
+/// holds the directory's lock, so nobody else is joining.
+fn take_over(arena: &Arena, reference: Ref<Process>, process: &Process) -> bool {
+    let own_seats = || arena.seats().filter(|(_, seat)| seat.process() == reference.index());
+    if process.claim.load() != claim::TAKEN
+        || process.keeper.load() != 0
+        || process.object.peek() != 0
+        || own_seats().any(|(_, seat)| seat.life() != Life::Absent)
+    {
+        return false;
+    }
+    for (number, _) in own_seats() {
+        arena.clear_seat(number);
+    }
+    true
 }
 
 /// Makes the calling process's object.

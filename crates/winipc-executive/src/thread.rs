@@ -51,7 +51,7 @@ pub fn open(id: u32, desired: u32, inherit: bool) -> Result<Handle> {
         .seats()
         .find(|(reference, seat)| {
             id != 0
-                && seat.life() == crate::arena::seat::Life::Alive
+                && seat.is_open()
                 && arena
                     .get::<Thread>(Ref::from_index(reference.index()))
                     .is_ok_and(|thread| thread.id.load() == id)

@@ -30,7 +30,7 @@ pub(super) struct Entry {
 #[repr(C, align(64))]
 pub(crate) struct Seat {
     head: Head,
-    /// 0 free; else twice the process's number, plus one once the thread sits.
+    /// 0 free; else twice the process's number, plus one while the thread sits and does not end.
     pub(crate) claim: Free32,
     /// Counts the threads that have had the seat.
     generation: Free32,
@@ -128,6 +128,16 @@ impl Seat {
     pub(crate) fn set_unfinished(&self, journal: u32, claims: u32) {
         self.journal_length.0.store(journal);
         self.claims_length.store(claims);
+    }
+
+    /// Whether a living thread has the seat and is not about to leave it.
+    pub(crate) fn is_open(&self) -> bool {
+        self.claim.load() & 1 != 0 && self.life() == Life::Alive
+    }
+
+    /// Marks the seat of a thread that ends.
+    pub(crate) fn close(&self) {
+        self.claim.fetch_and(!1);
     }
 
     /// The process whose thread has the seat.
