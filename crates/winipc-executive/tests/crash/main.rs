@@ -1,0 +1,100 @@
+//! The crash suite.
+//!
+//! Every store, compare-and-swap and futex call on shared memory is a crash point. For each operation, and for each of
+//! the points it passes, a victim runs the operation and stops there; survivors work on the same objects; the victim is
+//! killed. The survivors must go on, the objects must be in one of the states the operation allows, and the namespace
+//! must be whole.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod deaths;
+mod harness;
+mod operations;
+
+use support::World;
+
+/// Declares a test for each operation, and finds an operation by its name.
+macro_rules! operations {
+    ($($module:ident::$name:ident,)*) => {
+        $(
+            #[test]
+            fn $name() {
+                let world = World::new(stringify!($name));
+                world.run("operation", stringify!($name));
+                world.assert_empty();
+            }
+        )*
+
+        fn operation(name: &str) -> harness::Operation {
+            match name {
+                $(stringify!($name) => operations::$module::$name(),)*
+                _ => panic!("no such operation: {name}"),
+            }
+        }
+    };
+}
+
+operations! {
+    objects::create_unnamed_event,
+    objects::create_named_event,
+    objects::create_named_mutex,
+    objects::create_owned_mutex,
+    objects::create_named_semaphore,
+    objects::create_named_timer,
+    objects::open_named_event,
+    objects::close_unnamed_event,
+    objects::close_last_handle_of_a_name,
+    objects::close_a_handle_of_a_shared_name,
+    objects::close_owned_mutex,
+    objects::duplicate_within,
+    objects::duplicate_to_a_survivor,
+    objects::duplicate_from_a_survivor,
+    objects::set_handle_flags,
+    objects::attach,
+    objects::end_of_a_thread,
+    objects::exit,
+    signals::set_automatic_event,
+    signals::set_automatic_event_with_waiters,
+    signals::set_manual_event_with_waiters,
+    signals::reset_event,
+    signals::pulse_event,
+    signals::pulse_manual_event_with_waiters,
+    signals::take_mutex,
+    signals::take_mutex_again,
+    signals::take_abandoned_mutex,
+    signals::release_mutex,
+    signals::release_mutex_once_of_two,
+    signals::release_mutex_to_waiters,
+    signals::release_semaphore,
+    signals::release_semaphore_to_waiters,
+    signals::set_timer,
+    signals::set_due_timer_with_waiters,
+    signals::set_timer_with_routine,
+    signals::cancel_timer,
+    signals::queue_call,
+    signals::signal_and_wait,
+    waits::wait_any_at_once,
+    waits::wait_all_at_once,
+    waits::wait_for_event,
+    waits::wait_for_mutex,
+    waits::wait_for_abandoned_mutex,
+    waits::wait_for_semaphore_until_timeout,
+    waits::wait_for_timer,
+    waits::wait_any_asleep,
+    waits::wait_all_asleep,
+    waits::wait_alertably,
+}
+
+/// What a process that a test starts does.
+#[test]
+#[ignore = "a role that other tests start"]
+fn plays_a_role() {
+    let argument = std::env::var("ARGUMENT").unwrap();
+    match std::env::var("ROLE").as_deref() {
+        Ok("operation") => harness::run(&argument, &operation(&argument)),
+        Ok("death") => deaths::run(&argument),
+        other => panic!("no such role: {other:?}"),
+    }
+    // libtest ends with `process::exit`, which leaves the namespace.
+}

@@ -1,0 +1,5 @@
+//! The operations, and which states each may leave.
+
+pub(crate) mod objects;
+pub(crate) mod signals;
+pub(crate) mod waits;
