@@ -3,6 +3,8 @@
 mod bench;
 mod chat;
 mod error;
+#[cfg(target_os = "linux")]
+mod inspect;
 mod statistics;
 mod table;
 mod tour;
@@ -24,6 +26,10 @@ struct Program {
 enum Command {
     Chat(chat::Arguments),
     Tour(tour::Arguments),
+    #[cfg(target_os = "linux")]
+    Objects(inspect::ObjectsArguments),
+    #[cfg(target_os = "linux")]
+    Check(inspect::CheckArguments),
     Bench(bench::Arguments),
     /// The second process of a benchmark
     #[command(hide = true)]
@@ -44,6 +50,10 @@ fn main() -> ExitCode {
     let result = match Program::parse().command {
         Command::Chat(arguments) => chat::run(arguments),
         Command::Tour(arguments) => tour::run(&arguments),
+        #[cfg(target_os = "linux")]
+        Command::Objects(arguments) => inspect::objects(&arguments),
+        #[cfg(target_os = "linux")]
+        Command::Check(arguments) => inspect::check(&arguments),
         Command::Bench(arguments) => bench::run(arguments),
         Command::BenchHelper(arguments) => bench::help(arguments),
         Command::BenchSide(arguments) => bench::side(arguments),

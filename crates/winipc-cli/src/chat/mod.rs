@@ -30,6 +30,8 @@ use log::Log;
 use member::{Member, Notice, Reaction};
 use protocol::{Frame, MemberId};
 
+pub(crate) use protocol::printable;
+
 /// How long leaving waits until everything typed has reached everybody.
 const FAREWELL: Duration = Duration::from_secs(10);
 
@@ -196,14 +198,14 @@ impl Chat {
             Command::Tell { name, text } => self.say(Some(name), text),
             Command::Who => {
                 let names = self.member.who().join(", ");
-                self.show(&format!("* here: {}", protocol::printable(&names)))
+                self.show(&format!("* here: {}", printable(&names)))
             }
             Command::Help => self.show(command::HELP),
             Command::Quit => {
                 self.leave();
                 Ok(())
             }
-            Command::Wrong(why) => self.show(&format!("* {}", protocol::printable(&why))),
+            Command::Wrong(why) => self.show(&format!("* {}", printable(&why))),
         }
     }
 
@@ -215,7 +217,7 @@ impl Chat {
                     None => format!("{name}: {text}"),
                     Some(recipient) => format!("{name} (to {recipient}): {text}"),
                 };
-                self.record(&protocol::printable(&line));
+                self.record(&printable(&line));
                 self.react(reaction)
             }
             Err(error) => self.show(&format!("* {error}")),

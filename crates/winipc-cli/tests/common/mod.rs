@@ -44,8 +44,13 @@ impl World {
 
     pub(crate) fn winipc(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_winipc"));
-        command.env("WINIPC_NAMESPACE", &self.namespace).env("WINIPC_DIR", &self.directory);
+        self.surround(&mut command);
         command
+    }
+
+    /// Puts a process into this world.
+    pub(crate) fn surround<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        command.env("WINIPC_NAMESPACE", &self.namespace).env("WINIPC_DIR", &self.directory)
     }
 
     /// Runs the program with these words to its end.
