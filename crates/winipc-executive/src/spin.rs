@@ -1,8 +1,10 @@
 //! Spinning before sleep, as long as it pays.
 //!
 //! A wake-up across cores costs some 50 µs, a look at a shared word far less than one. So a thread that has to wait looks
-//! for a while first. Whether that pays it learns: each success lengthens its spin, each failure shortens it, and now
-//! and then it tries again. On one processor nobody else runs meanwhile, and it does not spin at all.
+//! for a while first. Whether that pays it learns: each failure shortens its spin, a success makes it the longest again,
+//! and now and then it tries that, too. Two threads that wait for each other in turn both have to spin for either to gain:
+//! the trial of one must outlast the wake-up of the other. On one processor nobody else runs meanwhile, and it does not
+//! spin at all.
 
 use core::cell::Cell;
 use core::time::Duration;
@@ -52,11 +54,11 @@ impl Spinner {
             }
         }
         let now = monotonic_now();
-        let end = *self.end.get_or_insert(now + if is_trial { LONGEST / 4 } else { length });
+        let end = *self.end.get_or_insert(now + if is_trial { LONGEST } else { length });
         loop {
             for _ in 0..LOOKS {
                 if is_ready() {
-                    LENGTH.with(|cell| cell.set((length.max(SHORTEST) * 2).min(LONGEST)));
+                    LENGTH.with(|cell| cell.set(LONGEST));
                     return true;
                 }
                 core::hint::spin_loop();
