@@ -3,6 +3,7 @@
 use core::time::Duration;
 use std::cell::Cell;
 use std::sync::RwLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::arena::file::{AttachError, Directory};
 use crate::arena::fork::ForkMark;
@@ -17,6 +18,8 @@ pub(crate) struct Context {
     pub(crate) arena: Arena,
     pub(crate) process: Ref<Process>,
     mark: ForkMark,
+    /// Number of the seat of the thread that ends the process; 0 while nobody does.
+    leaver: AtomicU32,
 }
 
 impl Context {
@@ -117,8 +120,23 @@ impl Current {
         self.context.process_record()
     }
 
+    /// Returns only while the process goes on, or to the thread that ends it.
+    ///
+    /// Windows ends the other threads of a process before it closes its handles. Here they cannot be ended, but they can
+    /// be kept from seeing what is closed.
+    #[inline]
+    pub(crate) fn stay_if_leaving(&self) {
+        let leaver = self.context.leaver.load(Ordering::Relaxed);
+        if leaver != 0 && leaver != self.seat.index() {
+            loop {
+                std::thread::park();
+            }
+        }
+    }
+
     /// Takes the arena's lock.
     pub(crate) fn begin(&self) -> Result<Txn<'static>> {
+        self.stay_if_leaving();
         let (transaction, recovered) = self.arena().lock(self.seat)?;
         Ok(self.begun(transaction, recovered))
     }
@@ -191,7 +209,8 @@ fn join() -> core::result::Result<&'static Context, AttachError> {
     let no_room =
         |status: Status| AttachError::new(format!("no room for the process in the arena ({status})"));
     let process = process::claim_record(&arena).map_err(no_room)?;
-    let context: &'static Context = Box::leak(Box::new(Context { arena, process, mark }));
+    let context: &'static Context =
+        Box::leak(Box::new(Context { arena, process, mark, leaver: AtomicU32::new(0) }));
     // The thread that attaches sits down before the directory is unlocked: from then on the arena is inhabited.
     let current = sit_down_for(context).map_err(no_room)?;
     let _ = LEAVER.try_with(|_| ());
@@ -207,7 +226,12 @@ fn join() -> core::result::Result<&'static Context, AttachError> {
 pub(crate) fn attach_in_memory() -> Current {
     let arena = Arena::in_memory();
     let process = process::claim_record(&arena).unwrap();
-    let context = Box::leak(Box::new(Context { arena, process, mark: ForkMark::new().unwrap() }));
+    let context = Box::leak(Box::new(Context {
+        arena,
+        process,
+        mark: ForkMark::new().unwrap(),
+        leaver: AtomicU32::new(0),
+    }));
     let current = sit_down_for(context).unwrap();
     process::join(current).unwrap();
     let keeper = context.arena.take_seat(process.index(), |_| Ok(())).unwrap();
@@ -234,6 +258,7 @@ pub(crate) fn leave() {
     }
     let Ok(current) = current() else { return };
     let Ok(directory) = Directory::lock() else { return };
+    context.leaver.store(current.seat.index(), Ordering::Relaxed);
     death::close_own_process(current);
     // A process that has left before and not ended yet does not stay.
     let stays = |seat: &Seat| {

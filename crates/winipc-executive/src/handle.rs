@@ -158,7 +158,13 @@ fn entry_word<'a>(arena: &'a Arena, process: &Process, index: u32) -> Option<&'a
 #[inline]
 pub(crate) fn look_up(current: &Current, handle: Handle) -> Result<Found> {
     let index = handle.index().ok_or(Status::INVALID_HANDLE)?;
-    look_up_in(current.arena(), current.process(), index).map(|(found, _)| found)
+    match look_up_in(current.arena(), current.process(), index) {
+        Ok((found, _)) => Ok(found),
+        Err(status) => {
+            current.stay_if_leaving();
+            Err(status)
+        }
+    }
 }
 
 #[inline]
