@@ -91,3 +91,8 @@ pub use wait::{
     MAXIMUM_WAIT_OBJECTS, WaitResult, Waitable, signal_and_wait, signal_and_wait_alertable, sleep_alertable,
     wait_all, wait_all_alertable, wait_any, wait_any_alertable,
 };
+
+/// The example in the README is a test, too.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
