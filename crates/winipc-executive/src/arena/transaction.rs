@@ -26,13 +26,19 @@ pub(crate) struct Txn<'a> {
     claims: usize,
     /// Why the transaction cannot be committed.
     failure: Option<Status>,
-    wakes: Vec<Wake>,
-    /// Doorbells to ring after the commit.
-    rings: Vec<Ring<'a>>,
+    /// What is to be done after the commit; nearly always nothing. Apart, because a transaction is moved about.
+    after: Option<Box<After<'a>>>,
     open: bool,
 }
 
-/// A sleeper to wake after the commit.
+/// What is to be done after a commit.
+#[derive(Default)]
+struct After<'a> {
+    wakes: Vec<Wake>,
+    rings: Vec<Ring<'a>>,
+}
+
+/// A sleeper to wake.
 struct Wake {
     seat: Ref<Seat>,
     /// What the word must hold, phase aside, for the wake still to concern the sleeper.
@@ -73,16 +79,7 @@ pub(crate) mod phase {
 
 impl<'a> Txn<'a> {
     pub(super) fn new(arena: &'a Arena, seat: &'a Seat) -> Self {
-        Txn {
-            arena,
-            seat,
-            entries: 0,
-            claims: 0,
-            failure: None,
-            wakes: Vec::new(),
-            rings: Vec::new(),
-            open: true,
-        }
+        Txn { arena, seat, entries: 0, claims: 0, failure: None, after: None, open: true }
     }
 
     pub(crate) fn arena(&self) -> &'a Arena {
@@ -153,14 +150,15 @@ impl<'a> Txn<'a> {
 
     /// Wakes the thread at `seat` after the commit, if it still is in the wait with this number.
     pub(crate) fn wake_after(&mut self, seat: Ref<Seat>, wait: u32, phase: u32) {
-        self.wakes.push(Wake { seat, wait, phase });
+        self.after.get_or_insert_default().wakes.push(Wake { seat, wait, phase });
     }
 
     /// Whether a thread of a process is woken after the commit.
     pub(crate) fn wakes_thread_of<T>(&self, process: Ref<T>) -> bool {
-        self.wakes
-            .iter()
-            .any(|wake| self.arena.get(wake.seat).is_ok_and(|seat| seat.process() == process.index()))
+        let wakes = self.after.iter().flat_map(|after| &after.wakes);
+        wakes
+            .map(|wake| self.arena.get(wake.seat))
+            .any(|seat| seat.is_ok_and(|seat| seat.process() == process.index()))
     }
 
     /// Whether the thread that holds the lock is of a process.
@@ -170,7 +168,7 @@ impl<'a> Txn<'a> {
 
     /// Rings a doorbell after the commit.
     pub(crate) fn ring_after(&mut self, ring: Ring<'a>) {
-        self.rings.push(ring);
+        self.after.get_or_insert_default().rings.push(ring);
     }
 
     /// Makes the changes last, gives the lock back, and wakes whom they concern.
@@ -185,13 +183,15 @@ impl<'a> Txn<'a> {
             self.seat.journal_length.0.store(0);
         }
         self.finish();
-        for wake in core::mem::take(&mut self.wakes) {
-            if let Ok(seat) = self.arena.get(wake.seat) {
-                announce(seat, wake.wait, wake.phase);
+        if let Some(after) = self.after.take() {
+            for wake in after.wakes {
+                if let Ok(seat) = self.arena.get(wake.seat) {
+                    announce(seat, wake.wait, wake.phase);
+                }
             }
-        }
-        for ring in core::mem::take(&mut self.rings) {
-            ring.ring();
+            for ring in after.rings {
+                ring.ring();
+            }
         }
         Ok(())
     }

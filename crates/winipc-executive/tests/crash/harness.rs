@@ -287,7 +287,7 @@ fn run_to(name: &str, operation: &Operation, page: &'static Page, points: u64) -
     let mut audience = Vec::new();
     let completed = std::thread::scope(|scope| {
         let mut survivor = None;
-        let mut start = || scope.spawn(|| (operation.meanwhile)(&stage));
+        let start = || scope.spawn(|| (operation.meanwhile)(&stage));
         let mut is_ready = false;
         let completed = loop {
             match child.state() {

@@ -293,7 +293,9 @@ pub(crate) fn set_due_timer_with_waiters() -> Operation {
 
 pub(crate) fn set_timer_with_routine() -> Operation {
     Operation {
-        judge: |stage, _, _| drop(stage.drain(stage.timer)),
+        judge: |stage, _, _| {
+            stage.drain(stage.timer);
+        },
         ..Operation::new(|victim| {
             let opened = Opened::new();
             timer::set(
