@@ -8,6 +8,8 @@
 //! Each kind of object has a module with the calls on it: [`event`], [`mutex`], [`semaphore`], [`timer`], [`process`],
 //! [`thread`], [`pipe`]. What is common to all is in [`handle`], [`wait`], [`apc`] and [`io`].
 
+#![deny(unsafe_code)]
+
 #[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
 compile_error!(
     "winipc-executive runs on Linux 5.16 or later on x86-64 and aarch64 (on Windows use the crate winipc)"
