@@ -363,6 +363,7 @@ pub(crate) fn wait_for(
     thread.count.set(&mut lock, 0);
     thread.status.set(&mut lock, status::WAITING);
     thread.synchronous.set(&mut lock, reference.index());
+    thread.blocked_since.store_relaxed(futex::monotonic_now());
     let word = &current.seat_record.wake.0;
     word.store(number | phase::ARMED);
     lock.commit()?;

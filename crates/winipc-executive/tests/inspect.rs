@@ -6,10 +6,10 @@ use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use winipc_executive::inspect::{self, Listing, ObjectView, State, ThreadId};
+use winipc_executive::inspect::{self, Call, Listing, ObjectView, PipeState, State, ThreadId};
 use winipc_executive::wait::{Mode, Outcome};
 use winipc_executive::{
-    Attributes, Handle, Kind, event, handle, mutex, process, semaphore, thread, timer, wait,
+    Attributes, Handle, Kind, event, handle, io, mutex, pipe, process, semaphore, thread, timer, wait,
 };
 
 const ALL: u32 = 0x1F_0003;
@@ -128,7 +128,7 @@ fn the_other_process_is_shown_with_its_handles_and_its_blocked_thread() {
     let shown: Vec<String> = other.handles.iter().map(|handle| handle.raw().to_string()).collect();
     assert_eq!(format!("handles {}", shown.join(" ")), line);
     assert_eq!(object.waiters[0].thread.process, waiter.id());
-    assert_eq!(object.waiters[0].mode, Mode::Any);
+    assert_eq!(object.waiters[0].call, Call::WaitAny);
     let running = State::Process { id: waiter.id(), exit_code: None };
     assert!(listing.objects.iter().any(|object| object.kind == Kind::Process && object.state == running));
     let blocked = listing.blocked.iter().find(|blocked| blocked.thread.process == waiter.id()).unwrap();
@@ -242,6 +242,56 @@ fn a_wait_for_any_with_another_way_out_is_no_deadlock() {
 fn a_wait_for_all_has_no_way_out() {
     let (stuck, _, _) = crossed_over("all");
     assert_eq!(stuck.len(), 2);
+}
+
+#[test]
+fn both_ends_of_a_pipe_are_told() {
+    namespace();
+    let server = pipe::Server {
+        direction: pipe::Direction::Duplex,
+        extra_access: 0,
+        overlapped: false,
+        first_instance: true,
+        message_type: true,
+        message_read: true,
+        nowait: false,
+        reject_remote: false,
+        max_instances: 1,
+        out_quota: 100,
+        in_quota: 100,
+        default_timeout_ms: 50,
+        inherit: false,
+    };
+    let (server, _) = pipe::create(&units("told"), &server).unwrap();
+    let name = "\\\\.\\pipe\\told";
+    let ends = |listing: &Listing| -> Vec<State> {
+        let is_it = |object: &&ObjectView| object.name.as_deref() == Some(name);
+        listing.objects.iter().filter(is_it).map(|object| object.state.clone()).collect()
+    };
+    let end = |is_server, state, unread| State::Pipe { is_server, state, unread };
+    assert_eq!(ends(&inspect::objects().unwrap()), [end(true, PipeState::Listening, 0)]);
+
+    let client = pipe::open(&units("told"), 0xC000_0000, false, false).unwrap();
+    io::write(client, &[7; 30], None).unwrap();
+    let reader = std::thread::spawn(move || {
+        let mut bytes = [0_u8; 8];
+        // SAFETY: the call returns when the request is complete.
+        let buffer = unsafe { io::ReadBuffer::new(bytes.as_mut_ptr(), bytes.len()) };
+        io::read(client, buffer, None)
+    });
+    let listing = look_until(|listing| listing.blocked.iter().any(|blocked| blocked.call == Call::Read));
+    let mut found = ends(&listing);
+    found.sort_by_key(State::to_string);
+    assert_eq!(found, [end(false, PipeState::Connected, 0), end(true, PipeState::Connected, 30)]);
+    let is_read = |object: &&ObjectView| object.waiters.iter().any(|waiter| waiter.call == Call::Read);
+    assert_eq!(listing.objects.iter().find(is_read).unwrap().name.as_deref(), Some(name));
+    assert_eq!(inspect::check(), []);
+
+    handle::close(server).unwrap();
+    assert!(reader.join().unwrap().is_err());
+    assert_eq!(ends(&inspect::objects().unwrap()), [end(false, PipeState::Closing, 0)]);
+    handle::close(client).unwrap();
+    assert_eq!(inspect::check(), []);
 }
 
 #[test]

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use winipc_executive::Kind;
-use winipc_executive::inspect::{self, Blocked, Listing, ObjectView, State, ThreadId};
-use winipc_executive::wait::Mode;
+use winipc_executive::inspect::{self, Blocked, Call, Listing, ObjectView, State, ThreadId};
 
 use crate::chat::printable;
 use crate::error::{Error, Result};
@@ -65,7 +64,8 @@ struct Holder {
 #[derive(Serialize)]
 struct Waiter {
     thread: Thread,
-    waits_for_all: bool,
+    /// The call it is blocked in: any, all, read, write, connect or flush.
+    call: String,
     blocked_seconds: f64,
 }
 
@@ -78,7 +78,7 @@ struct Thread {
 #[derive(Serialize)]
 struct BlockedThread {
     thread: Thread,
-    waits_for_all: bool,
+    call: String,
     is_alertable: bool,
     blocked_seconds: f64,
     /// Indexes into `objects`.
@@ -122,7 +122,7 @@ impl From<&ObjectView> for Object {
         });
         let waiters = object.waiters.iter().map(|waiter| Waiter {
             thread: waiter.thread.into(),
-            waits_for_all: waiter.mode == Mode::All,
+            call: waiter.call.to_string(),
             blocked_seconds: waiter.blocked_for.as_secs_f64(),
         });
         Self {
@@ -143,7 +143,7 @@ impl From<&Blocked> for BlockedThread {
         let chain = blocked.chain.iter().map(|link| Step { object: link.object, owner: link.owner.into() });
         Self {
             thread: blocked.thread.into(),
-            waits_for_all: blocked.mode == Mode::All,
+            call: blocked.call.to_string(),
             is_alertable: blocked.alertable,
             blocked_seconds: blocked.blocked_for.as_secs_f64(),
             objects: blocked.objects.clone(),
@@ -219,12 +219,17 @@ fn sentence(blocked: &Blocked, objects: &[ObjectView]) -> String {
         None => "an object".to_string(),
     };
     let names: Vec<_> = blocked.objects.iter().map(|index| describe(*index)).collect();
-    let which = match (names.len(), blocked.mode) {
+    let first = names.first().map_or("an object", String::as_str);
+    let which = match (names.len(), blocked.call) {
+        (_, Call::Read) => format!("to read from {first}"),
+        (_, Call::Write) => format!("to write to {first}"),
+        (_, Call::Connect) => format!("for the client of {first}"),
+        (_, Call::Flush) => format!("until all is read from {first}"),
         (0, _) if blocked.alertable => "for a procedure call".to_string(),
         (0, _) => "for time to pass".to_string(),
-        (1, _) => format!("for {}", names[0]),
-        (_, Mode::Any) => format!("for any of {}", names.join(", ")),
-        (_, Mode::All) => format!("for all of {}", names.join(", ")),
+        (1, _) => format!("for {first}"),
+        (_, Call::WaitAny) => format!("for any of {}", names.join(", ")),
+        (_, Call::WaitAll) => format!("for all of {}", names.join(", ")),
     };
     let mut text = format!("{} waits {which} since {}", blocked.thread, seconds(blocked.blocked_for));
     for (number, link) in blocked.chain.iter().enumerate() {
@@ -263,7 +268,7 @@ mod tests {
         let link = |object, process| inspect::Link { object, owner: thread(process) };
         let blocked = Blocked {
             thread: thread(7),
-            mode: Mode::Any,
+            call: Call::WaitAny,
             alertable: false,
             blocked_for: Duration::from_millis(2500),
             objects: vec![1],

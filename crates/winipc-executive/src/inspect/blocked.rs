@@ -2,16 +2,15 @@
 
 use core::time::Duration;
 
-use super::view::ThreadId;
-use crate::wait::Mode;
+use super::view::{Call, ThreadId};
 
 /// A thread that is blocked in a wait.
 #[derive(Clone, Debug)]
 pub struct Blocked {
     /// Who waits.
     pub thread: ThreadId,
-    /// Whether it waits for any of its objects or for all.
-    pub mode: Mode,
+    /// The call that it is blocked in.
+    pub call: Call,
     /// Whether asynchronous procedure calls end the wait.
     pub alertable: bool,
     /// For how long it has been blocked.
@@ -50,9 +49,9 @@ pub(super) fn follow(blocked: &mut [Blocked], owners: &[Option<ThreadId>]) {
         let free = (0..blocked.len()).find(|number| {
             let thread = &blocked[*number];
             let is_stuck = !thread.alertable
-                && match thread.mode {
-                    Mode::Any => !thread.objects.is_empty() && thread.objects.iter().all(is_stuck_object),
-                    Mode::All => thread.objects.iter().any(is_stuck_object),
+                && match thread.call {
+                    Call::WaitAll => thread.objects.iter().any(is_stuck_object),
+                    _ => !thread.objects.is_empty() && thread.objects.iter().all(is_stuck_object),
                 };
             stuck[*number] && !is_stuck
         });
@@ -100,10 +99,10 @@ mod tests {
         ThreadId { process: 1, thread: number }
     }
 
-    fn waits(number: u32, mode: Mode, objects: &[usize]) -> Blocked {
+    fn waits(number: u32, call: Call, objects: &[usize]) -> Blocked {
         Blocked {
             thread: thread(number),
-            mode,
+            call,
             alertable: false,
             blocked_for: Duration::ZERO,
             objects: objects.to_vec(),
@@ -121,45 +120,46 @@ mod tests {
 
     #[test]
     fn two_threads_with_each_others_mutex_are_deadlocked() {
-        let blocked = vec![waits(1, Mode::Any, &[1]), waits(2, Mode::Any, &[0])];
+        let blocked = vec![waits(1, Call::WaitAny, &[1]), waits(2, Call::WaitAny, &[0])];
         assert_eq!(deadlocked(blocked, &[1, 2]), [1, 2]);
     }
 
     #[test]
     fn an_owner_that_runs_is_no_deadlock() {
-        assert_eq!(deadlocked(vec![waits(1, Mode::Any, &[1])], &[1, 2]), []);
+        assert_eq!(deadlocked(vec![waits(1, Call::WaitAny, &[1])], &[1, 2]), []);
     }
 
     #[test]
     fn who_waits_for_a_deadlock_is_in_it() {
-        let blocked = vec![waits(3, Mode::Any, &[0]), waits(1, Mode::Any, &[1]), waits(2, Mode::Any, &[0])];
+        let blocked =
+            vec![waits(3, Call::WaitAny, &[0]), waits(1, Call::WaitAny, &[1]), waits(2, Call::WaitAny, &[0])];
         assert_eq!(deadlocked(blocked, &[1, 2]), [3, 1, 2]);
     }
 
     #[test]
     fn another_way_out_is_one_for_any_and_none_for_all() {
         // Object 2 is an event: anybody may set it.
-        let blocked = |mode| vec![waits(1, mode, &[1, 2]), waits(2, Mode::Any, &[0])];
-        assert_eq!(deadlocked(blocked(Mode::Any), &[1, 2, 0]), []);
-        assert_eq!(deadlocked(blocked(Mode::All), &[1, 2, 0]), [1, 2]);
+        let blocked = |call| vec![waits(1, call, &[1, 2]), waits(2, Call::WaitAny, &[0])];
+        assert_eq!(deadlocked(blocked(Call::WaitAny), &[1, 2, 0]), []);
+        assert_eq!(deadlocked(blocked(Call::WaitAll), &[1, 2, 0]), [1, 2]);
     }
 
     #[test]
     fn a_procedure_call_is_a_way_out() {
-        let mut blocked = vec![waits(1, Mode::Any, &[1]), waits(2, Mode::Any, &[0])];
+        let mut blocked = vec![waits(1, Call::WaitAny, &[1]), waits(2, Call::WaitAny, &[0])];
         blocked[0].alertable = true;
         assert_eq!(deadlocked(blocked, &[1, 2]), []);
     }
 
     #[test]
     fn a_wait_for_no_object_is_none() {
-        assert_eq!(deadlocked(vec![waits(1, Mode::Any, &[])], &[]), []);
+        assert_eq!(deadlocked(vec![waits(1, Call::WaitAny, &[])], &[]), []);
     }
 
     #[test]
     fn a_chain_goes_from_owner_to_owner_and_ends() {
         let mut blocked =
-            vec![waits(1, Mode::Any, &[0]), waits(2, Mode::Any, &[1]), waits(3, Mode::Any, &[0])];
+            vec![waits(1, Call::WaitAny, &[0]), waits(2, Call::WaitAny, &[1]), waits(3, Call::WaitAny, &[0])];
         follow(&mut blocked, &[Some(thread(2)), Some(thread(9))]);
         let link = |object, owner| Link { object, owner: thread(owner) };
         assert_eq!(blocked[0].chain, [link(0, 2), link(1, 9)]);

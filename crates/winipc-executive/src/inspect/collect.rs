@@ -4,15 +4,18 @@ use core::time::Duration;
 use std::collections::{HashMap, HashSet};
 
 use super::blocked::{self, Blocked};
-use super::view::{Holder, Listing, ObjectView, State, ThreadId, Waiter, thread_at, thread_of};
+use super::view::{
+    Call, Holder, Listing, ObjectView, PipeState, State, ThreadId, Waiter, thread_at, thread_of,
+};
 use crate::arena::block::BlockRef;
 use crate::arena::futex::{monotonic_now, real_time_now};
 use crate::arena::state::value_of;
 use crate::arena::{Arena, Ref};
 use crate::dispatcher::{BlockId, signal, status};
 use crate::handle::{self, Handle};
-use crate::records::{Kind, MAXIMUM_WAIT_OBJECTS, Object, Process, Thread};
-use crate::wait::Mode;
+use crate::io::Operation;
+use crate::pipe::{self, SERVER};
+use crate::records::{Instance, Kind, MAXIMUM_WAIT_OBJECTS, Object, Pipe, Process, Request, Thread};
 use crate::{mutex, name, process, thread, timer};
 
 /// Everything that is in the arena.
@@ -30,7 +33,7 @@ pub(super) fn listing(arena: &Arena) -> Listing {
         owners.push(owner(arena, kind, object));
         objects.push(ObjectView {
             kind,
-            name: name::text(arena, BlockRef(object.name.peek())),
+            name: name(arena, kind, object),
             state: state(arena, kind, object),
             handle_count: object.handles.peek(),
             holders: Vec::new(),
@@ -41,7 +44,7 @@ pub(super) fn listing(arena: &Arena) -> Listing {
     let mut blocked = blocked_threads(arena, &places, now);
     for thread in &blocked {
         for object in &thread.objects {
-            let waiter = Waiter { thread: thread.thread, mode: thread.mode, blocked_for: thread.blocked_for };
+            let waiter = Waiter { thread: thread.thread, call: thread.call, blocked_for: thread.blocked_for };
             objects[*object].waiters.push(waiter);
         }
     }
@@ -95,8 +98,40 @@ fn state(arena: &Arena, kind: Kind, object: &Object) -> State {
         Kind::Thread => {
             State::Thread { id: body(thread::ID) as u32, exit_code: ended_with(thread::EXIT_CODE) }
         }
-        Kind::Pipe => State::Pipe { set },
+        Kind::Pipe => {
+            let side = pipe::side_of(body(pipe::SIDE));
+            let instance = instance_of(arena, object);
+            State::Pipe {
+                is_server: side == SERVER,
+                state: match instance.map(|instance| instance.state.peek()) {
+                    Some(pipe::state::LISTENING) => PipeState::Listening,
+                    Some(pipe::state::CONNECTED) => PipeState::Connected,
+                    Some(pipe::state::CLOSING) => PipeState::Closing,
+                    _ => PipeState::Disconnected,
+                },
+                unread: instance.map_or(0, |instance| {
+                    let channel = &instance.channels[side];
+                    channel.settled.peek().saturating_add(channel.unsettled.peek())
+                }),
+            }
+        }
     }
+}
+
+fn name(arena: &Arena, kind: Kind, object: &Object) -> Option<String> {
+    let block = if kind == Kind::Pipe {
+        let pipe = Ref::<Pipe>::from_index(instance_of(arena, object)?.pipe.peek()).some()?;
+        arena.get(pipe).ok()?.name.peek()
+    } else {
+        object.name.peek()
+    };
+    name::text(arena, BlockRef(block))
+}
+
+/// The instance that an end of a pipe belongs to.
+fn instance_of<'a>(arena: &'a Arena, object: &Object) -> Option<&'a Instance> {
+    let number = u32::try_from(object.body[pipe::INSTANCE].peek()).ok()?;
+    arena.get(Ref::<Instance>::from_index(number).some()?).ok()
 }
 
 /// Enters the handles of all processes.
@@ -138,15 +173,24 @@ fn blocked_threads(arena: &Arena, places: &HashMap<u32, usize>, now: u64) -> Vec
             continue;
         }
         let count = (thread.count.peek() as usize).min(MAXIMUM_WAIT_OBJECTS);
+        let waited = thread.blocks[..count].iter().map(|block| block.object.peek());
+        let request = Ref::<Request>::from_index(thread.synchronous.peek()).some();
+        let request = request.and_then(|request| arena.get(request).ok());
+        let call = match request.and_then(|request| Operation::from_tag(request.head.tag.peek())) {
+            Some(Operation::Read) => Call::Read,
+            Some(Operation::Write) => Call::Write,
+            Some(Operation::Connect) => Call::Connect,
+            Some(Operation::Flush) => Call::Flush,
+            None if waiting & status::ALL != 0 => Call::WaitAll,
+            None => Call::WaitAny,
+        };
+        let file = request.map(|request| request.file.peek());
         blocked.push(Blocked {
             thread: thread_at(arena, seat),
-            mode: if waiting & status::ALL != 0 { Mode::All } else { Mode::Any },
+            call,
             alertable: waiting & status::ALERTABLE != 0,
             blocked_for: Duration::from_nanos(now.saturating_sub(thread.blocked_since.load())),
-            objects: thread.blocks[..count]
-                .iter()
-                .filter_map(|block| places.get(&block.object.peek()).copied())
-                .collect(),
+            objects: waited.chain(file).filter_map(|object| places.get(&object).copied()).collect(),
             chain: Vec::new(),
             is_deadlocked: false,
         });

@@ -13,7 +13,7 @@ use std::sync::mpsc;
 
 pub use blocked::{Blocked, Link};
 pub use check::Fault;
-pub use view::{Holder, Listing, ObjectView, State, ThreadId, Waiter};
+pub use view::{Call, Holder, Listing, ObjectView, PipeState, State, ThreadId, Waiter};
 
 use crate::arena::file::{AttachError, Directory};
 use crate::arena::{Arena, Txn};

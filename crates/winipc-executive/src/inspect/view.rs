@@ -8,7 +8,6 @@ use crate::arena::seat::{Seat, SeatId};
 use crate::arena::{Arena, Ref};
 use crate::handle::Handle;
 use crate::records::{Kind, Process, Thread};
-use crate::wait::Mode;
 
 /// Everything there is in a namespace at one moment.
 #[derive(Clone, Debug, Default)]
@@ -52,10 +51,64 @@ pub struct Holder {
 pub struct Waiter {
     /// Who waits.
     pub thread: ThreadId,
-    /// Whether it waits for any of its objects or for all.
-    pub mode: Mode,
+    /// The call that it is blocked in.
+    pub call: Call,
     /// For how long it has been blocked.
     pub blocked_for: Duration,
+}
+
+/// A call that blocks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Call {
+    /// A wait for one object, or any of several.
+    WaitAny,
+    /// A wait for all of several objects.
+    WaitAll,
+    /// A read from a file.
+    Read,
+    /// A write to a file.
+    Write,
+    /// A server's wait for its client.
+    Connect,
+    /// A wait until all that was written has been read.
+    Flush,
+}
+
+impl fmt::Display for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Call::WaitAny => "any",
+            Call::WaitAll => "all",
+            Call::Read => "read",
+            Call::Write => "write",
+            Call::Connect => "connect",
+            Call::Flush => "flush",
+        })
+    }
+}
+
+/// The state of an instance of a pipe, as one of its ends sees it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PipeState {
+    /// A client may connect.
+    Listening,
+    /// Both ends are open.
+    Connected,
+    /// The other end has been closed.
+    Closing,
+    /// The server has sent the client away.
+    Disconnected,
+}
+
+impl fmt::Display for PipeState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            PipeState::Listening => "listening",
+            PipeState::Connected => "connected",
+            PipeState::Closing => "closing",
+            PipeState::Disconnected => "disconnected",
+        })
+    }
 }
 
 /// A thread of a process, by the ids that the system gives them; 0 where that is not known.
@@ -128,8 +181,12 @@ pub enum State {
     },
     /// Of an end of a pipe.
     Pipe {
-        /// Waits for the handle are satisfied.
-        set: bool,
+        /// The server's end.
+        is_server: bool,
+        /// The state of its instance.
+        state: PipeState,
+        /// Bytes that it can read, those of waiting writers included.
+        unread: u32,
     },
 }
 
@@ -162,7 +219,9 @@ impl fmt::Display for State {
                 Some(code) => write!(f, "{id}, ended with {code}"),
                 None => write!(f, "{id}, running"),
             },
-            State::Pipe { set: is_set } => f.write_str(set(is_set)),
+            State::Pipe { is_server, state, unread } => {
+                write!(f, "{}, {state}, {unread} bytes to read", if *is_server { "server" } else { "client" })
+            }
         }
     }
 }

@@ -19,9 +19,9 @@ pub(crate) const SPARE_TAG: u32 = 5;
 /// Bytes that have been read.
 pub(crate) const OFFSET: usize = 0;
 /// The write request that waits for it.
-const WRITER: usize = 1;
+pub(crate) const WRITER: usize = 1;
 /// How many are copying from it.
-const PINS: usize = 2;
+pub(crate) const PINS: usize = 2;
 
 /// A queue longer than this is a loop.
 const MOST_MESSAGES: u32 = 1 << 24;

@@ -51,15 +51,15 @@ const INBOUND: u32 = 2;
 const OUTBOUND: u32 = 4;
 
 /// Sides of an instance.
-const SERVER: usize = 0;
-const CLIENT: usize = 1;
+pub(crate) const SERVER: usize = 0;
+pub(crate) const CLIENT: usize = 1;
 
 /// Words of an end's object.
-const INSTANCE: usize = 0;
-const SIDE: usize = 1;
+pub(crate) const INSTANCE: usize = 0;
+pub(crate) const SIDE: usize = 1;
 /// The blocking request in progress on an end for blocking use, and the event of those who wait for its end.
-const BUSY: usize = 2;
-const IDLE: usize = 3;
+pub(crate) const BUSY: usize = 2;
+pub(crate) const IDLE: usize = 3;
 /// Set in `SIDE` if calls with a status block may return before they are done.
 const IS_OVERLAPPED: u64 = 2;
 
@@ -191,7 +191,7 @@ fn instance_behind(lock: &Txn<'static>, file: &Object) -> Result<Option<(&'stati
     }
 }
 
-fn side_of(word: u64) -> usize {
+pub(crate) fn side_of(word: u64) -> usize {
     if word & 1 == 0 { SERVER } else { CLIENT }
 }
 

@@ -94,7 +94,9 @@ const FIXED: [Region; 5] =
 impl Checker<'_> {
     /// Reports what was found when the slots were read.
     pub(super) fn slabs(&mut self) {
-        let all = [&mut self.objects, &mut self.pages].into_iter().chain(&mut self.blocks);
+        let records =
+            [&mut self.objects, &mut self.pages, &mut self.requests, &mut self.pipes, &mut self.instances];
+        let all = records.into_iter().chain(&mut self.blocks);
         let found: Vec<Fault> = all.flat_map(|slots| core::mem::take(&mut slots.faults)).collect();
         for Fault { place, expected, found } in found {
             self.fault(place, expected, found);

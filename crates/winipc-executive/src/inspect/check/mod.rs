@@ -5,7 +5,9 @@
 
 mod memory;
 mod objects;
+mod pipes;
 mod processes;
+mod requests;
 mod threads;
 
 #[cfg(test)]
@@ -13,7 +15,7 @@ mod tests;
 
 use core::fmt;
 use core::time::Duration;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use crate::arena::Arena;
 use crate::arena::block::BlockRef;
@@ -72,16 +74,25 @@ pub(super) fn run(arena: &Arena) -> Vec<Fault> {
         faults: Vec::new(),
         objects: memory::slots(arena, Region::Object),
         pages: memory::slots(arena, Region::HandlePage),
+        requests: memory::slots(arena, Region::Request),
+        pipes: memory::slots(arena, Region::Pipe),
+        instances: memory::slots(arena, Region::Instance),
         blocks: memory::blocks(arena),
         tallies: Vec::new(),
+        queued: Vec::new(),
+        pins: HashMap::new(),
     };
     checker.tallies = vec![Tally::default(); checker.objects.used.len()];
+    checker.queued = vec![0; checker.requests.used.len()];
     checker.slabs();
     checker.processes();
     checker.threads();
     checker.names();
-    checker.queues();
+    checker.pipes();
+    checker.waiters();
     checker.totals();
+    checker.queued_requests();
+    checker.pins();
     checker.leftovers();
     checker.faults
 }
@@ -91,8 +102,10 @@ pub(super) fn run(arena: &Arena) -> Vec<Fault> {
 struct Tally {
     handles: u32,
     wait_blocks: u32,
-    /// Records of processes and threads.
+    /// Records of processes, threads and pipes.
     records: u32,
+    /// Requests, on it as a file or for it as an event.
+    requests: u32,
     /// A thread has it in its list of owned mutexes.
     owner_lists: u32,
     /// A process has it in its list of timers.
@@ -106,9 +119,16 @@ struct Checker<'a> {
     faults: Vec<Fault>,
     objects: memory::Slots,
     pages: memory::Slots,
+    requests: memory::Slots,
+    pipes: memory::Slots,
+    instances: memory::Slots,
     blocks: Vec<memory::Slots>,
     /// For each number of an object.
     tallies: Vec<Tally>,
+    /// For each number of a request, the queues it is in.
+    queued: Vec<u32>,
+    /// For each message that somebody copies from, how many do.
+    pins: HashMap<u32, u32>,
 }
 
 impl Checker<'_> {
@@ -140,8 +160,9 @@ impl Checker<'_> {
         true
     }
 
-    /// Takes note that a chain of blocks belongs to somebody; reports one that does not have `tag` or has an owner.
-    fn own_chain(&mut self, place: &str, chain: BlockRef, tag: u32) -> bool {
+    /// Takes note that a chain of blocks belongs to somebody; reports one that has an owner already, or whose blocks do not
+    /// have the tags that they should: the first and the rest.
+    fn own_chain(&mut self, place: &str, chain: BlockRef, [first, rest]: [u32; 2]) -> bool {
         let mut next = chain;
         let mut room = 0;
         while !next.is_none() {
@@ -159,6 +180,7 @@ impl Checker<'_> {
                 return false;
             }
             let Ok(block) = self.arena.block(next) else { return false };
+            let tag = if next == chain { first } else { rest };
             self.same(format!("tag of block {} of {place}", name_of(next)), tag, block.head.tag.peek());
             room += Arena::block_room(next);
             next = BlockRef(block.more.peek());
@@ -175,6 +197,12 @@ impl Checker<'_> {
     fn leftovers(&mut self) {
         for page in self.pages.unowned() {
             self.fault(format!("handle page #{page}"), "a process that has it", "none");
+        }
+        for request in self.requests.unowned() {
+            self.fault(format!("request #{request}"), "a process that has it", "none");
+        }
+        for pipe in self.pipes.unowned() {
+            self.fault(format!("pipe #{pipe}"), "a name", "none");
         }
         for class in 0..self.blocks.len() {
             for index in self.blocks[class].unowned() {

@@ -20,7 +20,7 @@ impl Checker<'_> {
             let mut next = BlockRef(self.arena.header().names[bucket].peek());
             while !next.is_none() {
                 let place = format!("name {}", name_of(next));
-                if !self.own_chain(&place, next, name::NAME_TAG) {
+                if !self.own_chain(&place, next, [name::NAME_TAG; 2]) {
                     break;
                 }
                 let Ok(block) = self.arena.block(next) else { break };
@@ -56,24 +56,26 @@ impl Checker<'_> {
             self.fault(place, "a name that nothing else has", String::from_utf16_lossy(&units));
         }
         let target = block.words[name::TARGET].peek();
-        if directory != Directory::Pipe && self.refer(place, target, |tally| &mut tally.names) {
+        if directory == Directory::Pipe {
+            self.pipe_name(place, reference, target);
+        } else if self.refer(place, target, |tally| &mut tally.names) {
             let back =
                 self.arena.get::<Object>(Ref::from_index(target)).map_or(0, |object| object.name.peek());
             self.same(format!("name of object #{target}, which {place} leads to"), reference.0, back);
         }
     }
 
-    pub(super) fn queues(&mut self) {
+    pub(super) fn waiters(&mut self) {
         let mut seen = HashSet::new();
         for number in self.arena.used::<Object>() {
             let Ok(object) = self.arena.get(number) else { continue };
             if self.objects.is_used(number.index()) {
-                self.queue(&format!("waiters of object #{}", number.index()), number, object, &mut seen);
+                self.wait_queue(&format!("waiters of object #{}", number.index()), number, object, &mut seen);
             }
         }
     }
 
-    fn queue(&mut self, place: &str, number: Ref<Object>, object: &Object, seen: &mut HashSet<u32>) {
+    fn wait_queue(&mut self, place: &str, number: Ref<Object>, object: &Object, seen: &mut HashSet<u32>) {
         let mut count = 0;
         let mut previous = 0;
         let mut next = object.first_waiter.peek();
@@ -150,10 +152,12 @@ impl Checker<'_> {
             self.fault(&place, "not claimed while nobody decides about it", "claimed");
         }
         self.same(format!("handles to {place}"), tally.handles, object.handles.peek());
-        let Tally { handles, wait_blocks, records, .. } = tally;
+        let Tally { handles, wait_blocks, records, requests, .. } = tally;
         let references = object.references.peek();
-        if references != handles + wait_blocks + records {
-            let expected = format!("{handles} handles + {wait_blocks} wait blocks + {records} records");
+        if references != handles + wait_blocks + records + requests {
+            let expected = format!(
+                "{handles} handles + {wait_blocks} wait blocks + {records} records + {requests} requests"
+            );
             self.fault(format!("references to {place}"), expected, references);
         }
         let is_kept = kind == Kind::Mutex && mutex::is_owned(state);
@@ -187,8 +191,8 @@ impl Checker<'_> {
         let bits = match kind {
             Kind::Event => signal::SET | signal::MANUAL | signal::PULSED,
             Kind::Timer => signal::SET | signal::MANUAL | signal::ARMED,
-            Kind::Process | Kind::Thread => signal::SET | signal::MANUAL,
-            Kind::Mutex | Kind::Semaphore | Kind::Pipe => u32::MAX,
+            Kind::Process | Kind::Thread | Kind::Pipe => signal::SET | signal::MANUAL,
+            Kind::Mutex | Kind::Semaphore => u32::MAX,
         };
         if value & !bits != 0 {
             self.fault(format!("state of {place}"), format!("bits {bits:#x} at most"), format!("{value:#x}"));

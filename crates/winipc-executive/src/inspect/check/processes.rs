@@ -18,6 +18,7 @@ impl Checker<'_> {
             self.record(&place, reference, process);
             self.table(&place, process);
             self.timers(&place, reference, process);
+            self.requests_of(&place, reference, process);
         }
     }
 
@@ -32,6 +33,7 @@ impl Checker<'_> {
                     ("object", &process.object),
                     ("handle count", &process.handle_count),
                     ("first request", &process.first_request),
+                    ("first completed request", &process.first_completed),
                     ("first timer", &process.first_timer),
                 ] {
                     self.same(format!("{what} of free {place}"), 0, word.peek());

@@ -11,11 +11,21 @@ use crate::context::{Current, attach_in_memory, join_in_memory};
 use crate::dispatcher::{BlockId, signal};
 use crate::handle::{Handle, look_up};
 use crate::object::Attributes;
-use crate::records::Object;
+use crate::pipe::channel::SPARE_TAG;
+use crate::pipe::{self, Direction, PipeTimeout, Server};
+use crate::records::{Instance, Object, Pipe, Process, Request};
 use crate::wait::{self, Mode, Outcome};
-use crate::{apc, event, handle, mutex, semaphore, timer};
+use crate::{apc, event, handle, io, mutex, semaphore, timer};
 
 const ALL: u32 = 0x1F_0003;
+
+/// A way to report that lasts as long as the process.
+fn overlapped() -> io::Overlapped {
+    let words = Box::leak(Box::new([0_usize; 2]));
+    // SAFETY: the words are never freed and nothing else uses them.
+    let block = unsafe { io::StatusBlock::new(words) };
+    io::Overlapped { block, event: None, routine: None, no_packet: false }
+}
 
 fn named(name: &str) -> Vec<u16> {
     name.encode_utf16().collect()
@@ -53,29 +63,103 @@ impl World {
         timer::set(timer, &timer::Setting { due: -1_000_000_000_000, period_ms: 5, routine }).unwrap();
         apc::queue(Handle::CURRENT_THREAD, 1, 2).unwrap();
         apc::queue(Handle::CURRENT_THREAD, 3, 4).unwrap();
-        for handle in closed.into_iter().step_by(2) {
-            handle::close(handle).unwrap();
-        }
         let world = World { current, event, mutex, semaphore, timer };
         for mode in [Mode::Any, Mode::All] {
             world.block(mode);
         }
+        world.pipes();
+        // Last, so that there are free slots.
+        for handle in closed.into_iter().step_by(2) {
+            handle::close(handle).unwrap();
+        }
         world
+    }
+
+    /// Makes pipe 1, with instance 1 connected, a message for the server and another whose writer waits, and a client that
+    /// waits for one; instance 2 listens with a request. Pipe 2 has its only instance, 3, in use with an overlapped
+    /// read, one thread that reads at the client's end and one that waits for its turn to, and somebody waits for
+    /// another instance.
+    fn pipes(&self) {
+        let server = |name: &str, instances: u32| {
+            let server = Server {
+                direction: Direction::Duplex,
+                extra_access: 0,
+                overlapped: true,
+                first_instance: false,
+                message_type: true,
+                message_read: true,
+                nowait: false,
+                reject_remote: false,
+                max_instances: instances,
+                out_quota: 16,
+                in_quota: 16,
+                default_timeout_ms: 50,
+                inherit: false,
+            };
+            pipe::create(&named(name), &server).unwrap().0
+        };
+        let client =
+            |name: &str, overlapped| pipe::open(&named(name), 0xC000_0000, overlapped, false).unwrap();
+        server("many", 9);
+        let many = client("many", true);
+        io::write(many, &[1; 10], None).unwrap();
+        let listening = server("many", 9);
+        assert_eq!(pipe::listen(listening, Some(overlapped())), Ok(io::Outcome::Pending));
+        let only = server("one", 1);
+        let one = client("one", false);
+        let buffer = Box::leak(Box::new([0_u8; 8]));
+        // SAFETY: the buffer is never freed.
+        let buffer = unsafe { io::ReadBuffer::new(buffer.as_mut_ptr(), buffer.len()) };
+        assert_eq!(io::read(only, buffer, Some(overlapped())), Ok(io::Outcome::Pending));
+
+        let instance: &Instance = self.current.arena().get(Ref::from_index(1)).unwrap();
+        self.start(
+            move || drop(io::write(many, &[2; 10], None)),
+            || instance.channels[0].first_unsettled.peek() != 0,
+        );
+        let read = move |file: Handle| {
+            let mut bytes = [0_u8; 8];
+            // SAFETY: the call returns when the request is complete.
+            let buffer = unsafe { io::ReadBuffer::new(bytes.as_mut_ptr(), bytes.len()) };
+            drop(io::read(file, buffer, None));
+        };
+        self.start(move || read(many), || instance.channels[1].first_reader.peek() != 0);
+        // One reads and the other waits until it has.
+        let file = self.object(one).0;
+        self.start(move || read(one), || file.body[pipe::BUSY].peek() != 0);
+        self.start(move || read(one), || file.body[pipe::IDLE].peek() != 0);
+        let flushed = || instance.channels[0].first_flush.peek() != 0;
+        self.start(move || drop(io::flush(many)), flushed);
+        let pipe: &Pipe = self.current.arena().get(Ref::from_index(2)).unwrap();
+        let is_waiting = || {
+            let event = Ref::<Object>::from_index(pipe.available.peek());
+            event
+                .some()
+                .is_some_and(|event| self.current.arena().get(event).unwrap().first_waiter.peek() != 0)
+        };
+        self.start(|| drop(pipe::wait_available(&named("one"), PipeTimeout::Forever)), is_waiting);
+    }
+
+    /// Has a thread make a call that blocks for as long as the test runs, and waits until it does.
+    fn start(&self, call: impl FnOnce() + Send + 'static, is_blocked: impl Fn() -> bool) {
+        let context = self.current.context;
+        std::thread::spawn(move || {
+            join_in_memory(context);
+            call();
+        });
+        while !is_blocked() {
+            std::thread::yield_now();
+        }
     }
 
     /// Has a thread wait for the event, for as long as the test runs.
     fn block(&self, mode: Mode) {
-        let context = self.current.context;
-        let (event, semaphore) = (self.event, self.semaphore);
-        let last = self.object(event).0.last_waiter.peek();
-        std::thread::spawn(move || {
-            join_in_memory(context);
-            let objects = [event, semaphore];
-            wait::many(&objects[..if mode == Mode::All { 2 } else { 1 }], mode, None, false)
-        });
-        while self.object(event).0.last_waiter.peek() == last {
-            std::thread::yield_now();
-        }
+        let objects = [self.event, self.semaphore];
+        let count = if mode == Mode::All { 2 } else { 1 };
+        let object = self.object(self.event).0;
+        let last = object.last_waiter.peek();
+        let call = move || drop(wait::many(&objects[..count], mode, None, false));
+        self.start(call, || object.last_waiter.peek() != last);
     }
 
     fn object(&self, handle: Handle) -> (&'static Object, Ref<Object>) {
@@ -377,6 +461,145 @@ fn the_dead_that_nobody_buries_are_found() {
     .unwrap();
     let faults = world.faults();
     assert!(faults.iter().any(|fault| fault.expected == "buried, as its thread is dead"), "{faults:#?}");
+}
+
+/// The first connected instance of a world.
+fn instance(world: &World) -> &'static Instance {
+    world.current.arena().get(Ref::from_index(1)).unwrap()
+}
+
+fn first_pipe(world: &World) -> &'static Pipe {
+    world.current.arena().get(Ref::from_index(1)).unwrap()
+}
+
+#[test]
+fn damage_to_a_pipe_is_found() {
+    damaged("instances of pipe #1", "found 5", |world| world.set(&first_pipe(world).count, 5));
+    damaged("instances of pipe #1: expected 1 to 1", "found 2", |world| {
+        world.set(&first_pipe(world).maximum, 1)
+    });
+    damaged("instances of pipe #1 with a server", "found 0", |world| {
+        world.set(&first_pipe(world).servers, 0)
+    });
+    damaged("name of pipe #1", "found 0", |world| world.set(&first_pipe(world).name, 0));
+    damaged("instance #2 is among those that listen", "found false", |world| {
+        world.set(&first_pipe(world).first_listening, 0);
+    });
+    damaged("last of listening instances", "found 1", |world| {
+        world.set(&first_pipe(world).last_listening, 1)
+    });
+    damaged("instances of the pipe, each once", "#3", |world| {
+        world.set(&first_pipe(world).first_listening, 3)
+    });
+    damaged("event of pipe #2 is set", "found true", |world| {
+        let pipe: &Pipe = world.current.arena().get(Ref::from_index(2)).unwrap();
+        let event = world.current.arena().get(Ref::from_index(pipe.available.peek())).unwrap();
+        world.set_state(event, |state| with_value(state, signal::SET | signal::MANUAL));
+    });
+}
+
+#[test]
+fn damage_to_an_instance_is_found() {
+    damaged("pipe of instance #1", "#44", |world| world.set(&instance(world).pipe, 44));
+    damaged("state of instance #1", "1, [true, true]", |world| world.set(&instance(world).state, 1));
+    damaged("end 1 of instance #1", "#1", |world| world.set(&instance(world).ends[1].object, 1));
+    let file = |world: &World| -> &'static Object {
+        let instance: &Instance = world.current.arena().get(Ref::from_index(3)).unwrap();
+        world.current.arena().get(Ref::from_index(instance.ends[1].object.peek())).unwrap()
+    };
+    let set = |world: &World, word: usize, value: u64| {
+        let mut lock = world.current.begin().unwrap();
+        file(world).body[word].set(&mut lock, value);
+        lock.commit().unwrap();
+    };
+    damaged("request in progress on Pipe object", "#77", |world| set(world, pipe::BUSY, 77));
+    damaged("idle event of Pipe object", "found false", |world| set(world, pipe::BUSY, 0));
+    damaged("references to Event object", "found 2", |world| set(world, pipe::IDLE, 0));
+    damaged("instance of Pipe object", "#1", |world| world.set(&instance(world).ends[0].object, 0));
+}
+
+#[test]
+fn damage_to_a_channel_is_found() {
+    let channel = |world: &World| &instance(world).channels[0];
+    let first = |world: &World| world.current.arena().block(BlockRef(channel(world).first.peek())).unwrap();
+    damaged("bytes beyond the quota", "found 3", |world| world.set(&channel(world).unsettled, 3));
+    damaged("bytes within the quota", "found 3", |world| world.set(&channel(world).settled, 3));
+    damaged("to wait for a message in it", "block #0.0", |world| {
+        let flush = Ref::<Request>::from_index(channel(world).first_flush.peek());
+        world.set(&world.current.arena().get(flush).unwrap().message, 0);
+    });
+    damaged("let in, as it fits the quota", "kept waiting", |world| world.set(&channel(world).quota, 100));
+    damaged("at most 1", "found 10", |world| world.set(&channel(world).quota, 1));
+    damaged("last message of channel", "found 0", |world| world.set(&channel(world).last, 0));
+    damaged("a message in it", "", |world| world.set(&channel(world).first_unsettled, 1));
+    damaged("none, as it fits the quota", "", |world| world.set(&channel(world).first_unsettled, 0));
+    damaged("readers of channel to end 1", "found 1", |world| {
+        let (to_server, to_client) = (channel(world), &instance(world).channels[1]);
+        for (to, from) in [
+            (&to_client.first, &to_server.first),
+            (&to_client.last, &to_server.last),
+            (&to_client.first_unsettled, &to_server.first_unsettled),
+        ] {
+            world.set(to, from.peek());
+            world.set(from, 0);
+        }
+    });
+    damaged("offset of message", "found 11", |world| world.set(&first(world).words[0], 11));
+    damaged("pins of message", "found 2", |world| world.set(&first(world).words[2], 2));
+    damaged("tag of block", "found 5", |world| world.set(&first(world).head.tag, SPARE_TAG));
+    damaged("a block of its own", "something else owns too", |world| {
+        let itself = channel(world).first.peek();
+        world.set(&first(world).head.link, itself);
+    });
+}
+
+#[test]
+fn damage_to_requests_is_found() {
+    let process = |world: &World| -> &'static Process { world.current.process() };
+    let first = |world: &World| -> &'static Request {
+        world.current.arena().get(Ref::from_index(process(world).first_request.peek())).unwrap()
+    };
+    damaged("request #1", "found none", |world| world.set(&process(world).first_request, 0));
+    damaged("process of request", "found 3", |world| world.set(&first(world).process, 3));
+    damaged("state of", "found 9", |world| world.set(&first(world).state, 9));
+    damaged("an operation", "found 9", |world| world.set(&first(world).head.tag, 9));
+    damaged("file of", "which is free", |world| world.set(&first(world).file, 700));
+    damaged("kind of the event of", "", |world| world.set(&first(world).event, first(world).file.peek()));
+    damaged("issuer of", "nobody (0x777)", |world| world.set(&first(world).thread, 0x777));
+    damaged("expected blocked in it", "not", |world| {
+        let thread = world.current.arena().get::<crate::records::Thread>(Ref::from_index(
+            crate::arena::seat::SeatId(first(world).thread.peek()).seat().index(),
+        ));
+        world.set(&thread.unwrap().synchronous, 0);
+    });
+    damaged("last of completed requests", "found 1", |world| world.set(&process(world).last_completed, 1));
+    damaged("queues that request #", "found 0", |world| {
+        world.set(&instance(world).channels[1].first_reader, 0)
+    });
+    damaged("live requests that are in no other queue", "", |world| {
+        let reader = instance(world).channels[1].first_reader.peek();
+        world.set(&process(world).first_completed, reader);
+    });
+    damaged("a blocking request of its own", "#3000", |world| {
+        world.set(&world.current.thread.synchronous, 3000)
+    });
+}
+
+#[test]
+fn damage_to_what_a_thread_copies_is_found() {
+    damaged("a message", "with tag 1", |world| {
+        world.set(&world.current.thread.reading, world.name_block().0)
+    });
+    damaged("pins of message", "found 0", |world| {
+        world.set(&world.current.thread.partial, instance(world).channels[0].first.peek());
+    });
+    damaged("tag of block", "found 1", |world| {
+        world.set(&world.current.thread.spare_block, world.name_block().0)
+    });
+    damaged("with tag 5", "found nothing", |world| {
+        assert_ne!(world.current.thread.spare_block.peek(), 0);
+        world.set(&world.current.thread.spare_block, 0);
+    });
 }
 
 #[test]

@@ -2,16 +2,17 @@
 
 use std::collections::HashSet;
 
-use super::Checker;
+use super::{Checker, name_of};
 use crate::apc::{self, APC_TAG};
 use crate::arena::Ref;
 use crate::arena::block::BlockRef;
 use crate::arena::seat::{Life, Seat, SeatId};
 use crate::arena::state::generation_of;
 use crate::dispatcher::{BlockId, status, taken_indexes};
+use crate::pipe::channel::SPARE_TAG;
 use crate::process::claim;
-use crate::records::{Kind, Object, Process, Thread, WaitBlock};
-use crate::{mutex, thread, timer};
+use crate::records::{Kind, Object, Process, Request, Thread, WaitBlock};
+use crate::{io, mutex, thread, timer};
 
 impl Checker<'_> {
     pub(super) fn threads(&mut self) {
@@ -29,6 +30,7 @@ impl Checker<'_> {
             self.wait(&place, reference, seat, thread);
             self.owned(&place, seat.id(reference), thread);
             self.calls(&place, seat.id(reference), thread);
+            self.input_output(&place, seat.id(reference), thread);
             self.thread_object(&place, seat.id(reference), thread);
         }
     }
@@ -64,6 +66,8 @@ impl Checker<'_> {
             ("queued call", thread.first_apc.peek()),
             ("blocking request", thread.synchronous.peek()),
             ("spare block", thread.spare_block.peek()),
+            ("message being read", thread.reading.peek()),
+            ("message read in part", thread.partial.peek()),
         ] {
             self.same(format!("{what} of free {place}"), 0, word);
         }
@@ -72,7 +76,7 @@ impl Checker<'_> {
         }
     }
 
-    /// The thread's own side of its wait; the objects' side is [`Checker::queues`].
+    /// The thread's own side of its wait; the objects' side is [`Checker::waiters`].
     fn wait(&mut self, place: &str, reference: Ref<Seat>, seat: &Seat, thread: &Thread) {
         let waiting = thread.status.peek();
         let count = thread.count.peek();
@@ -153,7 +157,7 @@ impl Checker<'_> {
         let mut next = BlockRef(thread.first_apc.peek());
         let mut timers = HashSet::new();
         while !next.is_none() {
-            if !self.own_chain(&place, next, APC_TAG) {
+            if !self.own_chain(&place, next, [APC_TAG; 2]) {
                 return;
             }
             let Ok(block) = self.arena.block(next) else { return };
@@ -173,6 +177,41 @@ impl Checker<'_> {
             next = BlockRef(block.words[apc::NEXT].peek());
         }
         self.same(format!("last of {place}"), last.0, thread.last_apc.peek());
+    }
+
+    /// The request of the blocking call that the thread is in, and the messages that it copies or has at hand.
+    fn input_output(&mut self, place: &str, id: SeatId, thread: &Thread) {
+        let number = thread.synchronous.peek();
+        if number != 0 {
+            let request = self.arena.get::<Request>(Ref::from_index(number)).ok();
+            let is_its = |request: &Request| {
+                request.thread.peek() == id.0 && request.flags.peek() & io::flag::SYNCHRONOUS != 0
+            };
+            if !self.requests.is_used(number) || !request.is_some_and(is_its) {
+                self.fault(place, "a blocking request of its own", format!("request #{number}"));
+            }
+        }
+        let spare = BlockRef(thread.spare_block.peek());
+        if !spare.is_none() {
+            self.own_chain(&format!("spare block of {place}"), spare, [SPARE_TAG; 2]);
+        }
+        let reading = format!("messages that {place} copies");
+        let mut seen = HashSet::new();
+        let mut next = BlockRef(thread.reading.peek());
+        while !next.is_none() {
+            if !seen.insert(next.0) {
+                self.fault(reading, "each message once", format!("block {} again", name_of(next)));
+                break;
+            }
+            if !self.pin(&reading, next) {
+                break;
+            }
+            next = BlockRef(self.arena.block(next).map_or(0, |block| block.head.link.peek()));
+        }
+        let partial = BlockRef(thread.partial.peek());
+        if !partial.is_none() {
+            self.pin(&format!("message that {place} copies a part of"), partial);
+        }
     }
 
     fn thread_object(&mut self, place: &str, id: SeatId, thread: &Thread) {
