@@ -326,3 +326,25 @@ fn a_busy_arena_has_no_fault() {
     handle::close(mutex).unwrap();
     handle::close(semaphore).unwrap();
 }
+
+#[test]
+fn a_mutex_in_great_demand_has_no_fault() {
+    namespace();
+    let mutex = create_mutex("in demand", false);
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    wait::one(mutex, None, false).unwrap();
+                    mutex::release(mutex).unwrap();
+                }
+            });
+        }
+        for _ in 0..200 {
+            assert_eq!(inspect::check(), []);
+        }
+        is_over.store(true, Ordering::Relaxed);
+    });
+    handle::close(mutex).unwrap();
+}

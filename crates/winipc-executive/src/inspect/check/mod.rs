@@ -61,8 +61,11 @@ pub(super) fn persistent(look: impl Fn() -> Result<Vec<Fault>, Fault>) -> Result
             break;
         }
         std::thread::sleep(FIRST_PAUSE * (1 << (number - 1)));
-        let now: HashSet<Fault> = look()?.into_iter().collect();
-        faults.retain(|fault| now.contains(fault));
+        // Numbers may have changed meanwhile: the place is what the looks have in common.
+        let now = look()?;
+        let places: HashSet<&String> = faults.iter().map(|fault| &fault.place).collect();
+        let now: Vec<Fault> = now.into_iter().filter(|fault| places.contains(&fault.place)).collect();
+        faults = now;
     }
     Ok(faults)
 }

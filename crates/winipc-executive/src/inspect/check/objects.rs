@@ -213,7 +213,7 @@ impl Checker<'_> {
         let seat = self.arena.get(owner.seat()).ok();
         if seat.is_none_or(|seat| seat.id(owner.seat()) != owner || seat.claim.load() == 0) {
             self.fault(format!("owner of {place}"), "a thread", format!("nobody ({:#x})", owner.0));
-        } else if tally.owner_lists == 0 && !self.is_on_its_way(number.index(), owner) {
+        } else if tally.owner_lists == 0 && !self.is_listed(number.index(), object, owner) {
             self.fault(
                 format!("owner of {place}"),
                 "a thread that has it in its list",

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Checker, name_of};
+use super::{Checker, Fault, name_of};
 use crate::apc::{self, APC_TAG};
 use crate::arena::Ref;
 use crate::arena::block::BlockRef;
@@ -13,6 +13,9 @@ use crate::pipe::channel::SPARE_TAG;
 use crate::process::claim;
 use crate::records::{Kind, Object, Process, Request, Thread, WaitBlock};
 use crate::{io, mutex, thread, timer};
+
+/// How often words that change without the lock are looked at before what they say is believed.
+const LOOKS_AT_FREE_WORDS: u32 = 8;
 
 impl Checker<'_> {
     pub(super) fn threads(&mut self) {
@@ -109,37 +112,69 @@ impl Checker<'_> {
         }
     }
 
-    /// The list of mutexes the thread owns. The thread itself may be changing it: then it says so in `pending`.
+    /// The list of mutexes the thread owns. It changes without the lock, so what looks wrong is looked at again.
     fn owned(&mut self, place: &str, id: SeatId, thread: &Thread) {
         let place = format!("owned mutexes of {place}");
+        for looks in (0..LOOKS_AT_FREE_WORDS).rev() {
+            match self.walk_owned(&place, id, thread) {
+                Ok(owned) => {
+                    for object in owned {
+                        self.tallies[object as usize].owner_lists += 1;
+                    }
+                    return;
+                }
+                Err(Fault { place, expected, found }) if looks == 0 => self.fault(place, expected, found),
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// The thread may be changing its list: then it says so in `pending`.
+    fn walk_owned(&self, place: &str, id: SeatId, thread: &Thread) -> Result<HashSet<u32>, Fault> {
         let pending = thread.pending.load();
+        let mut owned = HashSet::new();
         let mut previous = 0;
         let mut next = thread.owned.load();
         while next != 0 {
-            if !self.objects.is_used(next) || self.tallies[next as usize].owner_lists != 0 {
-                self.fault(place, "live mutexes, each once", format!("object #{next}"));
-                return;
+            if !self.objects.is_used(next) || !owned.insert(next) {
+                return Err(Fault::new(place, "live mutexes, each once", format!("object #{next}")));
             }
-            self.tallies[next as usize].owner_lists += 1;
-            let Ok(object) = self.arena.get::<Object>(Ref::from_index(next)) else { return };
-            let owner = mutex::owner(object.state.load());
-            let is_its = object.head.tag.peek() == Kind::Mutex.tag() && owner == Some(id);
+            let Ok(object) = self.arena.get::<Object>(Ref::from_index(next)) else { break };
+            let is_its =
+                object.head.tag.peek() == Kind::Mutex.tag() && mutex::owner(object.state.load()) == Some(id);
             if !is_its && next != pending {
-                self.fault(&place, "mutexes of this thread", format!("object #{next}"));
+                return Err(Fault::new(place, "mutexes of this thread", format!("object #{next}")));
             }
             if pending == 0 {
-                self.same(format!("previous of #{next} in {place}"), previous, object.owned_previous.load());
+                let back = object.owned_previous.load();
+                if back != previous {
+                    return Err(Fault::new(format!("previous of #{next} in {place}"), previous, back));
+                }
                 if object.recursion.load() == 0 {
-                    self.fault(format!("recursion of #{next} in {place}"), "at least 1", 0);
+                    return Err(Fault::new(format!("recursion of #{next} in {place}"), "at least 1", 0));
                 }
             }
             previous = next;
             next = object.owned_next.load();
         }
+        Ok(owned)
+    }
+
+    /// Whether a mutex with this owner is in its list or about to be.
+    pub(super) fn is_listed(&self, number: u32, object: &Object, owner: SeatId) -> bool {
+        let state = object.state.load();
+        let Ok(thread) = self.arena.get::<Thread>(Ref::from_index(owner.seat().index())) else {
+            return false;
+        };
+        (0..LOOKS_AT_FREE_WORDS).any(|_| {
+            self.is_on_its_way(number, owner)
+                || self.walk_owned("", owner, thread).is_ok_and(|owned| owned.contains(&number))
+                || object.state.load() != state
+        })
     }
 
     /// The mutexes that a thread is about to enter into its list or take out of it.
-    pub(super) fn is_on_its_way(&self, object: u32, owner: SeatId) -> bool {
+    fn is_on_its_way(&self, object: u32, owner: SeatId) -> bool {
         let Ok(thread) = self.arena.get::<Thread>(Ref::from_index(owner.seat().index())) else {
             return false;
         };
