@@ -327,14 +327,14 @@ pub(crate) fn revoke(lock: &mut Txn<'_>, seat: Ref<Seat>, thread: &Thread) -> Re
     Ok(())
 }
 
-/// The blocks of a satisfied wait whose objects were taken.
+/// The blocks of a satisfied wait whose objects were taken. A blocking request is a wait that has none.
 pub(crate) fn taken_indexes(result: u32, count: u32) -> core::ops::Range<usize> {
     let count = (count as usize).min(MAXIMUM_WAIT_OBJECTS);
     if result & status::ALL != 0 {
         0..count
     } else {
-        let index = ((result >> status::INDEX_SHIFT) as usize).min(MAXIMUM_WAIT_OBJECTS - 1);
-        index..index + 1
+        let index = (result >> status::INDEX_SHIFT) as usize;
+        if index < count { index..index + 1 } else { 0..0 }
     }
 }
 

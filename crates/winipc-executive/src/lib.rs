@@ -35,6 +35,8 @@ mod object;
 pub mod pipe;
 pub mod process;
 mod records;
+#[cfg(test)]
+mod regressions;
 pub mod semaphore;
 mod spin;
 mod status;

@@ -65,6 +65,13 @@ pub fn check() -> Vec<Fault> {
     faults.unwrap_or_else(|fault| vec![fault])
 }
 
+/// Checks an arena once, for tests of others.
+#[cfg(test)]
+pub(crate) fn check_arena(current: &crate::context::Current) -> Vec<Fault> {
+    let lock = current.begin().unwrap();
+    check::run(lock.arena())
+}
+
 /// A view of the arena.
 enum Moment {
     /// There is no arena, or nobody in it.

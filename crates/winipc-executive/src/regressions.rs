@@ -1,0 +1,37 @@
+//! Every mended fault keeps a test that names it.
+
+use crate::arena::Ref;
+use crate::arena::state::value_of;
+use crate::arena::transaction::phase;
+use crate::context::attach_in_memory;
+use crate::dispatcher::{self, status};
+use crate::handle::{self, look_up};
+use crate::inspect::check_arena;
+use crate::io::{self, Overlapped, ReadBuffer, StatusBlock};
+use crate::object::Attributes;
+use crate::pipe::{self, Direction, Server};
+use crate::records::Request;
+use crate::status::Status;
+use crate::wait::{self, Mode, Outcome};
+use crate::{event, process, semaphore};
+
+const ALL: u32 = 0x1F_0003;
+
+/// A thread that dies after its blocking read was completed, and before it knew, has taken no object with it: what it
+/// last waited for was signaled once more.
+#[test]
+fn a_thread_that_dies_in_a_read_gives_nothing_back() {
+    let current = attach_in_memory();
+    let (semaphore, _) = semaphore::create(&Attributes::default(), ALL, 1, 1).unwrap();
+    assert_eq!(wait::many(&[semaphore], Mode::All, None, false), Ok(Outcome::Object(0)));
+    let thread = current.thread;
+    let mut lock = current.begin().unwrap();
+    // As io::wait_for and io::complete leave it.
+    let number = thread.wait.get(&lock).wrapping_add(phase::MASK + 1);
+    thread.wait.set(&mut lock, number);
+    thread.count.set(&mut lock, 0);
+    thread.status.set(&mut lock, status::SATISFIED | status::UNLINKED);
+    dispatcher::revoke(&mut lock, current.seat, thread).unwrap();
+    lock.commit().unwrap();
+    assert_eq!(value_of(look_up(&current, semaphore).unwrap().state), 0);
+}
