@@ -337,6 +337,8 @@ pub(crate) fn close_some(
         let entry = Entry(word.get(lock));
         if entry.is_live() {
             if closed == most {
+                // Its entries are behind the range's end now, where nothing that is made meanwhile would be closed.
+                process.free_handle.set(lock, 0);
                 return Ok(true);
             }
             remove(lock, current, process, index, entry)?;

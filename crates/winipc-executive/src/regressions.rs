@@ -35,3 +35,28 @@ fn a_thread_that_dies_in_a_read_gives_nothing_back() {
     lock.commit().unwrap();
     assert_eq!(value_of(look_up(&current, semaphore).unwrap().state), 0);
 }
+
+/// A process ends while another of its threads still makes handles: those came into a part of the table that had been
+/// closed already, and stayed for ever.
+#[test]
+fn handles_made_while_the_table_is_closed_are_closed_too() {
+    let current = attach_in_memory();
+    let process = current.process();
+    let make = || event::create(&Attributes::default(), ALL, false, false).unwrap();
+    for _ in 0..3 * process::HANDLES_AT_A_TIME {
+        make();
+    }
+    loop {
+        let mut lock = current.begin().unwrap();
+        let more = handle::close_some(&mut lock, &current, process, process::HANDLES_AT_A_TIME).unwrap();
+        lock.commit().unwrap();
+        if !more {
+            break;
+        }
+        if process.handle_count.peek() > process::HANDLES_AT_A_TIME {
+            make();
+        }
+    }
+    assert_eq!(process.handle_count.peek(), 0);
+    assert_eq!(check_arena(&current), []);
+}
