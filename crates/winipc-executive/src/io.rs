@@ -642,8 +642,6 @@ pub(crate) fn drop_requests(lock: &mut Txn<'static>, process: &Process) -> Resul
     let arena = lock.arena();
     for _ in 0..REQUESTS_AT_A_TIME {
         let Some(reference) = Ref::<Request>::from_index(process.first_request.get(lock)).some() else {
-            process.first_completed.set(lock, 0);
-            process.last_completed.set(lock, 0);
             return Ok(false);
         };
         let request: &'static Request = arena.get(reference)?;
@@ -654,6 +652,9 @@ pub(crate) fn drop_requests(lock: &mut Txn<'static>, process: &Process) -> Resul
             if let Some(event) = Ref::<Object>::from_index(request.event.get(lock)).some() {
                 dispatcher::set_signal(lock, arena.get(event)?, true)?;
             }
+        } else if request.flags.get(lock) & flag::SYNCHRONOUS == 0 {
+            // Others may complete more requests of the process before the next step: the list stays whole.
+            dequeue(lock, &process.first_completed, &process.last_completed, request)?;
         }
         forget(lock, reference, request)?;
     }

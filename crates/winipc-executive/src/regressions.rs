@@ -60,3 +60,59 @@ fn handles_made_while_the_table_is_closed_are_closed_too() {
     assert_eq!(process.handle_count.peek(), 0);
     assert_eq!(check_arena(&current), []);
 }
+
+/// Between two steps of burying a process somebody completes a request of its: that was appended to requests which the
+/// step before had freed.
+#[test]
+fn a_request_completed_during_a_burial_is_appended_to_none_that_is_gone() {
+    let current = attach_in_memory();
+    let server = Server {
+        direction: Direction::Duplex,
+        extra_access: 0,
+        overlapped: true,
+        first_instance: true,
+        message_type: true,
+        message_read: true,
+        nowait: false,
+        reject_remote: false,
+        max_instances: 1,
+        out_quota: 16,
+        in_quota: 16,
+        default_timeout_ms: 50,
+        inherit: false,
+    };
+    let name: Vec<u16> = "buried".encode_utf16().collect();
+    let (server, _) = pipe::create(&name, &server).unwrap();
+    pipe::open(&name, 0xC000_0000, false, false).unwrap();
+    for _ in 0..40 {
+        let words = Box::leak(Box::new([0_usize; 2]));
+        // SAFETY: the words are never freed and nothing else uses them.
+        let block = unsafe { StatusBlock::new(words) };
+        // SAFETY: no byte is ever written.
+        let buffer = unsafe { ReadBuffer::new(Box::leak(Box::new(0_u8)), 0) };
+        let overlapped = Overlapped { block, event: None, routine: None, no_packet: false };
+        assert_eq!(io::read(server, buffer, Some(overlapped)), Ok(io::Outcome::Pending));
+    }
+    let process = current.process();
+    let complete = |request: u32| {
+        let mut lock = current.begin().unwrap();
+        let reference = Ref::<Request>::from_index(request);
+        let request: &Request = current.arena().get(reference).unwrap();
+        pipe::withdraw(&mut lock, reference, request).unwrap();
+        io::complete(&mut lock, reference, request, Status::SUCCESS, 0).unwrap();
+        lock.commit().unwrap();
+    };
+    // The oldest is last in the list, and waits.
+    for request in 2..=40 {
+        complete(request);
+    }
+    let mut lock = current.begin().unwrap();
+    assert_eq!(io::drop_requests(&mut lock, process), Ok(true));
+    lock.commit().unwrap();
+    complete(1);
+    assert_eq!(check_arena(&current), []);
+    let mut lock = current.begin().unwrap();
+    assert_eq!(io::drop_requests(&mut lock, process), Ok(false));
+    lock.commit().unwrap();
+    assert_eq!(check_arena(&current), []);
+}
