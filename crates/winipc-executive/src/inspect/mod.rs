@@ -36,6 +36,7 @@ pub fn objects() -> Result<Listing, AttachError> {
     Ok(match Moment::now()? {
         Moment::Uninhabited => Listing::default(),
         Moment::Locked(lock) => collect::listing(lock.arena()),
+        Moment::Refused(_, error) => return Err(error),
         Moment::Unlocked(onlooker) => {
             let arena = onlooker.arena();
             Listing { lock_holder: view::lock_holder(arena), ..collect::listing(arena) }
@@ -51,18 +52,22 @@ pub fn check() -> Vec<Fault> {
     let faults = check::persistent(|| match Moment::now() {
         Ok(Moment::Uninhabited) => Ok(Vec::new()),
         Ok(Moment::Locked(lock)) => Ok(check::run(lock.arena())),
+        // More looks would be more attempts to attach.
+        Ok(Moment::Refused(arena, error)) => {
+            let mut faults = check::run(&arena);
+            faults.push(Fault::new("namespace", "attached", error));
+            arena.unmap();
+            Err(faults)
+        }
         Ok(Moment::Unlocked(onlooker)) => {
             let holder = view::lock_holder(onlooker.arena());
             let holder = holder.map_or_else(|| "an unknown thread".to_owned(), |thread| thread.to_string());
-            Err(Fault::new(
-                "lock",
-                "free within half a second",
-                format!("held by {holder}, which may be stopped"),
-            ))
+            let found = format!("held by {holder}, which may be stopped");
+            Err(vec![Fault::new("lock", "free within half a second", found)])
         }
-        Err(error) => Err(Fault::new("namespace", "attached", error)),
+        Err(error) => Err(vec![Fault::new("namespace", "attached", error)]),
     });
-    faults.unwrap_or_else(|fault| vec![fault])
+    faults.unwrap_or_else(|faults| faults)
 }
 
 /// Checks an arena once, for tests of others.
@@ -78,6 +83,8 @@ enum Moment {
     Uninhabited,
     /// The lock is held: nothing that it guards changes.
     Locked(Txn<'static>),
+    /// There is an arena, but it cannot be attached to.
+    Refused(Arena, AttachError),
     /// Somebody else holds the lock and does not let it go.
     Unlocked(Onlooker),
 }
@@ -107,8 +114,11 @@ impl Moment {
                 arena.unmap();
                 return Ok(Moment::Uninhabited);
             }
-            if !becomes_free(&arena) || !attaches_in_time()? {
-                return Ok(Moment::Unlocked(Onlooker::Stranger(arena)));
+            let attaches = if becomes_free(&arena) { attaches_in_time() } else { Ok(false) };
+            match attaches {
+                Ok(true) => {}
+                Ok(false) => return Ok(Moment::Unlocked(Onlooker::Stranger(arena))),
+                Err(error) => return Ok(Moment::Refused(arena, error)),
             }
             arena.unmap();
         }

@@ -53,8 +53,10 @@ const FIRST_PAUSE: Duration = Duration::from_millis(1);
 /// The faults that several looks have in common.
 ///
 /// # Errors
-/// What kept one of them from looking.
-pub(super) fn persistent(look: impl Fn() -> Result<Vec<Fault>, Fault>) -> Result<Vec<Fault>, Fault> {
+/// What one of them says that makes more of them useless.
+pub(super) fn persistent(
+    look: impl Fn() -> Result<Vec<Fault>, Vec<Fault>>,
+) -> Result<Vec<Fault>, Vec<Fault>> {
     let mut faults = look()?;
     for number in 1..LOOKS {
         if faults.is_empty() {
