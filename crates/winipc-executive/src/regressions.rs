@@ -1,5 +1,8 @@
 //! Every mended fault keeps a test that names it.
 
+// Requests are given memory of the test's.
+#![allow(unsafe_code)]
+
 use crate::arena::Ref;
 use crate::arena::state::value_of;
 use crate::arena::transaction::phase;

@@ -39,10 +39,10 @@ impl Checker<'_> {
                     self.same(format!("{what} of free {place}"), 0, word.peek());
                 }
             }
-            claim::TAKEN | claim::ATTACHED if !is_alive => {
+            claim::TAKEN | claim::ATTACHED | claim::BURIED if !is_alive => {
                 self.fault(place, "buried, as its threads are dead", "not yet")
             }
-            claim::TAKEN => {}
+            claim::TAKEN | claim::BURIED => {}
             claim::ATTACHED => {
                 if process.object.peek() == 0 {
                     self.fault(place, "a process object", "none");
@@ -55,7 +55,7 @@ impl Checker<'_> {
                     );
                 }
             }
-            other => self.fault(format!("claim of {place}"), "0, 1 or 2", other),
+            other => self.fault(format!("claim of {place}"), "0 to 3", other),
         }
         let object = process.object.peek();
         if object == 0 || !self.refer(format!("object of {place}"), object, |tally| &mut tally.records) {

@@ -1,5 +1,8 @@
 //! Every kind of damage is found, a whole arena is clean, and noise is survived.
 
+// Requests are given memory of the test's.
+#![allow(unsafe_code)]
+
 use super::{Fault, run};
 use crate::arena::Ref;
 use crate::arena::block::BlockRef;
