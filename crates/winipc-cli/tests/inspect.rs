@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::os::unix::fs::FileExt;
 use std::process::Command;
 use std::sync::Barrier;
 use std::time::Instant;
@@ -84,4 +85,44 @@ fn a_deadlock_is_named() {
     crossing.kill();
     objects_when(&world, |listing| listing["objects"].as_array().unwrap().is_empty());
     assert_consistent(&world);
+}
+
+/// What `winipc check` says of a namespace in whose arena a word has been overwritten.
+fn check_damaged(offset: u64) -> String {
+    let world = World::new();
+    let mut ann = Process::start(world.winipc().args(["chat", "lobby", "--name", "ann"]));
+    ann.type_line("/who");
+    ann.expect("ann");
+    let path = std::fs::read_dir(world.directory()).unwrap().next().unwrap().unwrap().path();
+    let arena = std::fs::OpenOptions::new().write(true).open(path).unwrap();
+    arena.write_all_at(&7_000_000_u32.to_ne_bytes(), offset).unwrap();
+    let output = world.run(&["check"]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let output = world.run(&["check", "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["is_consistent"], false);
+    assert!(text.starts_with(report["faults"][0]["place"].as_str().unwrap()), "{report:#}\n{text}");
+    ann.kill();
+    text
+}
+
+/// Where the header tells what a region has in use: memory, records handed out, first free record.
+const fn slab(region: u64) -> u64 {
+    192 + region * 64
+}
+
+#[test]
+fn damage_is_reported_with_the_exit_status() {
+    // Nothing hands out seats in order, so that everything goes on working.
+    let text = check_damaged(slab(0) + 4);
+    assert_eq!(text, "Seat records handed out: expected 0, found 7000000\n");
+}
+
+#[test]
+fn an_arena_that_cannot_be_attached_to_is_checked_all_the_same() {
+    let text = check_damaged(slab(3) + 8);
+    assert!(text.contains("free list of Object records: expected numbers below"), "{text}");
+    assert!(text.contains("namespace: expected attached, found"), "{text}");
 }

@@ -42,6 +42,11 @@ impl World {
         Self { namespace, directory }
     }
 
+    /// Where the world's arena lies.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     pub(crate) fn winipc(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_winipc"));
         self.surround(&mut command);
