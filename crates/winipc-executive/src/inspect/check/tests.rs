@@ -117,14 +117,14 @@ impl World {
 
         let instance: &Instance = self.current.arena().get(Ref::from_index(1)).unwrap();
         self.start(
-            move || drop(io::write(many, &[2; 10], None)),
+            move || io::write(many, &[2; 10], None),
             || instance.channels[0].first_unsettled.peek() != 0,
         );
         let read = move |file: Handle| {
             let mut bytes = [0_u8; 8];
             // SAFETY: the call returns when the request is complete.
             let buffer = unsafe { io::ReadBuffer::new(bytes.as_mut_ptr(), bytes.len()) };
-            drop(io::read(file, buffer, None));
+            io::read(file, buffer, None)
         };
         self.start(move || read(many), || instance.channels[1].first_reader.peek() != 0);
         // One reads and the other waits until it has.
@@ -132,7 +132,7 @@ impl World {
         self.start(move || read(one), || file.body[pipe::BUSY].peek() != 0);
         self.start(move || read(one), || file.body[pipe::IDLE].peek() != 0);
         let flushed = || instance.channels[0].first_flush.peek() != 0;
-        self.start(move || drop(io::flush(many)), flushed);
+        self.start(move || io::flush(many), flushed);
         let pipe: &Pipe = self.current.arena().get(Ref::from_index(2)).unwrap();
         let is_waiting = || {
             let event = Ref::<Object>::from_index(pipe.available.peek());
@@ -140,15 +140,15 @@ impl World {
                 .some()
                 .is_some_and(|event| self.current.arena().get(event).unwrap().first_waiter.peek() != 0)
         };
-        self.start(|| drop(pipe::wait_available(&named("one"), PipeTimeout::Forever)), is_waiting);
+        self.start(|| pipe::wait_available(&named("one"), PipeTimeout::Forever), is_waiting);
     }
 
     /// Has a thread make a call that blocks for as long as the test runs, and waits until it does.
-    fn start(&self, call: impl FnOnce() + Send + 'static, is_blocked: impl Fn() -> bool) {
+    fn start<T>(&self, call: impl FnOnce() -> T + Send + 'static, is_blocked: impl Fn() -> bool) {
         let context = self.current.context;
         std::thread::spawn(move || {
             join_in_memory(context);
-            call();
+            let _ = call();
         });
         while !is_blocked() {
             std::thread::yield_now();
@@ -161,7 +161,7 @@ impl World {
         let count = if mode == Mode::All { 2 } else { 1 };
         let object = self.object(self.event).0;
         let last = object.last_waiter.peek();
-        let call = move || drop(wait::many(&objects[..count], mode, None, false));
+        let call = move || wait::many(&objects[..count], mode, None, false);
         self.start(call, || object.last_waiter.peek() != last);
     }
 
