@@ -34,7 +34,8 @@ const IDS: usize = 192;
 #[test]
 fn torture() {
     let world = World::new("torture");
-    let seed = std::env::var("TORTURE_SEED").unwrap_or_else(|_| RandomState::new().build_hasher().finish().to_string());
+    let seed = std::env::var("TORTURE_SEED")
+        .unwrap_or_else(|_| RandomState::new().build_hasher().finish().to_string());
     println!("TORTURE_SEED={seed}");
     world.run("torture", &seed);
     world.assert_empty();
@@ -122,7 +123,9 @@ fn supervise(random: &mut Random) {
 }
 
 fn start(page: &Page, slot: usize, seed: u64) -> Child {
-    let child = fork(|| Worker { page, slot, random: Random(seed | 1), handles: Vec::new(), held: Vec::new() }.work());
+    let child = fork(|| {
+        Worker { page, slot, random: Random(seed | 1), handles: Vec::new(), held: Vec::new() }.work()
+    });
     page.word(IDS + slot).store(child.pid as u64, Ordering::Relaxed);
     child
 }
@@ -135,7 +138,12 @@ fn everybody_goes_on(page: &Page, workers: &mut [Child], kill: u32) {
         progress(format!("kill {kill}, worker {slot}, step {} of kind {}", steps(), last()));
         let before = steps();
         until(|| {
-            assert_eq!(worker.state(), State::Running, "worker {slot} has failed in a step of kind {}", last());
+            assert_eq!(
+                worker.state(),
+                State::Running,
+                "worker {slot} has failed in a step of kind {}",
+                last()
+            );
             steps() > before
         });
     }
@@ -194,7 +202,8 @@ impl Worker<'_> {
                 let timer = self.one_of(Kind::Timer);
                 let due = -(self.random.below(20_000) as i64) - 1;
                 let routine = self.random.is_one_in(3).then_some(apc::Routine { address: 1, context: 2 });
-                timer::set(timer, &timer::Setting { due, period_ms: self.random.below(2) as u32, routine }).unwrap();
+                timer::set(timer, &timer::Setting { due, period_ms: self.random.below(2) as u32, routine })
+                    .unwrap();
             }
             7 => {
                 let timer = self.one_of(Kind::Timer);
@@ -306,7 +315,8 @@ impl Worker<'_> {
     /// Gives another worker a handle.
     fn duplicate(&mut self) {
         let event = self.one_of(Kind::Event);
-        let other = self.page.word(IDS + self.random.below(WORKERS as u64) as usize).load(Ordering::Relaxed) as u32;
+        let other =
+            self.page.word(IDS + self.random.below(WORKERS as u64) as usize).load(Ordering::Relaxed) as u32;
         let Ok(target) = process::open(other, PROCESS_ALL, false) else { return };
         let options = Duplicate { access: None, inherit: false, close_source: false };
         match handle::duplicate(Handle::CURRENT_PROCESS, event, Some(target), &options) {

@@ -8,8 +8,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod burials;
 mod deaths;
 mod harness;
+mod leaving;
 mod operations;
 
 use support::World;
@@ -86,6 +88,47 @@ operations! {
     waits::wait_alertably,
 }
 
+/// Declares a test for each kind of death, and finds one by its name.
+macro_rules! deaths {
+    ($($module:ident::$name:ident,)*) => {
+        $(
+            #[test]
+            fn $name() {
+                let world = World::new(stringify!($name));
+                world.run("death", stringify!($name));
+                world.assert_empty();
+            }
+        )*
+
+        fn death(name: &str) {
+            match name {
+                $(stringify!($name) => $module::$name(),)*
+                _ => panic!("no such death: {name}"),
+            }
+        }
+    };
+}
+
+deaths! {
+    deaths::kill,
+    deaths::abort,
+    deaths::exec,
+    deaths::exec_of_a_program_that_stays,
+    deaths::raw_exit_of_a_thread,
+    deaths::raw_exit_of_a_waiting_thread,
+    deaths::every_mutex_of_a_dead_owner_is_abandoned,
+    deaths::a_killed_owner_abandons_to_its_waiter,
+    deaths::all_but_one_at_once,
+    deaths::a_stopped_watcher_hides_no_death,
+    deaths::calls_to_a_thread_that_ends_are_not_the_next_ones,
+    burials::killed_buriers,
+    leaving::the_last_one_out_removes_the_arena,
+    leaving::of_several_that_leave_at_once_one_is_the_last,
+    leaving::after_everybody_crashed_the_first_starts_afresh,
+    leaving::killed_alone_while_attaching,
+    leaving::killed_alone_while_leaving,
+}
+
 /// What a process that a test starts does.
 #[test]
 #[ignore = "a role that other tests start"]
@@ -93,7 +136,11 @@ fn plays_a_role() {
     let argument = std::env::var("ARGUMENT").unwrap();
     match std::env::var("ROLE").as_deref() {
         Ok("operation") => harness::run(&argument, &operation(&argument)),
-        Ok("death") => deaths::run(&argument),
+        Ok("death") => {
+            support::start_watchdog();
+            support::progress(&argument);
+            death(&argument);
+        }
         other => panic!("no such role: {other:?}"),
     }
     // libtest ends with `process::exit`, which leaves the namespace.

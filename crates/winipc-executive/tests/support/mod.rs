@@ -279,7 +279,7 @@ pub(crate) struct Waiter {
 }
 
 impl Waiter {
-    /// Starts a thread that calls `wait`, and returns when it sleeps.
+    /// Starts a thread that calls `wait`, and returns when it sleeps or has ended.
     pub(crate) fn start(wait: impl FnOnce() -> Result<Outcome> + Send + 'static) -> Self {
         let (tell, told) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
@@ -294,7 +294,7 @@ impl Waiter {
         let mut seen = 0;
         until(|| {
             seen = if is_asleep(std::process::id() as i32, id) { seen + 1 } else { 0 };
-            seen == 2 || thread.is_finished()
+            seen == 2 || !std::path::Path::new(&format!("/proc/self/task/{id}")).exists()
         });
         Waiter { thread }
     }

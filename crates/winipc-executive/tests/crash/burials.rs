@@ -1,0 +1,127 @@
+//! Deaths of those who clear away what the dead left.
+
+use std::sync::atomic::Ordering;
+
+use winipc_executive::wait::Outcome;
+use winipc_executive::{
+    Handle, Status, apc, crash, event, handle, mutex, namespace, process, semaphore, timer, wait,
+};
+
+use crate::deaths::sleep;
+use crate::harness::unnamed;
+use crate::support::{
+    ALL, Child, MUTEX_ALL, NOW, PROCESS_ALL, Page, State, arena_exists, assert_whole_and_empty, fork, named,
+    progress, units, until,
+};
+
+/// Words of the page: who is ready, and who may go on.
+const READY: usize = 0;
+const GO: usize = 1;
+const DONE: usize = 2;
+
+pub(crate) fn killed_buriers() {
+    let mut points = 0;
+    while !kill_burier_at(points) {
+        points += 1;
+    }
+    assert!(points > 50, "{points} crash points");
+    println!("{points} crash points");
+}
+
+/// Kills one who buries a victim at a crash point; a third who was stopped meanwhile has to bury both. Returns whether
+/// the burial was over without a stop.
+fn kill_burier_at(points: u64) -> bool {
+    progress(format!("crash point {points} of a burial"));
+    let page = Page::new();
+    let ready = |child: &Child| {
+        until(|| page.word(READY).load(Ordering::Acquire) == child.pid as u64);
+    };
+    let tell_ready = || page.word(READY).store(std::process::id().into(), Ordering::Release);
+    let mut survivor = fork(|| {
+        namespace::attach().unwrap();
+        survive(&page, tell_ready);
+    });
+    ready(&survivor);
+    let mut victim = fork(|| {
+        leave_much();
+        tell_ready();
+        sleep();
+    });
+    ready(&victim);
+    let mut burier = fork(|| {
+        let dying = process::open(victim.pid as u32, PROCESS_ALL, false).unwrap();
+        tell_ready();
+        until(|| page.word(GO).load(Ordering::Acquire) == 1);
+        crash::arm_process(points);
+        page.word(GO).store(2, Ordering::Release);
+        until(|| process::exit_code(dying) != Ok(259));
+        // To look for a name is to bury the dead first.
+        assert_eq!(event::open(&units("nobody"), ALL, false), Err(Status::OBJECT_NAME_NOT_FOUND));
+        page.word(DONE).store(1, Ordering::Release);
+        sleep();
+    });
+    ready(&burier);
+    survivor.signal(libc::SIGSTOP);
+    assert_eq!(survivor.wait_for_stop(), State::Stopped);
+    page.word(GO).store(1, Ordering::Release);
+    until(|| page.word(GO).load(Ordering::Acquire) == 2);
+    victim.kill();
+    let completed = loop {
+        match burier.state() {
+            State::Stopped => break false,
+            State::Running if page.word(DONE).load(Ordering::Acquire) != 0 => break true,
+            State::Running => std::thread::sleep(std::time::Duration::from_micros(20)),
+            other => panic!("the burier has failed: {other:?}"),
+        }
+    };
+    burier.kill();
+    page.word(GO).store(3, Ordering::Release);
+    survivor.signal(libc::SIGCONT);
+    assert_eq!(survivor.wait_for_end(), State::Exited(0));
+    assert!(!arena_exists());
+    completed
+}
+
+/// The survivor: waits for what the victim had, and finds nothing else of it.
+fn survive(page: &Page, tell_ready: impl Fn()) {
+    let (mutex, _) = mutex::create(&named(&units("mutex")), MUTEX_ALL, false).unwrap();
+    let (second, _) = mutex::create(&named(&units("second")), MUTEX_ALL, false).unwrap();
+    let (event, _) = event::create(&named(&units("event")), ALL, false, false).unwrap();
+    tell_ready();
+    until(|| page.word(GO).load(Ordering::Acquire) == 3);
+    for mutex in [mutex, second] {
+        assert_eq!(wait::one(mutex, None, false), Ok(Outcome::Abandoned(0)));
+        mutex::release(mutex).unwrap();
+        handle::close(mutex).unwrap();
+    }
+    assert_eq!(event::open(&units("new"), ALL, false), Err(Status::OBJECT_NAME_NOT_FOUND));
+    // Nobody waits for it any more.
+    event::set(event).unwrap();
+    assert_eq!(wait::one(event, NOW, false), Ok(Outcome::Object(0)));
+    handle::close(event).unwrap();
+    assert_whole_and_empty();
+    process::exit(0);
+}
+
+/// Leaves something of every kind.
+fn leave_much() {
+    for name in ["mutex", "second"] {
+        let mutex = mutex::open(&units(name), MUTEX_ALL, false).unwrap();
+        assert_eq!(wait::one(mutex, None, false), Ok(Outcome::Object(0)));
+    }
+    mutex::create(&unnamed(), MUTEX_ALL, true).unwrap();
+    semaphore::create(&named(&units("new")), ALL, 1, 1).unwrap();
+    let (timer, _) = timer::create(&unnamed(), ALL, true).unwrap();
+    let routine = Some(apc::Routine { address: 1, context: 2 });
+    timer::set(timer, &timer::Setting { due: -36_000_000_000, period_ms: 0, routine }).unwrap();
+    apc::queue(Handle::CURRENT_THREAD, 1, 2).unwrap();
+    let event = event::open(&units("event"), ALL, false).unwrap();
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        // SAFETY: gettid cannot fail.
+        tell.send(unsafe { libc::gettid() }).unwrap();
+        wait::many(&[event, timer], wait::Mode::All, None, false)
+    });
+    let waiter = told.recv().unwrap();
+    until(|| crate::support::is_asleep(std::process::id() as i32, waiter));
+}

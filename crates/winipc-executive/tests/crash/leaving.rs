@@ -1,0 +1,111 @@
+//! The first one in and the last one out.
+
+use std::sync::atomic::Ordering;
+
+use winipc_executive::{Disposition, Status, crash, event, namespace, process};
+
+use crate::deaths::{member, sleep};
+use crate::support::{ALL, Page, State, arena_exists, fork, named, progress, units, until};
+
+/// Comes alone, finds nobody's objects, makes one of its own and leaves.
+fn visit() {
+    let mut visitor = fork(|| {
+        assert_eq!(event::open(&units("event"), ALL, false), Err(Status::OBJECT_NAME_NOT_FOUND));
+        let (_, disposition) = event::create(&named(&units("event")), ALL, false, false).unwrap();
+        assert_eq!(disposition, Disposition::Created);
+        process::exit(0);
+    });
+    assert_eq!(visitor.wait_for_end(), State::Exited(0));
+    assert!(!arena_exists());
+}
+
+pub(crate) fn the_last_one_out_removes_the_arena() {
+    for _ in 0..3 {
+        visit();
+    }
+}
+
+pub(crate) fn of_several_that_leave_at_once_one_is_the_last() {
+    for round in 0..50 {
+        progress(format!("round {round}"));
+        let page = Page::new();
+        let mut members: Vec<_> = (0..6)
+            .map(|_| {
+                fork(|| {
+                    namespace::attach().unwrap();
+                    page.word(0).fetch_add(1, Ordering::AcqRel);
+                    until(|| page.word(1).load(Ordering::Acquire) != 0);
+                    process::exit(0);
+                })
+            })
+            .collect();
+        until(|| page.word(0).load(Ordering::Acquire) == 6);
+        page.word(1).store(1, Ordering::Release);
+        for member in &mut members {
+            assert_eq!(member.wait_for_end(), State::Exited(0));
+        }
+        assert!(!arena_exists());
+    }
+}
+
+pub(crate) fn after_everybody_crashed_the_first_starts_afresh() {
+    for _ in 0..5 {
+        let page = Page::new();
+        let owner = fork(|| {
+            event::create(&named(&units("event")), ALL, false, false).unwrap();
+            page.word(0).store(1, Ordering::Release);
+            sleep();
+        });
+        until(|| page.word(0).load(Ordering::Acquire) != 0);
+        let members = [member(), member(), owner];
+        for member in &members {
+            member.signal(libc::SIGKILL);
+        }
+        drop(members);
+        assert!(arena_exists());
+        visit();
+    }
+}
+
+/// Kills a lone process at each crash point of something that it does.
+fn kill_alone(prepare: fn(), act: fn()) {
+    let page = Page::new();
+    for points in 0.. {
+        progress(format!("crash point {points}"));
+        page.word(0).store(0, Ordering::Release);
+        let mut child = fork(|| {
+            prepare();
+            crash::arm(points);
+            act();
+            crash::disarm();
+            page.word(0).store(1, Ordering::Release);
+            sleep();
+        });
+        let completed = loop {
+            match child.state() {
+                State::Stopped => break false,
+                State::Exited(0) => break true,
+                State::Running if page.word(0).load(Ordering::Acquire) != 0 => break true,
+                State::Running => std::thread::sleep(std::time::Duration::from_micros(20)),
+                other => panic!("the victim has failed: {other:?}"),
+            }
+        };
+        child.kill();
+        visit();
+        if completed {
+            assert_ne!(points, 0);
+            return;
+        }
+    }
+}
+
+pub(crate) fn killed_alone_while_attaching() {
+    kill_alone(|| {}, || namespace::attach().unwrap());
+}
+
+pub(crate) fn killed_alone_while_leaving() {
+    kill_alone(
+        || drop(event::create(&named(&units("event")), ALL, false, false).unwrap()),
+        || process::exit(0),
+    );
+}
