@@ -37,10 +37,15 @@ pub(crate) struct Victim {
 }
 
 impl Victim {
-    /// Ends the preparations: the operation follows, and the calling thread stops at the run's crash point.
-    pub(crate) fn arm(&self) {
+    /// Lets the audience come, if it has not yet.
+    pub(crate) fn prepared(&self) {
         self.page.word(STEP).store(PREPARED, Ordering::Release);
         until(|| self.page.word(GO).load(Ordering::Acquire) != 0);
+    }
+
+    /// Ends the preparations: the operation follows, and the calling thread stops at the run's crash point.
+    pub(crate) fn arm(&self) {
+        self.prepared();
         self.page.word(STEP).store(ARMED, Ordering::Release);
         crash::arm(self.points);
     }
@@ -76,6 +81,7 @@ pub(crate) struct Stage {
     /// An automatic timer that is not set.
     pub(crate) timer: Handle,
     abandoned: AtomicBool,
+    extra: Mutex<Option<Handle>>,
     holder: Mutex<Option<(Sender<()>, JoinHandle<()>)>>,
 }
 
@@ -124,6 +130,7 @@ impl Stage {
             mutex: created(mutex::create(&named(&units("mutex")), MUTEX_ALL, false).unwrap()),
             timer: created(timer::create(&named(&units("timer")), ALL, false).unwrap()),
             abandoned: AtomicBool::new(false),
+            extra: Mutex::new(None),
             holder: Mutex::new(None),
         }
     }
@@ -170,6 +177,16 @@ impl Stage {
         *self.holder.lock().unwrap() = Some((go, thread));
     }
 
+    /// Keeps another handle for the operation.
+    pub(crate) fn keep(&self, handle: Handle) {
+        *self.extra.lock().unwrap() = Some(handle);
+    }
+
+    /// The handle that [`Stage::keep`] was given.
+    pub(crate) fn extra(&self) -> Handle {
+        self.extra.lock().unwrap().unwrap()
+    }
+
     /// Ends what [`Stage::hold_mutex`] began.
     pub(crate) fn let_mutex_go(&self) {
         let (go, thread) = self.holder.lock().unwrap().take().unwrap();
@@ -204,6 +221,9 @@ impl Stage {
 
     /// Every object still does what objects of its kind do; then they go, with their names.
     fn retire(&self) {
+        if let Some(extra) = self.extra.lock().unwrap().take() {
+            handle::close(extra).unwrap();
+        }
         let unowned = [self.event, self.manual, self.semaphore];
         for object in unowned {
             match handle::kind(object).unwrap() {

@@ -1,5 +1,6 @@
 //! The operations, and which states each may leave.
 
 pub(crate) mod objects;
+pub(crate) mod pipes;
 pub(crate) mod signals;
 pub(crate) mod waits;
