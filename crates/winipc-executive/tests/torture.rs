@@ -2,6 +2,8 @@
 //!
 //! Nobody may get stuck, no mutex may have two owners or lose one without a word, and in the end nothing is left.
 
+#[path = "torture/pipes.rs"]
+mod pipes;
 mod support;
 
 use std::collections::hash_map::RandomState;
@@ -30,6 +32,9 @@ const OWNERS: usize = 0;
 const STEPS: usize = 64;
 const LAST: usize = 128;
 const IDS: usize = 192;
+/// How many messages came through, and how many mutexes were abandoned.
+const MESSAGES: usize = 256;
+const ABANDONED: usize = 257;
 
 #[test]
 fn torture() {
@@ -111,6 +116,10 @@ fn supervise(random: &mut Random) {
         worker.signal(libc::SIGKILL);
     }
     drop(workers);
+    let steps: u64 = (0..WORKERS).map(|slot| page.word(STEPS + slot).load(Ordering::Relaxed)).sum();
+    let [messages, abandoned] = [MESSAGES, ABANDONED].map(|index| page.word(index).load(Ordering::Relaxed));
+    println!("{steps} steps, {messages} messages, {abandoned} abandoned mutexes");
+    assert!(steps > 0 && messages > 0 && abandoned > 0);
     for (number, mutex) in mutexes.into_iter().enumerate() {
         let outcome = wait::one(mutex, None, false).unwrap();
         check_owner(&page, number, outcome);
@@ -124,7 +133,15 @@ fn supervise(random: &mut Random) {
 
 fn start(page: &Page, slot: usize, seed: u64) -> Child {
     let child = fork(|| {
-        Worker { page, slot, random: Random(seed | 1), handles: Vec::new(), held: Vec::new() }.work()
+        Worker {
+            page,
+            slot,
+            random: Random(seed | 1),
+            handles: Vec::new(),
+            held: Vec::new(),
+            pipes: pipes::Ends::default(),
+        }
+        .work()
     });
     page.word(IDS + slot).store(child.pid as u64, Ordering::Relaxed);
     child
@@ -152,6 +169,9 @@ fn everybody_goes_on(page: &Page, workers: &mut [Child], kill: u32) {
 /// Who takes a mutex must find it given back, or be told that it was abandoned.
 fn check_owner(page: &Page, number: usize, outcome: Outcome) {
     let owner = page.word(OWNERS + number).load(Ordering::Acquire);
+    if matches!(outcome, Outcome::Abandoned(_)) {
+        page.word(ABANDONED).fetch_add(1, Ordering::Relaxed);
+    }
     assert!(owner == 0 || matches!(outcome, Outcome::Abandoned(_)), "mutex {number} had the owner {owner}");
 }
 
@@ -166,12 +186,13 @@ struct Worker<'a> {
     handles: Vec<(Kind, u64, Handle)>,
     /// Numbers of the mutexes it holds, and the handles.
     held: Vec<(u64, Handle)>,
+    pipes: pipes::Ends,
 }
 
 impl Worker<'_> {
     fn work(mut self) {
         loop {
-            let kind = self.random.below(14);
+            let kind = self.random.below(18);
             self.page.word(LAST + self.slot).store(kind, Ordering::Relaxed);
             self.step(kind);
             self.page.word(STEPS + self.slot).fetch_add(1, Ordering::Relaxed);
@@ -217,7 +238,11 @@ impl Worker<'_> {
                 wait::sleep(timeout, true).unwrap();
                 while apc::take().is_some() {}
             }
-            _ => self.thread(timeout),
+            13 => self.thread(timeout),
+            _ => {
+                let messages = self.pipes.step(&mut self.random);
+                self.page.word(MESSAGES).fetch_add(messages, Ordering::Relaxed);
+            }
         }
         if self.held.len() > 2 || self.random.is_one_in(4) {
             self.give_back();

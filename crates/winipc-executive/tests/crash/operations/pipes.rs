@@ -318,7 +318,8 @@ fn overlapped_client() -> (Handle, Handle) {
 
 fn start_read(client: Handle, done: Handle, block: &mut [usize; 2], bytes: &mut [u8]) -> Result<io::Outcome> {
     // SAFETY: the caller waits for the end of the request before it lets go of the words and of the bytes.
-    let (block, buffer) = unsafe { (StatusBlock::new(block), ReadBuffer::new(bytes.as_mut_ptr(), bytes.len())) };
+    let (block, buffer) =
+        unsafe { (StatusBlock::new(block), ReadBuffer::new(bytes.as_mut_ptr(), bytes.len())) };
     io::read(client, buffer, Some(Overlapped { block, event: Some(done), routine: None, no_packet: false }))
 }
 
@@ -383,7 +384,10 @@ pub(crate) fn wait_for_an_instance() -> Operation {
         // The only instance is taken.
         open("pipe").unwrap();
         victim.arm();
-        assert_eq!(pipe::wait_available(&units("pipe"), PipeTimeout::Milliseconds(1)), Err(Status::IO_TIMEOUT));
+        assert_eq!(
+            pipe::wait_available(&units("pipe"), PipeTimeout::Milliseconds(1)),
+            Err(Status::IO_TIMEOUT)
+        );
     })
 }
 
