@@ -8,7 +8,7 @@ use std::process::Command;
 use std::sync::Barrier;
 use std::time::Instant;
 
-use common::{PATIENCE, Process, World};
+use common::{PATIENCE, Process, World, unique};
 
 /// What `winipc objects --json` says when it is as wanted.
 #[track_caller]
@@ -43,6 +43,43 @@ fn an_empty_namespace() {
     let output = world.run(&["check", "--json"]);
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["is_consistent"], true);
+}
+
+#[test]
+fn a_chat_room_is_shown_with_its_members() {
+    let world = World::new();
+    let room = unique("room");
+    let mut members: Vec<_> = ["ann", "bob"]
+        .map(|name| {
+            let mut member = Process::start(world.winipc().args(["chat", &room, "--name", name]));
+            member.expect("serves");
+            member
+        })
+        .into();
+    let pipe = format!(r"\\.\pipe\winipc-chat-{room}");
+    let listing = objects_when(&world, |listing| {
+        let objects = listing["objects"].as_array().unwrap();
+        objects.iter().filter(|object| object["name"].as_str() == Some(&pipe)).count() >= 4
+    });
+    let objects = listing["objects"].as_array().unwrap();
+    let mutex = objects.iter().find(|object| object["kind"] == "mutex").unwrap();
+    assert_eq!(mutex["name"], format!(r"Global\winipc-chat-{room}"));
+    assert_eq!(mutex["owner"]["process"], members[0].id());
+    for member in &members {
+        let id = member.id();
+        let is_held = |object: &serde_json::Value| {
+            object["holders"].as_array().unwrap().iter().any(|holder| holder["process"] == id)
+        };
+        assert!(objects.iter().filter(|object| object["kind"] == "pipe").any(is_held), "{listing:#}");
+    }
+    let text = String::from_utf8(world.run(&["objects"]).stdout).unwrap();
+    for part in ["held by", "waited for by", &pipe, &format!("{} winipc", members[1].id())] {
+        assert!(text.contains(part), "no {part:?} in:\n{text}");
+    }
+    assert_consistent(&world);
+    members.remove(0).kill();
+    members[0].expect("bob now serves the room");
+    assert_consistent(&world);
 }
 
 /// Not a test but a process of one: two threads that take two mutexes crosswise.
