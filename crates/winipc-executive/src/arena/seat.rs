@@ -4,7 +4,7 @@
 //! mutex when the thread ends in any other way: with its process, by `exec`, by a raw exit. Nothing is ever asked by
 //! process id, which is reused, differs between containers and survives `exec`.
 
-use core::cell::UnsafeCell;
+use core::cell::{Cell, UnsafeCell};
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use super::layout::Region;
@@ -208,8 +208,9 @@ impl Arena {
     /// Gets the calling thread up from its seat, which becomes free.
     pub(crate) fn leave_seat(&self, reference: Ref<Seat>) {
         if let Ok(seat) = self.get(reference) {
-            seat.mutex.unlock();
-            seat.claim.store(0);
+            if seat.mutex.unlock() {
+                seat.claim.store(0);
+            }
         }
     }
 
@@ -238,6 +239,14 @@ struct RobustMutex(UnsafeCell<libc::pthread_mutex_t>);
 // SAFETY: the C library's functions may be called on it by any thread.
 unsafe impl Sync for RobustMutex {}
 
+const MUTEX_WORDS: usize = size_of::<libc::pthread_mutex_t>() / 4;
+type MutexWords = [u32; MUTEX_WORDS];
+
+thread_local! {
+    /// What the mutex of the calling thread's seat held when the thread had locked it.
+    static LOCKED: Cell<MutexWords> = const { Cell::new([0; MUTEX_WORDS]) };
+}
+
 /// Where the C library keeps the word that the kernel marks.
 #[cfg(target_env = "gnu")]
 const WORD_OFFSET: usize = 0;
@@ -260,14 +269,37 @@ impl RobustMutex {
             libc::pthread_mutexattr_destroy(attributes);
             if result == 0 { libc::pthread_mutex_lock(self.0.get()) } else { result }
         };
-        if result == 0 { Ok(()) } else { Err(Status::INSUFFICIENT_RESOURCES) }
+        if result != 0 {
+            return Err(Status::INSUFFICIENT_RESOURCES);
+        }
+        LOCKED.with(|locked| locked.set(self.words()));
+        Ok(())
     }
 
-    /// Unlocks the mutex, which the calling thread holds.
-    fn unlock(&self) {
+    /// Unlocks the mutex, which the calling thread holds, if it is as it was when it was locked.
+    ///
+    /// The C library keeps addresses in it, which it follows. Where something has changed them, by another robust mutex
+    /// that the thread still holds or by a neighbour's writing, the mutex is left to the kernel, which marks it at the
+    /// thread's end. Returns whether it is unlocked.
+    fn unlock(&self) -> bool {
         crash::point();
-        // SAFETY: the caller is the thread that locked it.
-        unsafe { libc::pthread_mutex_unlock(self.0.get()) };
+        if LOCKED.with(Cell::get) != self.words() {
+            return false;
+        }
+        // SAFETY: the caller is the thread that locked it, and nobody has changed it.
+        unsafe { libc::pthread_mutex_unlock(self.0.get()) == 0 }
+    }
+
+    /// What the mutex holds, but for the word that changes with those who watch.
+    fn words(&self) -> MutexWords {
+        let mut words = [0; MUTEX_WORDS];
+        for (number, word) in words.iter_mut().enumerate() {
+            if number != WORD_OFFSET / 4 {
+                // SAFETY: inside the mutex and aligned; read atomically, since a neighbour may write.
+                *word = unsafe { &*self.0.get().cast::<AtomicU32>().add(number) }.load(Ordering::Relaxed);
+            }
+        }
+        words
     }
 
     fn word(&self) -> &AtomicU32 {
