@@ -79,6 +79,10 @@ impl Arena {
             } else if spins < SPINS {
                 spins += 1;
                 core::hint::spin_loop();
+            } else if self.is_nobody(holder)? {
+                if word.load() == current {
+                    return Err(Status::ARENA_CORRUPT);
+                }
             } else if self.is_gone(holder)? {
                 if word.compare_exchange(current, id.0 | SLEEPERS).is_ok() {
                     return Ok(Some(true));
@@ -93,6 +97,13 @@ impl Arena {
                 futex::wait_for(word, current, PROBE_INTERVAL);
             }
         }
+    }
+
+    /// Whether the lock names a thread that there is not. One that released it and left meanwhile was there before, and
+    /// then the lock does not name it any more.
+    fn is_nobody(&self, holder: SeatId) -> Result<bool> {
+        let seat = self.get(holder.seat())?;
+        Ok(holder.seat().is_none() || seat.id(holder.seat()) != holder || seat.life() == Life::Absent)
     }
 
     /// Whether the holder of the lock has died. Its seat cannot have another thread: that takes the lock.
