@@ -15,17 +15,18 @@ use crate::{death, dispatcher, keeper, process};
 
 /// The process's attachment. Made once and kept until the process ends.
 pub(crate) struct Context {
-    pub(crate) arena: Arena,
+    pub(crate) arena: &'static Arena,
     pub(crate) process: Ref<Process>,
+    /// What `process` refers to.
+    record: &'static Process,
     mark: ForkMark,
     /// Number of the seat of the thread that ends the process; 0 while nobody does.
     leaver: AtomicU32,
 }
 
 impl Context {
-    pub(crate) fn process_record(&self) -> &Process {
-        // The reference was checked when the process attached, and regions never shrink.
-        self.arena.get(self.process).expect("the process's own record exists")
+    pub(crate) fn process_record(&self) -> &'static Process {
+        self.record
     }
 }
 
@@ -113,7 +114,7 @@ impl Arena {
 
 impl Current {
     pub(crate) fn arena(&self) -> &'static Arena {
-        &self.context.arena
+        self.context.arena
     }
 
     pub(crate) fn process(&self) -> &'static Process {
@@ -208,9 +209,11 @@ fn join() -> core::result::Result<&'static Context, AttachError> {
     }
     let no_room =
         |status: Status| AttachError::new(format!("no room for the process in the arena ({status})"));
-    let process = process::claim_record(&arena).map_err(no_room)?;
-    let context: &'static Context =
-        Box::leak(Box::new(Context { arena, process, mark, leaver: AtomicU32::new(0) }));
+    let arena: &'static Arena = Box::leak(Box::new(arena));
+    let process = process::claim_record(arena).map_err(no_room)?;
+    let record = arena.get(process).map_err(no_room)?;
+    let leaver = AtomicU32::new(0);
+    let context: &'static Context = Box::leak(Box::new(Context { arena, process, record, mark, leaver }));
     // The thread that attaches sits down before the directory is unlocked: from then on the arena is inhabited.
     let current = sit_down_for(context).map_err(no_room)?;
     let _ = LEAVER.try_with(|_| ());
@@ -267,7 +270,7 @@ pub(crate) fn leave() {
             && process.is_ok_and(|process| process.claim.load() == process::claim::ATTACHED)
     };
     let others = context.arena.seats().any(|(_, seat)| stays(seat));
-    if !others && directory.names(&context.arena) {
+    if !others && directory.names(context.arena) {
         directory.remove();
     }
 }
