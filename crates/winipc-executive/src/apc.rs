@@ -94,9 +94,6 @@ pub(crate) const NEXT: usize = 0;
 pub(crate) const TIMER: usize = 1;
 /// Bytes of a call.
 const LENGTH: usize = 40;
-/// A queue longer than this is a loop.
-const MOST_CALLS: u32 = 1 << 23;
-
 /// Whether a call is queued to the calling thread.
 #[inline]
 pub(crate) fn is_pending(current: &Current) -> bool {
@@ -159,10 +156,8 @@ pub(crate) fn take_back(lock: &mut Txn<'_>, id: SeatId, timer: Ref<Object>) -> R
     let thread: &Thread = arena.get(Ref::from_index(id.seat().index()))?;
     let mut previous = BlockRef::NONE;
     let mut next = BlockRef(thread.first_apc.get(lock));
-    for _ in 0..MOST_CALLS {
-        if next.is_none() {
-            return Ok(());
-        }
+    while !next.is_none() {
+        lock.step()?;
         let block = arena.block(next)?;
         let after = block.words[NEXT].get(lock);
         if block.words[TIMER].get(lock) == timer.index() {
@@ -178,7 +173,7 @@ pub(crate) fn take_back(lock: &mut Txn<'_>, id: SeatId, timer: Ref<Object>) -> R
         previous = next;
         next = BlockRef(after);
     }
-    Err(Status::ARENA_CORRUPT)
+    Ok(())
 }
 
 /// The next call queued to the calling thread, for its alertable wait to run.

@@ -187,15 +187,11 @@ pub(crate) fn dispatch(lock: &mut Txn<'_>, object: &Object) -> Result<()> {
     let arena = lock.arena();
     let Some(kind) = Kind::from_tag(object.head.tag.get(lock)) else { return Err(Status::ARENA_CORRUPT) };
     let mut next = object.first_waiter.get(lock);
-    let mut steps = 0;
     while next != 0 {
+        lock.step()?;
         let id = BlockId(next);
         let thread = id.thread(arena)?;
         next = id.block(arena)?.next.get(lock);
-        steps += 1;
-        if steps > MOST_WAITERS {
-            return Err(Status::ARENA_CORRUPT);
-        }
         let waiting = thread.status.get(lock);
         if waiting & status::MASK != status::WAITING {
             continue; // satisfied already, and on its way out of the queues
@@ -227,9 +223,6 @@ pub(crate) fn dispatch(lock: &mut Txn<'_>, object: &Object) -> Result<()> {
     }
     Ok(())
 }
-
-/// More waiters than there can be blocks: a queue this long is a loop.
-const MOST_WAITERS: u32 = (1 << 14) * MAXIMUM_WAIT_OBJECTS as u32;
 
 /// Satisfies a wait for all, if all its objects can be taken now.
 fn satisfy_all(lock: &mut Txn<'_>, seat: Ref<Seat>, thread: &Thread, waiter: SeatId) -> Result<bool> {
@@ -272,13 +265,12 @@ fn complete(lock: &mut Txn<'_>, seat: Ref<Seat>, thread: &Thread, result: u32) {
 pub(crate) fn poke_waiters(lock: &mut Txn<'_>, object: &Object) -> Result<()> {
     let arena = lock.arena();
     let mut next = object.first_waiter.get(lock);
-    let mut steps = 0;
-    while next != 0 && steps < MOST_WAITERS {
+    while next != 0 {
+        lock.step()?;
         let id = BlockId(next);
         let wait = id.thread(arena)?.wait.get(lock);
         lock.wake_after(id.seat(), wait, phase::LOOK);
         next = id.block(arena)?.next.get(lock);
-        steps += 1;
     }
     Ok(())
 }

@@ -333,6 +333,7 @@ pub(crate) fn close_some(
             process.free_handle.set(lock, 0);
             return Ok(false);
         }
+        lock.step()?;
         let word = entry_word(lock.arena(), process, index).ok_or(Status::ARENA_CORRUPT)?;
         let entry = Entry(word.get(lock));
         if entry.is_live() {

@@ -96,9 +96,6 @@ pub(crate) mod flag {
     pub(crate) const NO_PACKET: u32 = 2;
 }
 
-/// A list longer than this is a loop.
-pub(crate) const MOST_REQUESTS: u32 = 1 << 20;
-
 /// What only the issuing process may know of a request.
 #[derive(Debug)]
 struct Local {
@@ -430,10 +427,15 @@ fn deliver_first(current: &Current) -> Result<()> {
     lock.commit()?;
     // The request stays in the list meanwhile: it keeps the message, and others wait until it is delivered.
     if let Some(local) = &local {
-        if let (true, Some(buffer), false) = (is_read, &local.buffer, message.is_none()) {
-            buffer.fill(arena, message, offset, 0, count)?;
+        // The caller takes a read's count at its word, so it must have been copied.
+        let copied = match &local.buffer {
+            Some(buffer) if is_read && count != 0 => buffer.fill(arena, message, offset, 0, count),
+            _ => Ok(()),
+        };
+        match copied {
+            Ok(()) => local.block.complete(result, count),
+            Err(status) => local.block.complete(status, 0),
         }
-        local.block.complete(result, count);
     }
     let mut lock = current.begin()?;
     let after = request.next.get(&lock);
@@ -543,14 +545,10 @@ fn cancel_where(
     let arena = lock.arena();
     let mut any = false;
     let mut next = current.process().first_request.get(&lock);
-    let mut steps = 0;
     while let Some(reference) = Ref::<Request>::from_index(next).some() {
+        lock.step()?;
         let request: &'static Request = arena.get(reference)?;
         next = request.process_next.get(&lock);
-        steps += 1;
-        if steps > MOST_REQUESTS {
-            return Err(Status::ARENA_CORRUPT);
-        }
         let is_pending = request.state.get(&lock) == state::PENDING;
         if is_pending && request.file.get(&lock) == file.index() && is_right(&lock, request) {
             cancel(&mut lock, reference, request)?;
@@ -606,14 +604,10 @@ pub(crate) fn thread_ended(
     let arena = lock.arena();
     pipe::thread_ended(lock, thread)?;
     let mut next = process.first_request.get(lock);
-    let mut steps = 0;
     while let Some(reference) = Ref::<Request>::from_index(next).some() {
+        lock.step()?;
         let request: &'static Request = arena.get(reference)?;
         next = request.process_next.get(lock);
-        steps += 1;
-        if steps > MOST_REQUESTS {
-            return Err(Status::ARENA_CORRUPT);
-        }
         if request.thread.get(lock) != id.0 {
             continue;
         }

@@ -116,8 +116,8 @@ pub(crate) fn find(lock: &Txn<'_>, name: &Name<'_>) -> Result<Option<u32>> {
     let arena = lock.arena();
     let hash = name.hash();
     let mut next = arena.header().names[hash as usize % NAME_BUCKETS].get(lock);
-    let mut steps = 0;
     while next != 0 {
+        lock.step()?;
         let block = arena.block(BlockRef(next))?;
         let is_it = block.words[HASH].get(lock) == hash
             && block.words[DIRECTORY].get(lock) == name.directory as u32
@@ -131,16 +131,9 @@ pub(crate) fn find(lock: &Txn<'_>, name: &Name<'_>) -> Result<Option<u32>> {
             return Ok(Some(block.words[TARGET].get(lock)));
         }
         next = block.words[NEXT].get(lock);
-        steps += 1;
-        if steps > MOST_STEPS {
-            return Err(Status::ARENA_CORRUPT);
-        }
     }
     Ok(None)
 }
-
-/// Longest chain of a bucket that is not taken for a loop.
-const MOST_STEPS: u32 = 1 << 20;
 
 /// Gives a name, of which the caller has seen that it is free, to `target`.
 pub(crate) fn insert(lock: &mut Txn<'_>, name: &Name<'_>, target: u32) -> Result<BlockRef> {
@@ -169,7 +162,8 @@ pub(crate) fn remove(lock: &mut Txn<'_>, name: BlockRef) -> Result<()> {
     let block = arena.block(name)?;
     let after = block.words[NEXT].get(lock);
     let mut link = &arena.header().names[block.words[HASH].get(lock) as usize % NAME_BUCKETS];
-    for _ in 0..MOST_STEPS {
+    loop {
+        lock.step()?;
         let next = link.get(lock);
         if next == name.0 {
             link.set(lock, after);
@@ -177,7 +171,6 @@ pub(crate) fn remove(lock: &mut Txn<'_>, name: BlockRef) -> Result<()> {
         }
         link = &arena.block(BlockRef(next))?.words[NEXT];
     }
-    Err(Status::ARENA_CORRUPT)
 }
 
 /// A name as text, without the lock: for those who look on.

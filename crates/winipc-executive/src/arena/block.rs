@@ -205,7 +205,7 @@ impl<'a> Txn<'a> {
     fn allocate_block(&mut self, length: usize, tag: u32) -> Result<BlockRef> {
         let class = class_for(length);
         let index = self.allocate_slot(Region::Block as usize + class, |arena, index| {
-            Ok(&arena.block(BlockRef::new(class, index))?.head.link)
+            Ok(&arena.block(BlockRef::new(class, index))?.head)
         })?;
         let reference = BlockRef::new(class, index);
         let block = self.arena().block(reference)?;
@@ -219,6 +219,7 @@ impl<'a> Txn<'a> {
     pub(crate) fn free_chain(&mut self, chain: BlockRef) -> Result<()> {
         let mut next = chain;
         while !next.is_none() {
+            self.step()?;
             let block = self.arena().block(next)?;
             if block.head.tag.get(self) == FREE {
                 return Err(Status::ARENA_CORRUPT);

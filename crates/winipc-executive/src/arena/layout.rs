@@ -150,3 +150,13 @@ pub(crate) const fn fingerprint() -> u64 {
     }
     hash
 }
+
+#[cfg(test)]
+mod tests {
+    use super::HEADER_SIZE;
+
+    #[test]
+    fn the_noise_tests_know_where_the_records_begin() {
+        assert_eq!(HEADER_SIZE, 0x5_0000, "say so in tests/bad_input/noise.rs too");
+    }
+}

@@ -70,6 +70,11 @@ impl Arena {
         (self.slab_at(region).committed.load() as usize).min(EXTENTS[region].capacity)
     }
 
+    /// How many records of all regions have memory.
+    fn records(&self) -> usize {
+        (0..layout::REGIONS).map(|region| self.committed(region)).sum()
+    }
+
     /// Address of a record, if it has memory.
     fn address(&self, region: usize, index: u32) -> Result<*mut u8> {
         if index as usize >= self.committed(region) {

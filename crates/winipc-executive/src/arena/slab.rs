@@ -208,7 +208,7 @@ impl<'a> Txn<'a> {
     /// [`Status::INSUFFICIENT_RESOURCES`], [`Status::NO_MEMORY`]: there is no room.
     pub(crate) fn allocate<T: Record>(&mut self, tag: u32) -> Result<Ref<T>> {
         let index = self.allocate_slot(T::REGION as usize, |arena, index| {
-            Ok(&arena.get(Ref::<T>::from_index(index))?.head().link)
+            Ok(arena.get(Ref::<T>::from_index(index))?.head())
         })?;
         let reference = Ref::from_index(index);
         let arena = self.arena();
@@ -232,13 +232,17 @@ impl<'a> Txn<'a> {
     pub(super) fn allocate_slot(
         &mut self,
         region: usize,
-        link: impl Fn(&'a Arena, u32) -> Result<&'a Guarded32>,
+        head: impl Fn(&'a Arena, u32) -> Result<&'a Head>,
     ) -> Result<u32> {
         let arena = self.arena();
         let slab = arena.slab_at(region);
         let free = slab.free.get(self);
         let index = if free != 0 {
-            let next = link(arena, free)?.get(self);
+            let head = head(arena, free)?;
+            if head.tag.get(self) != FREE {
+                return Err(Status::ARENA_CORRUPT);
+            }
+            let next = head.link.get(self);
             slab.free.set(self, next);
             free
         } else {

@@ -5,6 +5,7 @@
 //! entry to the oldest, keeps the length until it is done, and is not journalled itself: it can be repeated if the
 //! recoverer dies too.
 
+use core::cell::Cell;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 
 use super::layout::Region;
@@ -26,10 +27,16 @@ pub(crate) struct Txn<'a> {
     claims: usize,
     /// Why the transaction cannot be committed.
     failure: Option<Status>,
+    /// Steps along lists.
+    steps: Cell<u32>,
     /// What is to be done after the commit; nearly always nothing. Apart, because a transaction is moved about.
     after: Option<Box<After<'a>>>,
     open: bool,
 }
+
+/// Steps along lists that every transaction may take; beyond them it may take several for each record that there is.
+const STEPS: u32 = 1 << 18;
+const STEPS_PER_RECORD: usize = 8;
 
 /// What is to be done after a commit.
 #[derive(Default)]
@@ -79,7 +86,8 @@ pub(crate) mod phase {
 
 impl<'a> Txn<'a> {
     pub(super) fn new(arena: &'a Arena, seat: &'a Seat) -> Self {
-        Txn { arena, seat, entries: 0, claims: 0, failure: None, after: None, open: true }
+        let steps = Cell::new(0);
+        Txn { arena, seat, entries: 0, claims: 0, failure: None, steps, after: None, open: true }
     }
 
     pub(crate) fn arena(&self) -> &'a Arena {
@@ -125,6 +133,24 @@ impl<'a> Txn<'a> {
         self.seat.claims_length.store_relaxed(self.claims as u32);
         fence(Ordering::Release);
         word.fetch_or(CLAIM) | CLAIM
+    }
+
+    /// To be called at each step along a list of the arena, so that no damaged list and no failed transaction, whose
+    /// writes do nothing, goes on for ever.
+    ///
+    /// # Errors
+    /// [`Status::ARENA_CORRUPT`]: there are too few records for so many steps. Why the transaction cannot be committed.
+    pub(crate) fn step(&self) -> Result<()> {
+        if let Some(status) = self.failure {
+            return Err(status);
+        }
+        let steps = self.steps.get() + 1;
+        self.steps.set(steps);
+        let is_due = steps > STEPS && steps.is_multiple_of(STEPS);
+        if is_due && (steps - STEPS) as usize > self.arena.records() * STEPS_PER_RECORD {
+            return Err(Status::ARENA_CORRUPT);
+        }
+        Ok(())
     }
 
     /// Adds a journal entry. False if there is no room for it, and then the word must not be written.
@@ -258,7 +284,7 @@ impl Arena {
         for index in (0..entries).rev() {
             let Ok(entry) = self.journal_slot(seat, index) else { continue };
             let (word, old) = (entry.word.load(), entry.old.load());
-            let offset = (word >> 1) as usize * 4;
+            let offset = ((word >> 1) as usize).saturating_mul(4);
             crash::point();
             if word & 1 != 0 {
                 if let Ok(target) = self.word_at::<AtomicU64>(offset) {

@@ -23,9 +23,6 @@ pub(crate) const WRITER: usize = 1;
 /// How many are copying from it.
 pub(crate) const PINS: usize = 2;
 
-/// A queue longer than this is a loop.
-const MOST_MESSAGES: u32 = 1 << 24;
-
 /// Modes of an end.
 pub(crate) mod end_flag {
     /// Reads return one message each.
@@ -98,6 +95,9 @@ fn remove_first(lock: &mut Txn<'static>, channel: &Channel) -> Result<()> {
     let message = BlockRef(channel.first.get(lock));
     flushed(lock, channel, message, BlockRef::NONE)?;
     let block = arena.block(message)?;
+    if block.head.tag.get(lock) != QUEUED_TAG {
+        return Err(Status::ARENA_CORRUPT);
+    }
     let next = block.head.link.get(lock);
     channel.first.set(lock, next);
     if next == 0 {
@@ -152,7 +152,8 @@ pub(super) fn unread(lock: &Txn<'_>, channel: &Channel) -> u32 {
 /// Lets messages in that fit the quota now, in order, and completes their writes.
 pub(super) fn settle(lock: &mut Txn<'static>, channel: &Channel) -> Result<()> {
     let arena = lock.arena();
-    for _ in 0..MOST_MESSAGES {
+    loop {
+        lock.step()?;
         let message = BlockRef(channel.first_unsettled.get(lock));
         if message.is_none() {
             return Ok(());
@@ -168,7 +169,6 @@ pub(super) fn settle(lock: &mut Txn<'static>, channel: &Channel) -> Result<()> {
         channel.first_unsettled.set(lock, next);
         written(lock, message)?;
     }
-    Err(Status::ARENA_CORRUPT)
 }
 
 /// Accounts for bytes that are read from the first message.
@@ -210,7 +210,8 @@ pub(super) fn take(
     if channel.first.get(lock) == 0 {
         return Ok(None);
     }
-    for _ in 0..MOST_MESSAGES {
+    loop {
+        lock.step()?;
         let message = BlockRef(channel.first.get(lock));
         if message.is_none() {
             break;
@@ -238,7 +239,7 @@ pub(super) fn take(
                 let block = arena.block(message)?;
                 let offset = block.words[OFFSET].get(lock);
                 consume(lock, channel, message, part as u32);
-                block.words[OFFSET].set(lock, offset + part as u32);
+                block.words[OFFSET].set(lock, offset.wrapping_add(part as u32));
                 pin(lock, message)?;
                 taken.part = Some((message, offset as usize, part));
                 taken.count += part;
@@ -255,6 +256,7 @@ pub(super) fn serve_readers(lock: &mut Txn<'static>, channel: &Channel, reader: 
     let arena = lock.arena();
     let by_message = reader.flags.get(lock) & end_flag::MESSAGE_READ != 0;
     while channel.first.get(lock) != 0 {
+        lock.step()?;
         let Some(reference) = Ref::<Request>::from_index(channel.first_reader.get(lock)).some() else {
             return Ok(());
         };
@@ -299,7 +301,7 @@ fn serve(
     if count == rest {
         remove_first(lock, channel)?;
     } else {
-        block.words[OFFSET].set(lock, offset + count);
+        block.words[OFFSET].set(lock, offset.wrapping_add(count));
         if request.flags.get(lock) & READS_MESSAGES != 0 {
             status = Status::BUFFER_OVERFLOW;
         }
@@ -326,6 +328,7 @@ fn flushed(lock: &mut Txn<'static>, channel: &Channel, message: BlockRef, before
     let arena = lock.arena();
     let mut next = channel.first_flush.get(lock);
     while let Some(reference) = Ref::<Request>::from_index(next).some() {
+        lock.step()?;
         let request = arena.get(reference)?;
         next = request.next.get(lock);
         if request.message.get(lock) != message.0 {
@@ -345,10 +348,8 @@ fn remove(lock: &mut Txn<'static>, channel: &Channel, message: BlockRef) -> Resu
     let arena = lock.arena();
     let mut before = BlockRef::NONE;
     let mut next = BlockRef(channel.first.get(lock));
-    for _ in 0..MOST_MESSAGES {
-        if next.is_none() {
-            return Ok(());
-        }
+    while !next.is_none() {
+        lock.step()?;
         let block = arena.block(next)?;
         let after = block.head.link.get(lock);
         if next == message {
@@ -375,7 +376,7 @@ fn remove(lock: &mut Txn<'static>, channel: &Channel, message: BlockRef) -> Resu
         before = next;
         next = BlockRef(after);
     }
-    Err(Status::ARENA_CORRUPT)
+    Ok(())
 }
 
 /// Takes a pending request out of the channel it waits in.
@@ -414,6 +415,7 @@ pub(super) fn fail_all(
         fail_queue(lock, &channel.first_flush, &channel.last_flush, status)?;
         let mut message = BlockRef(channel.first_unsettled.get(lock));
         while !message.is_none() {
+            lock.step()?;
             let block = arena.block(message)?;
             if let Some(reference) = Ref::<Request>::from_index(block.words[WRITER].get(lock)).some() {
                 block.words[WRITER].set(lock, 0);
@@ -434,6 +436,7 @@ pub(super) fn fail_queue(
     status: Status,
 ) -> Result<()> {
     while let Some(reference) = Ref::<Request>::from_index(first.get(lock)).some() {
+        lock.step()?;
         let request = lock.arena().get(reference)?;
         io::dequeue(lock, first, last, request)?;
         io::complete(lock, reference, request, status, 0)?;
@@ -444,6 +447,7 @@ pub(super) fn fail_queue(
 /// Throws all messages away.
 pub(super) fn discard(lock: &mut Txn<'static>, channel: &Channel) -> Result<()> {
     while channel.first.get(lock) != 0 {
+        lock.step()?;
         drop_first(lock, channel)?;
     }
     Ok(())

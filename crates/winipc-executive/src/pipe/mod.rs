@@ -372,7 +372,7 @@ fn make_instance(
     clear_end(lock, &instance.ends[CLIENT]);
     for (word, count) in [(&pipe.count, 1), (&pipe.servers, 1)] {
         let value = word.get(lock);
-        word.set(lock, value + count);
+        word.set(lock, value.wrapping_add(count));
     }
     listen_on(lock, reference, instance, pipe)?;
     let access = server.direction.server_access() | server.extra_access & access::all(Kind::Pipe);

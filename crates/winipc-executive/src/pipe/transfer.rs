@@ -73,6 +73,9 @@ pub(crate) fn read(
     let mut lock = current.begin()?;
     let (status, count) = io::result_of(&mut lock, current, request);
     let message = BlockRef(request.message.get(&lock));
+    if message.is_none() && count != 0 {
+        return Err(Status::ARENA_CORRUPT);
+    }
     if !message.is_none() {
         let offset = request.offset.get(&lock) as usize;
         lock.commit()?;
@@ -192,6 +195,9 @@ fn copy_taken(mut lock: Txn<'static>, current: &Current, taken: Taken, buffer: &
         buffer.fill(arena, message, offset, at, count)?;
         at += count;
     }
+    if at != taken.count {
+        return Err(Status::ARENA_CORRUPT);
+    }
     let is_large = at > LARGEST_SPARE;
     if is_large || thread.partial.peek() != 0 {
         let mut lock = current.begin()?;
@@ -208,6 +214,7 @@ pub(super) fn reclaim(lock: &mut Txn<'_>, thread: &Thread) -> Result<()> {
     if !next.is_none() {
         thread.reading.set(lock, 0);
         while !next.is_none() {
+            lock.step()?;
             let message = next;
             next = BlockRef(arena.block(message)?.head.link.get(lock));
             channel::unpin(lock, message)?;
@@ -411,6 +418,7 @@ pub fn peek(pipe: Handle, buffer: &mut [u8]) -> Result<Peek> {
     let mut next = BlockRef(incoming.first.get(&lock));
     let mut left = if by_message && !next.is_none() { channel::rest_of(&lock, next)? } else { 0 };
     while copied != bytes.len() && !next.is_none() {
+        lock.step()?;
         let block = arena.block(next)?;
         let count = (channel::rest_of(&lock, next)? as usize).min(bytes.len() - copied);
         arena.copy_out(next, block.words[OFFSET].get(&lock) as usize, &mut bytes[copied..copied + count])?;
