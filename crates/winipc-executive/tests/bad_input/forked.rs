@@ -1,0 +1,66 @@
+//! A child of fork without exec is a new process: the parent's handles are none of its.
+
+use std::time::Duration;
+
+use winipc_executive::wait::Outcome;
+use winipc_executive::{Attributes, Handle, Status, event, handle, mutex, process, wait};
+
+use crate::child::{Scratch, succeeds};
+
+const NOW: Option<Duration> = Some(Duration::ZERO);
+
+/// Runs in a process of its own, since forking is not for a test harness with many threads.
+pub(crate) fn use_handles_in_child() {
+    let name: Vec<u16> = "forked".encode_utf16().collect();
+    let attributes = Attributes { name: Some(&name), inherit: true };
+    let (event, _) = event::create(&attributes, 0x1F_0003, true, true).unwrap();
+    let (mutex, _) = mutex::create(&Attributes::default(), 0x1F_0001, true).unwrap();
+    if std::env::var_os("WINIPC_BAD_INPUT_LEAVE").is_some() {
+        std::process::abort(); // without leaving: the arena's file stays
+    }
+    // SAFETY: the child only calls winipc, which takes it for a new process, and leaves with _exit.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        let code = match std::panic::catch_unwind(|| in_child(event, mutex)) {
+            Ok(()) => 0,
+            Err(_) => 1,
+        };
+        // SAFETY: ends the child at once, without the harness's own end.
+        unsafe { libc::_exit(code) };
+    }
+    let mut status = 0;
+    // SAFETY: waits for the child just made.
+    assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+    assert_eq!(status, 0, "the child's wait status");
+    // Nothing of the parent's is closed, changed or abandoned.
+    assert_eq!(wait::one(event, NOW, false), Ok(Outcome::Object(0)));
+    mutex::release(mutex).unwrap();
+    assert_eq!(mutex::release(mutex), Err(Status::MUTANT_NOT_OWNED));
+    handle::close(event).unwrap();
+    handle::close(mutex).unwrap();
+    assert_eq!(event::open(&name, 0x1F_0003, false), Err(Status::OBJECT_NAME_NOT_FOUND));
+}
+
+fn in_child(event: Handle, mutex: Handle) {
+    for stranger in [event, mutex] {
+        assert_eq!(event::set(stranger), Err(Status::INVALID_HANDLE));
+        assert_eq!(mutex::release(stranger), Err(Status::INVALID_HANDLE));
+        assert_eq!(wait::one(stranger, NOW, false), Err(Status::INVALID_HANDLE));
+        assert_eq!(handle::close(stranger), Err(Status::INVALID_HANDLE));
+    }
+    assert_eq!(process::id(), std::process::id());
+    // It is a member of the namespace in its own right.
+    let name: Vec<u16> = "forked".encode_utf16().collect();
+    let own = event::open(&name, 0x1F_0003, false).unwrap();
+    assert_eq!(wait::one(own, NOW, false), Ok(Outcome::Object(0)));
+    handle::close(own).unwrap();
+    assert_eq!(handle::close(own), Err(Status::INVALID_HANDLE));
+}
+
+#[test]
+fn a_forked_child_is_a_new_process() {
+    let scratch = Scratch::private("forked");
+    succeeds("forked", scratch.path());
+    // The child did not take part in the normal end, but its death was noticed by nobody: at most its file is left.
+    assert!(std::fs::read_dir(scratch.path()).unwrap().count() <= 1);
+}

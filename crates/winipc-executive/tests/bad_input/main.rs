@@ -1,0 +1,10 @@
+//! Bad input: arguments, directories, systems and arenas that are not as they should be. The result is a clear error.
+
+mod arguments;
+mod child;
+mod everything;
+mod forked;
+mod memory;
+mod noise;
+mod place;
+mod system;

@@ -1,0 +1,138 @@
+//! A full file system: errors, no SIGBUS, and everything works again when there is room.
+
+use std::ffi::CString;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use winipc_executive::io::{self, Outcome, Overlapped, ReadBuffer, StatusBlock};
+use winipc_executive::pipe;
+use winipc_executive::{Attributes, Handle, Status, event, handle, wait};
+
+use crate::child::{Scratch, is_root, succeeds};
+use crate::everything::{server, units};
+
+const ALL: u32 = 0x1F_0003;
+
+/// A small file system on a directory.
+struct Small<'a>(&'a Path);
+
+impl<'a> Small<'a> {
+    fn mount(path: &'a Path, kibibytes: u32) -> Self {
+        let target = CString::new(path.as_os_str().as_bytes()).unwrap();
+        let options = CString::new(format!("size={kibibytes}k,mode=0700")).unwrap();
+        // SAFETY: NUL-terminated strings.
+        let mounted = unsafe {
+            libc::mount(c"tmpfs".as_ptr(), target.as_ptr(), c"tmpfs".as_ptr(), 0, options.as_ptr().cast())
+        };
+        assert_eq!(mounted, 0, "{}", std::io::Error::last_os_error());
+        Small(path)
+    }
+}
+
+impl Drop for Small<'_> {
+    fn drop(&mut self) {
+        let target = CString::new(self.0.as_os_str().as_bytes()).unwrap();
+        // SAFETY: a NUL-terminated string.
+        unsafe { libc::umount2(target.as_ptr(), libc::MNT_DETACH) };
+    }
+}
+
+fn is_exhausted(status: Status) -> bool {
+    status == Status::NO_MEMORY || status == Status::INSUFFICIENT_RESOURCES
+}
+
+/// Writes without waiting, until there is no memory for another message. Returns how many were taken.
+fn fill_pipe(end: Handle, size: usize) -> usize {
+    let data = vec![5; size];
+    for number in 0.. {
+        let block = Box::leak(Box::new([0_usize; 2]));
+        // SAFETY: the words are never freed and nobody else uses them.
+        let block = unsafe { StatusBlock::new(block) };
+        let overlapped = Overlapped { block, event: None, routine: None, no_packet: true };
+        match io::write(end, &data, Some(overlapped)) {
+            Ok(Outcome::Done { .. } | Outcome::Pending) => {}
+            Err(status) if is_exhausted(status) => return number,
+            Err(status) => panic!("message {number} of {size}: {status}"),
+        }
+    }
+    unreachable!()
+}
+
+/// Fills the file system with each kind of thing in turn.
+pub(crate) fn fill() {
+    for round in 0..3 {
+        let mut handles = Vec::new();
+        let exhausted = loop {
+            let name = units(&format!("an event with a name of some length {}", handles.len()));
+            let attributes = Attributes { name: Some(&name), inherit: false };
+            match event::create(&attributes, ALL, true, true) {
+                Ok((event, _)) => handles.push(event),
+                Err(status) => break status,
+            }
+        };
+        assert!(is_exhausted(exhausted), "{exhausted}");
+        println!("round {round}: {} named events", handles.len());
+        // What there is works, without more memory.
+        let some: Vec<Handle> = handles.iter().rev().take(60).copied().collect();
+        assert_eq!(wait::many(&some, wait::Mode::All, None, false), Ok(wait::Outcome::Object(0)));
+        for event in handles {
+            event::reset(event).unwrap();
+            handle::close(event).unwrap();
+        }
+    }
+    let name = units("full");
+    for size in [1, 3000, 60_000, 200_000] {
+        let (end, _) = pipe::create(&name, &server(true, false)).unwrap();
+        let client = pipe::open(&name, 0xC000_0000, true, false).unwrap();
+        pipe::set_mode(client, true, false).unwrap();
+        let count = fill_pipe(end, size);
+        println!("{count} messages of {size} bytes");
+        let mut bytes = vec![0; size];
+        for number in 0..count {
+            // SAFETY: the buffer outlives the call, which returns when the read is complete.
+            let buffer = unsafe { ReadBuffer::new(bytes.as_mut_ptr(), size) };
+            let outcome = io::read(client, buffer, None);
+            let whole = Outcome::Done { status: Status::SUCCESS, information: size };
+            assert_eq!(outcome, Ok(whole), "message {number} of {count}");
+            assert!(bytes.iter().all(|byte| *byte == 5));
+        }
+        // There is room again, and what is left unread goes with the pipe.
+        assert_eq!(fill_pipe(end, size), count);
+        handle::close(client).unwrap();
+        handle::close(end).unwrap();
+        assert_eq!(pipe::open(&name, 0xC000_0000, true, false), Err(Status::OBJECT_NAME_NOT_FOUND));
+    }
+}
+
+#[test]
+fn a_full_file_system_is_an_error() {
+    if !is_root() {
+        eprintln!("left out: a_full_file_system_is_an_error needs root, to mount one");
+        return;
+    }
+    let scratch = Scratch::new("full");
+    let small = Small::mount(scratch.path(), 6 << 10);
+    print!("{}", succeeds("full", scratch.path()));
+    assert_eq!(std::fs::read_dir(scratch.path()).unwrap().count(), 0);
+    drop(small);
+}
+
+#[test]
+fn a_file_system_that_has_no_room_for_an_arena_is_named_in_the_error() {
+    if !is_root() {
+        eprintln!("left out: this test needs root, to mount a file system");
+        return;
+    }
+    let scratch = Scratch::new("tiny");
+    for kibibytes in [4, 64, 200, 400] {
+        let small = Small::mount(scratch.path(), kibibytes);
+        let text = succeeds("attach", scratch.path());
+        assert!(text.contains("attached: Err("), "{kibibytes}: {text}");
+        assert!(
+            text.contains("no memory") || text.contains("No space") || text.contains("no room"),
+            "{text}"
+        );
+        assert_eq!(std::fs::read_dir(scratch.path()).unwrap().count(), 0, "{kibibytes}: {text}");
+        drop(small);
+    }
+}
