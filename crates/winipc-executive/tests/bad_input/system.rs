@@ -59,9 +59,6 @@ pub(crate) fn attach_in_small_address_space() {
 
 #[test]
 fn too_little_address_space_is_named_in_the_error() {
-    if cfg!(winipc_sanitizer) {
-        return; // a sanitizer's shadow does not fit either
-    }
     let scratch = Scratch::private("address-space");
     let text = succeeds("small-address-space", scratch.path());
     assert!(text.contains("cannot map the arena") && text.contains("ulimit -v"), "{text}");
