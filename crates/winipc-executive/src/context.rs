@@ -227,11 +227,12 @@ fn join() -> core::result::Result<&'static Context, AttachError> {
 /// Attaches the calling thread to an arena of its own on plain memory, for tests. Another seat plays the keeper.
 #[cfg(test)]
 pub(crate) fn attach_in_memory() -> Current {
-    let arena = Arena::in_memory();
-    let process = process::claim_record(&arena).unwrap();
+    let arena: &'static Arena = Box::leak(Box::new(Arena::in_memory()));
+    let process = process::claim_record(arena).unwrap();
     let context = Box::leak(Box::new(Context {
         arena,
         process,
+        record: arena.get(process).unwrap(),
         mark: ForkMark::new().unwrap(),
         leaver: AtomicU32::new(0),
     }));

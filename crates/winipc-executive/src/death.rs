@@ -179,7 +179,8 @@ fn clear_thread(
     seat.close();
     lock.commit()?;
 
-    loop {
+    // As many as there can be, and no more: a list that a neighbour has damaged may go round in a circle.
+    for _ in 0..arena.objects() {
         let mut lock = current.begin()?;
         if !is_same(seat) {
             return Ok(());

@@ -230,7 +230,7 @@ pub(crate) fn abandon_one(
         arena.get(reference).is_ok_and(|object| owner_of(object.state.load()) != dead.0)
     };
     if pending.some().is_some_and(is_done) {
-        take_out(arena, thread, pending)?;
+        take_out(lock, arena, thread, pending)?;
         thread.pending.store(0);
     }
     let number = match thread.pending.load() {
@@ -255,8 +255,6 @@ fn take_out(lock: &Txn<'_>, arena: &Arena, thread: &Thread, reference: Ref<Objec
         let object = arena.get(found)?;
         if found == reference {
             link.store(object.owned_next.load());
-            // A damaged list that leads back here ends here the next time.
-            object.owned_next.store(0);
             return Ok(());
         }
         link = &object.owned_next;

@@ -70,6 +70,11 @@ impl Arena {
         (self.slab_at(region).committed.load() as usize).min(EXTENTS[region].capacity)
     }
 
+    /// How many objects have memory.
+    pub(crate) fn objects(&self) -> usize {
+        self.committed(Region::Object as usize)
+    }
+
     /// How many records of all regions have memory.
     fn records(&self) -> usize {
         (0..layout::REGIONS).map(|region| self.committed(region)).sum()
