@@ -488,7 +488,7 @@ pub fn write(file: Handle, data: &[u8], overlapped: Option<Overlapped>) -> Resul
 /// Waits until the other side has read everything written before the call.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 ///
 /// # References
 /// - SEMANTICS 5.8

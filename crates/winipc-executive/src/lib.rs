@@ -9,6 +9,8 @@
 //! [`thread`], [`pipe`]. What is common to all is in [`handle`], [`wait`], [`apc`] and [`io`].
 
 #![deny(unsafe_code)]
+// The crate is internal, and its documentation is made with its private items.
+#![allow(rustdoc::private_intra_doc_links)]
 
 #[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
 compile_error!(

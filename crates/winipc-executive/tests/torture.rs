@@ -263,10 +263,10 @@ impl Worker<'_> {
         let text = name(kind, number);
         let attributes = named(&text);
         let (handle, _) = match kind {
-            Kind::Event => event::create(&attributes, ALL, number % 2 == 0, false),
+            Kind::Event => event::create(&attributes, ALL, number.is_multiple_of(2), false),
             Kind::Mutex => mutex::create(&attributes, MUTEX_ALL, false),
             Kind::Semaphore => semaphore::create(&attributes, ALL, 1, 10),
-            _ => timer::create(&attributes, ALL, number % 2 == 0),
+            _ => timer::create(&attributes, ALL, number.is_multiple_of(2)),
         }
         .unwrap();
         self.handles.push((kind, number, handle));

@@ -207,10 +207,10 @@ impl Arena {
 
     /// Gets the calling thread up from its seat, which becomes free.
     pub(crate) fn leave_seat(&self, reference: Ref<Seat>) {
-        if let Ok(seat) = self.get(reference) {
-            if seat.mutex.unlock() {
-                seat.claim.store(0);
-            }
+        if let Ok(seat) = self.get(reference)
+            && seat.mutex.unlock()
+        {
+            seat.claim.store(0);
         }
     }
 

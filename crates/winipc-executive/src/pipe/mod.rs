@@ -838,7 +838,7 @@ pub struct Info {
 /// Tells what a pipe is like.
 ///
 /// # Errors
-/// As [`state`].
+/// As [`state()`].
 pub fn info(pipe: Handle) -> Result<Info> {
     let current = current()?;
     let found = look_up(&current, pipe)?.require(Kind::Pipe, file::READ_ATTRIBUTES)?;
@@ -857,7 +857,7 @@ pub fn info(pipe: Handle) -> Result<Info> {
 /// Id of the process that opened the client's end.
 ///
 /// # Errors
-/// [`Status::NOT_FOUND`]: no client is connected. Else as [`state`].
+/// [`Status::NOT_FOUND`]: no client is connected. Else as [`state()`].
 pub fn client_process_id(pipe: Handle) -> Result<u32> {
     end_process_id(pipe, CLIENT)
 }

@@ -67,7 +67,7 @@ fn scribble(from: u64, kind: &str, sparsity: u64, seed: u64) {
         let mut bytes = vec![0; (end - start) as usize];
         file.read_exact_at(&mut bytes, start).unwrap();
         for place in bytes.chunks_exact_mut(4) {
-            if random.next() % sparsity == 0 {
+            if random.next().is_multiple_of(sparsity) {
                 place.copy_from_slice(&word(&mut random).to_ne_bytes());
             }
         }

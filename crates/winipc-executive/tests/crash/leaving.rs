@@ -105,7 +105,9 @@ pub(crate) fn killed_alone_while_attaching() {
 
 pub(crate) fn killed_alone_while_leaving() {
     kill_alone(
-        || drop(event::create(&named(&units("event")), ALL, false, false).unwrap()),
+        || {
+            event::create(&named(&units("event")), ALL, false, false).unwrap();
+        },
         || process::exit(0),
     );
 }
