@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use winipc_executive::wait::Outcome;
+use winipc_executive::wait::{Mode, Outcome};
 use winipc_executive::{Handle, Status, apc, event, handle, mutex, namespace, thread, wait};
 
 use crate::harness::unnamed;
@@ -148,36 +148,42 @@ pub(crate) fn raw_exit_of_a_waiting_thread() {
 }
 
 pub(crate) fn every_mutex_of_a_dead_owner_is_abandoned() {
-    const COUNT: usize = 5;
+    for round in 0..30 {
+        progress(format!("round {round}"));
+        abandon_many();
+    }
+}
+
+fn abandon_many() {
+    const COUNT: usize = 20;
     let name = |number: usize| units(&format!("mutex-{number}"));
     let mutexes: Vec<_> =
         (0..COUNT).map(|number| mutex::create(&named(&name(number)), MUTEX_ALL, true).unwrap().0).collect();
     let page = Page::new();
     let mut child = fork(|| {
-        // Each is taken in sleep: the last one in a result that the thread record still holds when the owner dies.
-        for number in 0..COUNT {
-            let mutex = mutex::open(&name(number), MUTEX_ALL, false).unwrap();
-            assert_eq!(wait::one(mutex, None, false), Ok(Outcome::Object(0)));
-            page.word(0).store(number as u64 + 1, Ordering::Release);
-        }
+        let mutexes: Vec<_> =
+            (0..COUNT).map(|number| mutex::open(&name(number), MUTEX_ALL, false).unwrap()).collect();
+        assert_eq!(wait::one(mutexes[0], None, false), Ok(Outcome::Object(0)));
+        page.word(0).store(1, Ordering::Release);
+        // The others are in a result that the thread record still holds when the owner dies, and in its list before
+        // the first one. Whoever is given one of them enters it into a list of its own.
+        assert_eq!(wait::many(&mutexes[1..], Mode::All, None, false), Ok(Outcome::Object(0)));
+        page.word(0).store(2, Ordering::Release);
         sleep();
     });
-    for (number, mutex) in mutexes.iter().enumerate() {
-        until(|| page.word(0).load(Ordering::Acquire) == number as u64 && child.is_asleep());
+    mutex::release(mutexes[0]).unwrap();
+    until(|| page.word(0).load(Ordering::Acquire) == 1 && child.is_asleep());
+    for mutex in &mutexes[1..] {
         mutex::release(*mutex).unwrap();
     }
-    until(|| page.word(0).load(Ordering::Acquire) == COUNT as u64);
-    // The waiters own another mutex, so that their lists are not empty.
+    until(|| page.word(0).load(Ordering::Acquire) == 2);
     let waiters: Vec<_> = mutexes
         .iter()
         .map(|mutex| {
             let mutex = *mutex;
             Waiter::start(move || {
-                let (own, _) = mutex::create(&unnamed(), MUTEX_ALL, true).unwrap();
                 let outcome = wait::one(mutex, None, false);
                 mutex::release(mutex).unwrap();
-                mutex::release(own).unwrap();
-                handle::close(own).unwrap();
                 outcome
             })
         })
