@@ -225,7 +225,7 @@ static PROGRESS: AtomicU64 = AtomicU64::new(0);
 static ACTIVITY: Mutex<String> = Mutex::new(String::new());
 
 /// Without any progress for this long, the watchdog ends the process.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Says what is going on, for the watchdog.
 pub(crate) fn progress(activity: impl Into<String>) {
