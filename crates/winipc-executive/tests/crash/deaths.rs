@@ -137,9 +137,7 @@ pub(crate) fn raw_exit_of_a_waiting_thread() {
     // SAFETY: the handler only makes a system call.
     unsafe { libc::signal(libc::SIGUSR1, handler as libc::sighandler_t) };
     die_raw(
-        |event| {
-            let _ = wait::one(event, None, false);
-        },
+        |event| panic!("the wait has ended: {:?}", wait::one(event, None, false)),
         |thread| {
             // SAFETY: the thread sleeps and has not been joined.
             unsafe { libc::pthread_kill(thread, libc::SIGUSR1) };
