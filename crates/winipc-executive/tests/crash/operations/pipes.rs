@@ -115,7 +115,24 @@ fn of_server(victim: fn(&crate::harness::Victim)) -> Operation {
 
 /// A killed server's name is free.
 fn is_gone() {
-    assert_eq!(open("new"), Err(Status::OBJECT_NAME_NOT_FOUND));
+    assert_gone("new");
+}
+
+/// Nothing has the name.
+pub(crate) fn assert_gone(name: &str) {
+    assert_eq!(open(name), Err(Status::OBJECT_NAME_NOT_FOUND));
+}
+
+/// Leaves both ends of a pipe open, with an unread message one way and a pending request the other.
+pub(crate) fn leave_open(name: &str) {
+    let server = create(name);
+    let client = pipe::open(&units(name), READ_WRITE, true, false).unwrap();
+    let (done, _) = event::create(&unnamed(), ALL, true, false).unwrap();
+    // The memory stays until the process ends.
+    let (block, bytes) = (Box::leak(Box::new([0; 2])), Box::leak(Box::new([0; 10])));
+    assert_eq!(start_read(client, done, block, bytes), Ok(io::Outcome::Pending));
+    io::write(client, b"unread", None).unwrap();
+    assert_eq!(pipe::peek(server, &mut []).unwrap().available, 6);
 }
 
 /// Waits for a message, of which it gives the length.
