@@ -1,4 +1,4 @@
-//! Mutexes. The state's value is the owner's [`SeatId`], or 0, and a bit that says that the last owner ended.
+//! Mutexes. The state's value is the owner's `SeatId`, or 0, and a bit that says that the last owner ended.
 //!
 //! A thread keeps the mutexes it owns in a list through the objects, which only it writes. Before it takes or gives one
 //! up without the lock it puts the object's number into its record's `pending` word, as robust lists do it, so that

@@ -4,8 +4,8 @@
 //! listening -> connected -> closing (one end is closed) -> disconnected -> listening
 //! ```
 //!
-//! An instance has two ends, each an object, and a [`channel`] in each direction. What an end reads and writes is in
-//! [`transfer`].
+//! An instance has two ends, each an object, and a `channel` in each direction. What an end reads and writes is in
+//! `transfer`.
 //!
 //! # References
 //! - SEMANTICS 5
