@@ -47,7 +47,16 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let result = match Program::parse().command {
+    let command = Program::parse().command;
+    // A process that cannot attach has one error number for every call; here the reason is told.
+    #[cfg(target_os = "linux")]
+    if let Command::Chat(_) | Command::Tour(_) | Command::Bench(_) = &command
+        && let Err(error) = winipc_executive::namespace::attach()
+    {
+        error::complain(error);
+        return ExitCode::FAILURE;
+    }
+    let result = match command {
         Command::Chat(arguments) => chat::run(arguments),
         Command::Tour(arguments) => tour::run(&arguments),
         #[cfg(target_os = "linux")]

@@ -17,14 +17,17 @@ use crate::arena::system::online_processors;
 const LONGEST: u64 = 40_000;
 /// A spin shorter than this does not pay for its clock.
 const SHORTEST: u64 = 1_000;
-/// Waits without a spin before a thread that has given it up tries once more.
-const PAUSE: u32 = 64;
+/// Waits without a spin before a thread that has given it up tries once more. Each trial in vain doubles it.
+const SHORTEST_PAUSE: u32 = 32;
+/// And at most this many.
+const LONGEST_PAUSE: u32 = 1024;
 /// Looks between two readings of the clock.
 const LOOKS: u32 = 16;
 
 thread_local! {
     static LENGTH: Cell<u64> = const { Cell::new(LONGEST / 2) };
     static SKIPPED: Cell<u32> = const { Cell::new(0) };
+    static PAUSE: Cell<u32> = const { Cell::new(SHORTEST_PAUSE) };
 }
 
 /// One wait's spin.
@@ -47,8 +50,9 @@ impl Spinner {
         let is_trial = length < SHORTEST;
         if is_trial && self.end.is_none() {
             let skipped = SKIPPED.with(Cell::get) + 1;
-            SKIPPED.with(|cell| cell.set(skipped % PAUSE));
-            if skipped < PAUSE {
+            let pause = PAUSE.with(Cell::get);
+            SKIPPED.with(|cell| cell.set(skipped % pause));
+            if skipped < pause {
                 self.allowed = false;
                 return false;
             }
@@ -59,12 +63,16 @@ impl Spinner {
             for _ in 0..LOOKS {
                 if is_ready() {
                     LENGTH.with(|cell| cell.set(LONGEST));
+                    PAUSE.with(|cell| cell.set(SHORTEST_PAUSE));
                     return true;
                 }
                 core::hint::spin_loop();
             }
             if monotonic_now() >= end {
                 LENGTH.with(|cell| cell.set(length / 2));
+                if is_trial {
+                    PAUSE.with(|cell| cell.set((cell.get() * 2).min(LONGEST_PAUSE)));
+                }
                 self.allowed = false;
                 return false;
             }
