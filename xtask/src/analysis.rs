@@ -43,7 +43,7 @@ pub(crate) fn address(arguments: &[String]) -> Result<Outcome, Failure> {
     counted(command.arg("--").args(arguments)).map(Outcome::Done)
 }
 
-/// The executive's unit tests, on plain memory, under Miri.
+/// The tests of the executive's arena and journal, on plain memory, under Miri.
 pub(crate) fn miri(arguments: &[String]) -> Result<Outcome, Failure> {
     if !succeeds(Command::new("cargo").args(["+nightly", "miri", "--version"])) {
         return Ok(Outcome::LeftOut(
@@ -53,7 +53,7 @@ pub(crate) fn miri(arguments: &[String]) -> Result<Outcome, Failure> {
     }
     let mut command = Command::new("cargo");
     command
-        .args(["+nightly", "miri", "test", "--package", "winipc-executive", "--lib"])
+        .args(["+nightly", "miri", "test", "--package", "winipc-executive", "--lib", "arena::"])
         .current_dir(root())
         .env("CARGO_TARGET_DIR", target().join("miri"));
     counted(command.arg("--").args(arguments)).map(Outcome::Done)

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::Arena;
-use super::layout::{ARENA_SIZE, HEADER_SIZE, Header, MAGIC, REGIONS, Region, fingerprint};
+use super::layout::{ARENA_SIZE, EXTENTS, HEADER_SIZE, Header, MAGIC, REGIONS, Region, fingerprint};
 #[cfg(test)]
 use super::word::Free64;
 use crate::status::Status;
@@ -338,6 +338,9 @@ fn map(file: &File) -> Result<Arena, AttachError> {
 
 /// The boot's identity, so that an arena that outlived a reboot is not taken for a living one.
 fn boot_id() -> [u64; 2] {
+    if cfg!(miri) {
+        return [0; 2]; // there is no file system
+    }
     let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     let digits: String = text.chars().filter(char::is_ascii_hexdigit).collect();
     let half = |range: core::ops::Range<usize>| {
@@ -357,8 +360,9 @@ impl Arena {
             }
         }
         // Room for transactions that outgrow a thread's own journal without asking for memory in the middle.
-        self.commit(Region::JournalOverflow as usize, 4096)?;
-        self.commit(Region::ClaimOverflow as usize, 4096)?;
+        for region in [Region::JournalOverflow as usize, Region::ClaimOverflow as usize] {
+            self.commit(region, EXTENTS[region].capacity.min(4096))?;
+        }
         let header = self.header();
         header.fingerprint.store(fingerprint());
         for (word, half) in header.boot.iter().zip(boot_id()) {
@@ -383,6 +387,7 @@ impl Arena {
     #[cfg(test)]
     pub(crate) fn in_memory() -> Arena {
         // SAFETY: a fresh anonymous mapping at an address of the kernel's choice.
+        #[cfg(not(miri))]
         let base = unsafe {
             libc::mmap(
                 core::ptr::null_mut(),
@@ -393,7 +398,14 @@ impl Arena {
                 0,
             )
         };
+        // SAFETY: the layout's size is not 0.
+        #[cfg(miri)]
+        let base = unsafe {
+            let layout = std::alloc::Layout::from_size_align(ARENA_SIZE, 1 << 16).unwrap();
+            std::alloc::alloc_zeroed(layout).cast::<libc::c_void>()
+        };
         assert_ne!(base, libc::MAP_FAILED);
+        assert!(!base.is_null());
         // SAFETY: the mapping is page-aligned, readable, writable and never removed.
         let arena = unsafe { Arena::from_mapping(base.cast(), (0, 0)) };
         arena.initialise().unwrap();

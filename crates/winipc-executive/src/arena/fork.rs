@@ -56,6 +56,7 @@ mod tests {
     use super::ForkMark;
 
     #[test]
+    #[cfg_attr(miri, ignore = "Miri cannot fork")]
     fn a_forked_child_does_not_have_the_mark() {
         let mark = ForkMark::new().unwrap();
         assert!(mark.is_same_process());

@@ -14,6 +14,8 @@ mod crash;
 pub(crate) mod file;
 pub(crate) mod fork;
 pub(crate) mod futex;
+#[cfg(test)]
+mod journal_tests;
 pub(crate) mod layout;
 pub(crate) mod lock;
 pub(crate) mod seat;
