@@ -1,0 +1,38 @@
+//! The pipe's state machine beside a model of it, through random steps.
+
+mod model;
+
+use model::{Shape, Step};
+use proptest::prelude::*;
+
+fn namespace() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        // SAFETY: no other thread reads the environment yet: every test begins here.
+        unsafe { std::env::set_var("WINIPC_NAMESPACE", format!("pipe-model-{}", std::process::id())) };
+    });
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_pipe_does_what_the_model_says(
+        shape in any::<[u8; 3]>().prop_map(Shape::decode),
+        steps in prop::collection::vec(any::<[u8; 3]>().prop_map(Step::decode), 1..120),
+    ) {
+        namespace();
+        model::run(shape, &steps);
+    }
+}
+
+#[test]
+fn nothing_is_left_of_them() {
+    namespace();
+    let seed = |byte: u8| [byte.wrapping_mul(37), byte, byte.wrapping_mul(11)];
+    for round in 0..30 {
+        let steps: Vec<Step> = (0..200).map(|number| Step::decode(seed(number ^ round))).collect();
+        model::run(Shape::decode(seed(round)), &steps);
+    }
+    model::check();
+}
