@@ -73,8 +73,11 @@ pub(crate) fn one_found(
     let mut spinner = Spinner::new(timeout);
     loop {
         io::deliver_for(current);
-        if let Look::Taken(outcome) = try_one(current, found, 0)? {
-            return Ok(outcome);
+        match try_one(current, found, 0)? {
+            Look::Taken(outcome) => return Ok(outcome),
+            // Who decides may have stopped: looking again and again would go on past the time.
+            Look::Unclear => break,
+            Look::NotSignaled => {}
         }
         if alertable && apc::is_pending(current) {
             return Ok(Outcome::Apc);
