@@ -216,10 +216,14 @@ pub(crate) fn is_overlapped(file: &Object) -> bool {
 pub(super) fn begin_call(current: &Current, file: &Found) -> Result<Txn<'static>> {
     loop {
         let mut lock = current.begin()?;
-        if !file.is_current(&lock) || file.object.body[BUSY].get(&lock) == 0 {
+        let is_busy = !is_overlapped(file.object) && file.object.body[BUSY].get(&lock) != 0;
+        if !is_busy || !file.is_current(&lock) {
             return Ok(lock);
         }
         let idle = idle_event(&mut lock, file.object)?;
+        if crate::arena::state::value_of(idle.state) & signal::SET != 0 {
+            return Err(Status::ARENA_CORRUPT); // idle and busy at once, for ever
+        }
         lock.commit()?;
         match wait::one_found(current, &idle, None, false, wait::Gone::Fails) {
             Ok(_) | Err(Status::INVALID_HANDLE) => {}
