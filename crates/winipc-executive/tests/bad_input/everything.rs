@@ -69,9 +69,9 @@ pub(crate) fn build() -> Vec<Handle> {
             let _ = timer::set(timer, &timer::Setting { due: -1, period_ms: 1, routine });
             handles.push(timer);
         }
-        for (asynchronous, nowait) in [(true, false), (false, true)] {
-            let end = pipe::create(&units("pipe"), &server(asynchronous, nowait)).map(|made| made.0);
-            let client = pipe::open(&units("pipe"), READ_WRITE, asynchronous, false);
+        for nowait in [false, true] {
+            let end = pipe::create(&units("pipe"), &server(true, nowait)).map(|made| made.0);
+            let client = pipe::open(&units("pipe"), READ_WRITE, true, false);
             if let (Ok(end), Ok(client)) = (end, client) {
                 let _ = pipe::set_mode(client, true, nowait);
                 let _ = io::write(end, &[7; 60], Some(overlapped(None, None)));
@@ -160,25 +160,26 @@ fn call_on_object(handle: Handle, handles: &[Handle]) {
     let _ = wait::signal_and_wait(handle, handles[0], SOON, true);
 }
 
+/// Only ends for overlapped use: on others a call waits for the one before it, which a damaged pipe may say is not over,
+/// and then for what a damaged pipe may never have.
 fn call_on_pipe(handle: Handle, handles: &[Handle]) {
+    if io::is_overlapped(handle) != Ok(true) {
+        return;
+    }
     let _ = pipe::state(handle);
     let _ = pipe::info(handle);
     let _ = pipe::client_process_id(handle);
     let _ = pipe::server_process_id(handle);
     let _ = pipe::peek(handle, &mut [0; 100]);
-    let _ = io::is_overlapped(handle);
-    // Only ends that need not wait are read and written: a damaged pipe may well be one that never has anything.
-    if io::is_overlapped(handle) == Ok(true) {
-        let _ = pipe::listen(handle, Some(overlapped(None, None)));
-        let _ = io::write(handle, &[1; 50], Some(overlapped(handles.first().copied(), None)));
-        let _ = io::write(handle, &[2; 5000], Some(overlapped(None, Some(9))));
-        let _ = io::read(handle, buffer(20), Some(overlapped(None, Some(9))));
-        let _ = io::read(handle, buffer(200_000), Some(overlapped(None, None)));
-        let _ = pipe::transact(handle, &[3; 10], buffer(10), Some(overlapped(None, None)));
-        let _ = io::cancel_thread_requests(handle);
-        let _ = io::cancel_requests(handle, Some(1));
-        let _ = io::cancel_requests(handle, None);
-    }
+    let _ = pipe::listen(handle, Some(overlapped(None, None)));
+    let _ = io::write(handle, &[1; 50], Some(overlapped(handles.first().copied(), None)));
+    let _ = io::write(handle, &[2; 5000], Some(overlapped(None, Some(9))));
+    let _ = io::read(handle, buffer(20), Some(overlapped(None, Some(9))));
+    let _ = io::read(handle, buffer(200_000), Some(overlapped(None, None)));
+    let _ = pipe::transact(handle, &[3; 10], buffer(10), Some(overlapped(None, None)));
+    let _ = io::cancel_thread_requests(handle);
+    let _ = io::cancel_requests(handle, Some(1));
+    let _ = io::cancel_requests(handle, None);
     let _ = io::cancel_synchronous(Handle::CURRENT_THREAD);
     let _ = io::cancel_synchronous(handle);
     if pipe::set_mode(handle, true, true).is_ok() {
@@ -188,7 +189,5 @@ fn call_on_pipe(handle: Handle, handles: &[Handle]) {
         let _ = pipe::set_mode(handle, false, false);
     }
     let _ = pipe::disconnect(handle);
-    if io::is_overlapped(handle) == Ok(true) {
-        let _ = pipe::listen(handle, Some(overlapped(None, None)));
-    }
+    let _ = pipe::listen(handle, Some(overlapped(None, None)));
 }
