@@ -19,8 +19,8 @@ const COMPARED: usize = 16;
 
 fn arena() -> &'static Arena {
     let arena = Arena::in_memory();
-    for region in 0..REGIONS {
-        arena.commit(region, COMPARED.min(EXTENTS[region].capacity)).unwrap();
+    for (region, extent) in EXTENTS.iter().enumerate() {
+        arena.commit(region, COMPARED.min(extent.capacity)).unwrap();
     }
     Box::leak(Box::new(arena))
 }

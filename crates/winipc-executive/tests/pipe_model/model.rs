@@ -332,6 +332,9 @@ pub(crate) fn check() {
     assert_eq!(inspect::check(), []);
 }
 
+/// A call that starts a request.
+type Call<'c> = dyn Fn(&mut [u8], Overlapped) -> Result<Outcome, Status> + 'c;
+
 fn one_step(
     step: Step,
     model: &mut Model,
@@ -341,7 +344,7 @@ fn one_step(
     byte: &mut u8,
 ) {
     let number = requests.len();
-    let issue = |buffer: Vec<u8>, call: &dyn Fn(&mut [u8], Overlapped) -> Result<Outcome, Status>| {
+    let issue = |buffer: Vec<u8>, call: &Call<'_>| {
         let mut real = Real { block: Box::new([0; 2]), buffer, at_once: None };
         // SAFETY: the words are boxed and live until the pipe is closed, which ends the request.
         let block = unsafe { StatusBlock::new(&raw mut *real.block) };
