@@ -1,0 +1,20 @@
+//! The pipe's state machine beside its model.
+#![no_main]
+
+#[allow(dead_code)]
+#[path = "../../crates/winipc-executive/tests/pipe_model/model.rs"]
+mod model;
+
+use libfuzzer_sys::fuzz_target;
+use model::{Shape, Step};
+
+fuzz_target!(init: {
+    // SAFETY: no other thread reads the environment yet.
+    unsafe { std::env::set_var("WINIPC_NAMESPACE", format!("fuzz-pipe-{}", std::process::id())) };
+}, |data: &[u8]| {
+    let mut threes = data.chunks_exact(3).map(|three| [three[0], three[1], three[2]]);
+    let Some(shape) = threes.next() else { return };
+    let steps: Vec<Step> = threes.take(200).map(Step::decode).collect();
+    model::run(Shape::decode(shape), &steps);
+    model::check();
+});
