@@ -23,11 +23,6 @@ pub(crate) fn cargo(arguments: &[&str]) -> Command {
     command
 }
 
-/// Whether any of the paths, relative to the root, exists.
-pub(crate) fn exists(paths: &[&str]) -> bool {
-    paths.iter().any(|path| root().join(path).exists())
-}
-
 /// Those of `packages` that Debian's package manager does not list as installed.
 fn missing(packages: &[&'static str]) -> Vec<&'static str> {
     let is_installed = |package: &str| {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 
-use crate::environment::{cargo, exists};
+use crate::environment::cargo;
 use crate::run::{Counts, Failure, Outcome, counted, plain};
 use crate::{analysis, deny, windows};
 
@@ -55,12 +55,11 @@ impl Step {
 
     fn run(self) -> Result<Outcome, Failure> {
         match self {
-            Self::Format if exists(&["fuzz/Cargo.toml"]) => checked(&[
+            Self::Format => checked(&[
                 &["fmt", "--all", "--check"],
                 // A workspace of its own, as cargo-fuzz wants it.
                 &["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"],
             ]),
-            Self::Format => checked(&[&["fmt", "--all", "--check"]]),
             Self::Clippy => checked(&[
                 &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"],
                 &["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"],
@@ -70,8 +69,25 @@ impl Step {
                 plain(command.env("RUSTDOCFLAGS", "-D warnings")).map(|()| Outcome::Done(Counts::default()))
             }
             Self::Deny => deny::run(),
-            Self::Test => counted(&mut cargo(&["test", "--workspace", "--no-fail-fast"])).map(Outcome::Done),
-            Self::Crash => crash(),
+            Self::Test => tested(&[
+                &["test", "--workspace", "--no-fail-fast"],
+                // The same functions as symbols, and a program that was written for Windows.
+                &["test", "--package", "winipc-win32", "--features", "export", "--no-fail-fast"],
+            ]),
+            Self::Crash => tested(&[&[
+                "test",
+                "--package",
+                "winipc-executive",
+                "--features",
+                "crash-points",
+                "--test",
+                "crash",
+                "--test",
+                "inspect",
+                "--test",
+                "inspect_stopped",
+                "--no-fail-fast",
+            ]]),
             Self::Loom => analysis::loom(&[]),
             Self::Address => analysis::address(&[]),
             Self::Fuzz => analysis::fuzz(None, 10),
@@ -88,12 +104,19 @@ fn checked(commands: &[&[&str]]) -> Result<Outcome, Failure> {
     Ok(Outcome::Done(Counts::default()))
 }
 
-fn crash() -> Result<Outcome, Failure> {
-    if !exists(&["crates/winipc-executive/tests/crash.rs", "crates/winipc-executive/tests/crash/main.rs"]) {
-        return Ok(Outcome::LeftOut("there is no crash suite yet".into()));
+/// Runs cargo with each list of arguments and adds up the tests that it reports.
+fn tested(commands: &[&[&str]]) -> Result<Outcome, Failure> {
+    let mut all = Counts::default();
+    for arguments in commands {
+        match counted(&mut cargo(arguments)) {
+            Ok(counts) => all += counts,
+            Err(mut failure) => {
+                failure.counts += all;
+                return Err(failure);
+            }
+        }
     }
-    let mut command = cargo(&["test", "--package", "winipc-executive", "--test", "crash", "--no-fail-fast"]);
-    counted(command.args(["--features", "crash-points"])).map(Outcome::Done)
+    Ok(Outcome::Done(all))
 }
 
 /// A step that was begun.
