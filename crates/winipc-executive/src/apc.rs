@@ -179,13 +179,14 @@ pub(crate) fn take_back(lock: &mut Txn<'_>, id: SeatId, timer: Ref<Object>) -> R
 /// The next call queued to the calling thread, for its alertable wait to run.
 pub fn take() -> Option<Apc> {
     let current = current().ok()?;
-    crate::io::deliver_for(&current);
     if !is_pending(&current) {
         return None;
     }
     let mut lock = current.begin().ok()?;
     let call = pop(&mut lock, current.thread).ok()?;
     lock.commit().ok()?;
+    // Not before: the call may be the routine of a request that was completed after.
+    crate::io::deliver_for(&current);
     call
 }
 

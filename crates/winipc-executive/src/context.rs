@@ -9,6 +9,7 @@ use crate::arena::file::{AttachError, Directory};
 use crate::arena::fork::ForkMark;
 use crate::arena::seat::{Life, Seat, SeatId};
 use crate::arena::{Arena, Ref, Txn, futex};
+use crate::io::Deliveries;
 use crate::records::{Process, Thread};
 use crate::status::{Result, Status};
 use crate::{death, dispatcher, keeper, process};
@@ -22,6 +23,7 @@ pub(crate) struct Context {
     mark: ForkMark,
     /// Number of the seat of the thread that ends the process; 0 while nobody does.
     leaver: AtomicU32,
+    pub(crate) deliveries: Deliveries,
 }
 
 impl Context {
@@ -135,6 +137,11 @@ impl Current {
         }
     }
 
+    /// Whether this is the thread that ends the process.
+    pub(crate) fn is_leaver(&self) -> bool {
+        self.context.leaver.load(Ordering::Relaxed) == self.seat.index()
+    }
+
     /// Takes the arena's lock.
     pub(crate) fn begin(&self) -> Result<Txn<'static>> {
         self.stay_if_leaving();
@@ -213,7 +220,14 @@ fn join() -> core::result::Result<&'static Context, AttachError> {
     let process = process::claim_record(arena).map_err(no_room)?;
     let record = arena.get(process).map_err(no_room)?;
     let leaver = AtomicU32::new(0);
-    let context: &'static Context = Box::leak(Box::new(Context { arena, process, record, mark, leaver }));
+    let context: &'static Context = Box::leak(Box::new(Context {
+        arena,
+        process,
+        record,
+        mark,
+        leaver,
+        deliveries: Deliveries::default(),
+    }));
     // The thread that attaches sits down before the directory is unlocked: from then on the arena is inhabited.
     let current = sit_down_for(context).map_err(no_room)?;
     let _ = LEAVER.try_with(|_| ());
@@ -235,6 +249,7 @@ pub(crate) fn attach_in_memory() -> Current {
         record: arena.get(process).unwrap(),
         mark: ForkMark::new().unwrap(),
         leaver: AtomicU32::new(0),
+        deliveries: Deliveries::default(),
     }));
     let current = sit_down_for(context).unwrap();
     process::join(current).unwrap();

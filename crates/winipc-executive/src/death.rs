@@ -227,6 +227,8 @@ fn clear_thread(
 /// The calling thread ends: it clears itself away and gets up from its seat.
 pub(crate) fn end_own_thread(current: Current) {
     let cleared = clear_thread(&current, current.seat, current.process(), &|_| true);
+    // What it had begun may report into its own stack, which is another thread's soon.
+    io::deliver_for(&current);
     if cleared.is_ok() {
         current.arena().leave_seat(current.seat);
     }

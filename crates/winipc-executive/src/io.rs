@@ -6,7 +6,6 @@
 //! returns through which the caller could learn that it is complete.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
 use crate::access;
@@ -103,11 +102,15 @@ struct Local {
     block: StatusBlock,
 }
 
-/// Addresses of pending requests. They are kept out of the arena: who scribbles over it must not make us write anywhere.
-static LOCALS: Mutex<Option<Locals>> = Mutex::new(None);
-/// Set while somebody delivers, so that others wait until the bytes are there.
-static DELIVERING: AtomicBool = AtomicBool::new(false);
-static DELIVERY: Mutex<()> = Mutex::new(());
+/// What a process keeps of its requests outside the arena. It belongs to the attachment, so that a child forked while a
+/// thread of its parent delivers does not find these locks taken for ever.
+#[derive(Debug, Default)]
+pub(crate) struct Deliveries {
+    /// Addresses of pending requests: who scribbles over the arena must not make us write anywhere.
+    locals: Mutex<Locals>,
+    /// Held while somebody delivers, so that others wait until the bytes are there.
+    one_at_a_time: Mutex<()>,
+}
 
 #[derive(Debug, Default)]
 struct Locals {
@@ -115,24 +118,26 @@ struct Locals {
     entries: HashMap<u32, Local>,
 }
 
-fn locals() -> MutexGuard<'static, Option<Locals>> {
-    LOCALS.lock().unwrap_or_else(|poison| poison.into_inner())
-}
+impl Deliveries {
+    fn locals(&self) -> MutexGuard<'_, Locals> {
+        self.locals.lock().unwrap_or_else(|poison| poison.into_inner())
+    }
 
-fn keep_local(local: Local) -> u32 {
-    let mut locals = locals();
-    let table = locals.get_or_insert_default();
-    loop {
-        table.next = table.next.wrapping_add(1).max(1);
-        if !table.entries.contains_key(&table.next) {
-            table.entries.insert(table.next, local);
-            return table.next;
+    fn keep(&self, local: Local) -> u32 {
+        let mut locals = self.locals();
+        loop {
+            let number = locals.next.wrapping_add(1).max(1);
+            locals.next = number;
+            if !locals.entries.contains_key(&number) {
+                locals.entries.insert(number, local);
+                return number;
+            }
         }
     }
-}
 
-fn take_local(number: u32) -> Option<Local> {
-    locals().as_mut()?.entries.remove(&number)
+    fn take(&self, number: u32) -> Option<Local> {
+        self.locals().entries.remove(&number)
+    }
 }
 
 /// What a call reports through, ready for use: the event resolved.
@@ -166,14 +171,17 @@ impl Report {
     pub(crate) fn finish(
         &self,
         current: &Current,
-        file: &Object,
+        file: &Found,
         status: Status,
         information: usize,
     ) -> Result<()> {
         self.block.complete(status, information);
         let mut lock = current.begin()?;
-        // Starting made the file nonsignaled; with an event of the call's own it stays so.
-        dispatcher::set_signal(&mut lock, file, self.event.is_none())?;
+        // Starting made the file nonsignaled; with an event of the call's own it stays so. Another thread may have closed
+        // it since, and its slot be a stranger's.
+        if file.is_current(&lock) {
+            dispatcher::set_signal(&mut lock, file.object, self.event.is_none())?;
+        }
         if let Some(event) = &self.event
             && event.is_current(&lock)
         {
@@ -234,6 +242,7 @@ pub(crate) fn issue(
 /// Gives a request an asynchronous way to report. What was resolved for the call is counted for the request.
 pub(crate) fn make_overlapped(
     lock: &mut Txn<'static>,
+    current: &Current,
     request: &Request,
     report: Report,
     buffer: Option<ReadBuffer>,
@@ -249,7 +258,7 @@ pub(crate) fn make_overlapped(
     request.routine.set(lock, report.routine.unwrap_or(0) as u64);
     request.block.set(lock, report.block.address() as u64);
     request.flags.set(lock, if report.no_packet { flag::NO_PACKET } else { 0 });
-    let local = keep_local(Local { buffer, block: report.block });
+    let local = current.context.deliveries.keep(Local { buffer, block: report.block });
     request.local.set(lock, local);
     Ok(())
 }
@@ -364,6 +373,8 @@ pub(crate) fn wait_for(
     let word = &current.seat_record.wake.0;
     word.store(number | phase::ARMED);
     lock.commit()?;
+    // What the call has completed of its own process's does not wait for the call's own end.
+    deliver_for(current);
     loop {
         let seen = word.load();
         match seen & phase::MASK {
@@ -375,6 +386,8 @@ pub(crate) fn wait_for(
         }
     }
     thread.acknowledged.store(number);
+    // Nor was the keeper asked to deliver what was completed together with it.
+    deliver_for(current);
     Ok(())
 }
 
@@ -394,21 +407,25 @@ pub fn deliver() {
 
 #[inline]
 pub(crate) fn deliver_for(current: &Current) {
-    if current.process().first_completed.peek() != 0 || DELIVERING.load(Ordering::Acquire) {
+    // What is being delivered stays in the list until it is.
+    if current.process().first_completed.peek() != 0 {
         deliver_all(current);
     }
 }
 
 #[cold]
 fn deliver_all(current: &Current) {
-    let _one_at_a_time = DELIVERY.lock().unwrap_or_else(|poison| poison.into_inner());
-    DELIVERING.store(true, Ordering::Release);
+    // Whoever delivers may have been halted for good when this thread began to end the process.
+    if current.is_leaver() {
+        return;
+    }
+    let one_at_a_time = &current.context.deliveries.one_at_a_time;
+    let _guard = one_at_a_time.lock().unwrap_or_else(|poison| poison.into_inner());
     while current.process().first_completed.peek() != 0 {
         if deliver_first(current).is_err() {
             break;
         }
     }
-    DELIVERING.store(false, Ordering::Release);
 }
 
 fn deliver_first(current: &Current) -> Result<()> {
@@ -419,7 +436,7 @@ fn deliver_first(current: &Current) -> Result<()> {
         return Ok(());
     };
     let request: &'static Request = arena.get(reference)?;
-    let local = take_local(request.local.get(&lock));
+    let local = current.context.deliveries.take(request.local.get(&lock));
     let message = BlockRef(request.message.get(&lock));
     let offset = request.offset.get(&lock) as usize;
     let (result, count) = (Status(request.status.get(&lock)), request.information.get(&lock) as usize);
@@ -591,7 +608,9 @@ pub fn cancel_synchronous(thread: Handle) -> Result<()> {
         return Err(Status::NOT_FOUND);
     }
     cancel(&mut lock, reference, request)?;
-    lock.commit()
+    lock.commit()?;
+    deliver_for(&current);
+    Ok(())
 }
 
 /// Ends the requests of a thread that has ended: those still pending are cancelled, what it was reading is let go.

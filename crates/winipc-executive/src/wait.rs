@@ -74,7 +74,11 @@ pub(crate) fn one_found(
     loop {
         io::deliver_for(current);
         match try_one(current, found, 0)? {
-            Look::Taken(outcome) => return Ok(outcome),
+            Look::Taken(outcome) => {
+                // A request may have been completed since the delivery, and this be its event.
+                io::deliver_for(current);
+                return Ok(outcome);
+            }
             // Who decides may have stopped: looking again and again would go on past the time.
             Look::Unclear => break,
             Look::NotSignaled => {}
@@ -138,7 +142,10 @@ fn any(current: &Current, objects: &[Found], timeout: Option<Duration>, alertabl
     loop {
         io::deliver_for(current);
         match try_any(current, objects)? {
-            Look::Taken(outcome) => return Ok(outcome),
+            Look::Taken(outcome) => {
+                io::deliver_for(current);
+                return Ok(outcome);
+            }
             Look::Unclear => break,
             Look::NotSignaled => {}
         }

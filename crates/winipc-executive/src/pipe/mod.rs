@@ -538,23 +538,24 @@ pub fn listen(pipe: Handle, overlapped: Option<Overlapped>) -> Result<Outcome> {
     let (reference, request) = io::issue(&mut lock, &current, Operation::Connect, found.reference, 0)?;
     io::enqueue(&mut lock, &instance.first_connect, &instance.last_connect, reference, request)?;
     if is_overlapped && let Some(report) = report {
-        io::make_overlapped(&mut lock, request, report, None)?;
+        io::make_overlapped(&mut lock, &current, request, report, None)?;
         lock.commit()?;
         return Ok(Outcome::Pending);
     }
     io::wait_for(lock, &current, reference, request)?;
     let mut lock = current.begin()?;
     let (status, _) = io::result_of(&mut lock, &current, request);
-    io::forget(&mut lock, reference, request)?;
     if status == Status::SUCCESS && report.is_none() {
         dispatcher::set_signal(&mut lock, found.object, true)?;
     }
+    // The end may go with the request.
+    io::forget(&mut lock, reference, request)?;
     lock.commit()?;
     if status != Status::SUCCESS {
         return Err(status);
     }
     if let Some(report) = report {
-        report.finish(&current, found.object, status, 0)?;
+        report.finish(&current, &found, status, 0)?;
     }
     Ok(Outcome::done(0))
 }

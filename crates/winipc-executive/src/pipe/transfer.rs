@@ -62,7 +62,7 @@ pub(crate) fn read(
     dispatcher::set_signal(&mut lock, file.object, false)?;
     let flags = if by_message { READS_MESSAGES } else { 0 };
     if is_overlapped && let Some(report) = report {
-        io::make_overlapped(&mut lock, request, report, Some(buffer))?;
+        io::make_overlapped(&mut lock, current, request, report, Some(buffer))?;
         let flags = request.flags.get(&lock) | flags;
         request.flags.set(&mut lock, flags);
         lock.commit()?;
@@ -144,7 +144,7 @@ fn done(
     information: usize,
 ) -> Result<Outcome> {
     match report {
-        Some(report) => report.finish(current, file.object, status, information)?,
+        Some(report) => report.finish(current, file, status, information)?,
         None => signal_file(current, file)?,
     }
     Ok(Outcome::Done { status, information })
@@ -299,7 +299,7 @@ pub(crate) fn write(
     channel::set_writer(&mut lock, message, reference, request)?;
     dispatcher::set_signal(&mut lock, file.object, false)?;
     if is_overlapped && let Some(report) = report {
-        io::make_overlapped(&mut lock, request, report, None)?;
+        io::make_overlapped(&mut lock, current, request, report, None)?;
         lock.commit()?;
         return Ok(Outcome::Pending);
     }
