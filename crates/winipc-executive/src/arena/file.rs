@@ -237,6 +237,15 @@ impl Directory {
     }
 }
 
+impl Drop for Directory {
+    fn drop(&mut self) {
+        // Closing would not do: a child that another thread forked meanwhile has the descriptor too, and the lock is
+        // given back with the last.
+        // SAFETY: a valid descriptor.
+        unsafe { libc::flock(self.directory.as_raw_fd(), libc::LOCK_UN) };
+    }
+}
+
 fn open_directory(path: &Path) -> Result<File, AttachError> {
     let name = CString::new(path.as_os_str().as_bytes())
         .map_err(|_| AttachError::new("WINIPC_DIR has a NUL character in it"))?;
@@ -422,5 +431,29 @@ impl Arena {
                 word.store(noise());
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_forked_while_the_directory_is_locked_does_not_keep_it_locked() {
+        let path = PathBuf::from(format!("/dev/shm/winipc-lock-{}", std::process::id()));
+        let lock = || {
+            let directory = open_directory(&path)?;
+            // SAFETY: a valid descriptor.
+            let locked = unsafe { libc::flock(directory.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } == 0;
+            Ok::<_, AttachError>((Directory::new(directory, path.clone(), "test".to_owned()), locked))
+        };
+        let (directory, is_locked) = lock().unwrap();
+        assert!(is_locked);
+        // What the child of a fork has.
+        let copy = directory.directory.try_clone().unwrap();
+        drop(directory);
+        assert!(lock().unwrap().1, "nobody holds it");
+        drop(copy);
+        std::fs::remove_dir(&path).unwrap();
     }
 }
