@@ -222,6 +222,10 @@ pub fn terminate(process: Handle, code: u32) -> Result<()> {
 /// Has the process leave its namespace when it ends normally.
 pub(crate) fn leave_at_exit() {
     crate::arena::system::at_exit(|code| {
+        // A forked child that has not joined has nothing to leave, and is not to join now.
+        if context::attached().is_none() {
+            return;
+        }
         if let Ok(current) = current() {
             // What the process said itself has more bits than what it told the system.
             let code = 1 << 32 | code.map_or(0, |code| u64::from(code as u32));

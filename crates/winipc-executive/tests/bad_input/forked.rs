@@ -64,3 +64,30 @@ fn a_forked_child_is_a_new_process() {
     // The child did not take part in the normal end, but its death was noticed by nobody: at most its file is left.
     assert!(std::fs::read_dir(scratch.path()).unwrap().count() <= 1);
 }
+
+/// Runs in a process of its own.
+pub(crate) fn exit_in_child() {
+    let (event, _) = event::create(&Attributes::default(), 0x1F_0003, true, true).unwrap();
+    let elsewhere = format!("{}-child", std::env::var("WINIPC_DIR").unwrap());
+    // SAFETY: the child only sets its environment and ends.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        // SAFETY: the child has one thread. The end is the normal one, with all handlers.
+        unsafe {
+            std::env::set_var("WINIPC_DIR", &elsewhere);
+            libc::exit(0);
+        }
+    }
+    let mut status = 0;
+    // SAFETY: waits for the child just made.
+    assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+    assert_eq!(status, 0, "the child's wait status");
+    assert!(!std::path::Path::new(&elsewhere).exists(), "the child joined a namespace in order to leave it");
+    handle::close(event).unwrap();
+}
+
+#[test]
+fn a_forked_child_that_ends_does_not_join() {
+    let scratch = Scratch::private("forked-exit");
+    succeeds("forked-exit", scratch.path());
+}
