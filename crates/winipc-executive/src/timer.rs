@@ -16,7 +16,7 @@ use crate::handle::{Handle, look_up};
 use crate::keeper;
 use crate::object::{self, Attributes, Disposition};
 use crate::records::{Kind, Object, Process};
-use crate::status::Result;
+use crate::status::{Result, Status};
 
 /// When a timer is due next, in nanoseconds of its clock.
 pub(crate) const DUE: usize = 0;
@@ -258,7 +258,11 @@ fn queue_routine(lock: &mut Txn<'static>, reference: Ref<Object>, object: &Objec
         high: (time >> 32) as u32,
     };
     apc::take_back(lock, thread, reference)?; // only one is outstanding
-    apc::append(lock, thread, &routine, reference)
+    match apc::append(lock, thread, &routine, reference) {
+        // The thread is about to end, and its timers with it: those of others go on.
+        Err(Status::UNSUCCESSFUL) => Ok(()),
+        result => result,
+    }
 }
 
 /// Detaches the routines that a thread which ends has set. Their timers stop; whether they are signaled stays.
