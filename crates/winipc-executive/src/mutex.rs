@@ -169,6 +169,11 @@ pub fn release(handle: Handle) -> Result<()> {
     let current = current()?;
     // No particular right is needed: it works through any handle.
     let found = look_up(&current, handle)?.require(Kind::Mutex, 0)?;
+    release_found(&current, &found)
+}
+
+#[inline]
+fn release_found(current: &Current, found: &Found) -> Result<()> {
     if owner_of(found.state) != current.id.0 {
         return Err(Status::MUTANT_NOT_OWNED);
     }
@@ -179,10 +184,13 @@ pub fn release(handle: Handle) -> Result<()> {
     }
     current.thread.pending.store(found.reference.index());
     found.object.recursion.store_relaxed(0);
-    disown(&current, found.object);
+    disown(current, found.object);
     let state = found.object.state.load();
     if state & (CLAIM | WAITERS) != 0 || found.object.state.exchange(state, with_value(state, 0)).is_err() {
-        pass_on(&current, &found)?;
+        pass_on(current, found)?;
+    }
+    if found.object.references.peek() == 0 {
+        collect_left(current, found.reference)?;
     }
     current.thread.pending.store(0);
     Ok(())
@@ -194,6 +202,27 @@ fn pass_on(current: &Current, found: &Found) -> Result<()> {
     let mut lock = current.begin()?;
     give_up(&mut lock, found.object, 0)?;
     lock.commit()
+}
+
+/// Frees a mutex whose last handle another thread closed while its owner gave it up.
+#[cold]
+fn collect_left(current: &Current, reference: Ref<Object>) -> Result<()> {
+    let mut lock = current.begin()?;
+    collect_if_left(&mut lock, reference)?;
+    lock.commit()
+}
+
+/// Frees a mutex that nobody owns and nothing refers to: it was left to its owner, who did not come to that. Returns
+/// whether it was one.
+fn collect_if_left(lock: &mut Txn<'_>, reference: Ref<Object>) -> Result<bool> {
+    let object = lock.arena().get(reference)?;
+    let is_left = object.head.tag.get(lock) == Kind::Mutex.tag()
+        && object.references.get(lock) == 0
+        && !is_owned(object.state.claim(lock));
+    if is_left {
+        object::collect(lock, reference, object)?;
+    }
+    Ok(is_left)
 }
 
 /// Makes a mutex nobody's, with the abandoned bit or without, and serves those who wait.
@@ -231,6 +260,9 @@ pub(crate) fn abandon_one(
     };
     if pending.some().is_some_and(is_done) {
         take_out(lock, arena, thread, pending)?;
+        if collect_if_left(lock, pending)? {
+            return Ok(true); // only when that is committed may the word be forgotten
+        }
         thread.pending.store(0);
     }
     let number = match thread.pending.load() {
@@ -278,4 +310,25 @@ pub(crate) fn abandon_if_owned(lock: &mut Txn<'_>, reference: Ref<Object>, dead:
         return object::collect(lock, reference, object);
     }
     give_up(lock, object, ABANDONED)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::context::{attach_in_memory, join_in_memory};
+    use crate::handle;
+
+    #[test]
+    fn a_mutex_closed_while_its_owner_gives_it_up_is_not_left() {
+        let current = attach_in_memory();
+        let (mutex, _) = create(&Attributes::default(), 0x1F_0001, true).unwrap();
+        let found = look_up(&current, mutex).unwrap();
+        let closed = std::thread::spawn(move || {
+            join_in_memory(current.context);
+            handle::close(mutex)
+        });
+        closed.join().unwrap().unwrap();
+        release_found(&current, &found).unwrap();
+        assert_eq!(current.arena().get(found.reference).unwrap().head.tag.peek(), 0, "the slot is free");
+    }
 }
