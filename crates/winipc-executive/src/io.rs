@@ -128,8 +128,8 @@ impl Deliveries {
         loop {
             let number = locals.next.wrapping_add(1).max(1);
             locals.next = number;
-            if !locals.entries.contains_key(&number) {
-                locals.entries.insert(number, local);
+            if let std::collections::hash_map::Entry::Vacant(place) = locals.entries.entry(number) {
+                place.insert(local);
                 return number;
             }
         }

@@ -6,7 +6,7 @@ use super::layout::{EXTENTS, OFFSETS, REGIONS, Region};
 use super::seat::{LOCAL_CLAIMS, LOCAL_ENTRIES, Seat};
 use super::slab::{Record, Ref};
 use super::state::{CLAIM, WAITERS, with_value};
-use super::transaction::Txn;
+use super::transaction::{LONGEST_JOURNAL, Txn};
 use super::word::Free64;
 use super::{Arena, block::BlockRef};
 use crate::records::{Object, Request};
@@ -106,9 +106,9 @@ fn every_prefix_of_a_transaction_is_undone() {
     for most in 0..=48 {
         die_after(arena, most, &write);
         assert_eq!(snapshot(arena) == before, most == 0, "after {most} steps");
-        arena.roll_back(seat);
+        arena.roll_back(seat, LONGEST_JOURNAL);
         assert!(snapshot(arena) == before, "after {most} steps");
-        arena.roll_back(seat); // there is nothing left to do
+        arena.roll_back(seat, LONGEST_JOURNAL); // there is nothing left to do
         assert!(snapshot(arena) == before);
     }
 }
@@ -124,7 +124,7 @@ fn an_entry_whose_word_is_not_yet_written_does_no_harm() {
     std::mem::forget(lock);
     // The second word as if the thread had died between the entry and the store.
     arena.word_at::<super::word::Free32>(arena.offset_of(&object.references)).unwrap().store(0);
-    arena.roll_back(arena.get(SEAT).unwrap());
+    arena.roll_back(arena.get(SEAT).unwrap(), LONGEST_JOURNAL);
     assert!(snapshot(arena) == before);
 }
 
@@ -137,12 +137,12 @@ fn an_entry_beyond_the_length_is_not_undone() {
     object.handles.set(&mut lock, 7);
     lock.commit().unwrap();
     // The entry is still there, and says 0; only the length says that it counts.
-    arena.roll_back(seat);
+    arena.roll_back(seat, LONGEST_JOURNAL);
     assert_eq!(object.handles.peek(), 7);
     let mut lock = begin(arena);
     object.handles.set(&mut lock, 8);
     std::mem::forget(lock);
-    arena.roll_back(seat);
+    arena.roll_back(seat, LONGEST_JOURNAL);
     assert_eq!(object.handles.peek(), 7);
 }
 
@@ -160,7 +160,7 @@ fn a_recovery_that_dies_is_begun_anew() {
         std::mem::forget(lock);
         // The first recoverer undoes some, newest first, and dies: the journal is as it was.
         arena.word_at::<super::word::Free32>(arena.offset_of(&object.handles)).unwrap().store(6 - undone);
-        arena.roll_back(seat);
+        arena.roll_back(seat, LONGEST_JOURNAL);
         assert!(snapshot(arena) == before, "after {undone}");
     }
 }
@@ -210,7 +210,7 @@ fn claims_are_lifted_by_commit_and_by_recovery() {
     claim_all().commit().unwrap();
     assert!(states().all(|state| state & CLAIM == 0));
     std::mem::forget(claim_all());
-    arena.roll_back(arena.get(SEAT).unwrap());
+    arena.roll_back(arena.get(SEAT).unwrap(), LONGEST_JOURNAL);
     assert!(states().all(|state| state & CLAIM == 0));
 }
 
@@ -229,7 +229,7 @@ fn a_transaction_that_outgrows_its_seat_is_undone_too() {
     };
     std::mem::forget(write_many());
     assert_eq!(object.handles.peek(), many);
-    arena.roll_back(arena.get(SEAT).unwrap());
+    arena.roll_back(arena.get(SEAT).unwrap(), LONGEST_JOURNAL);
     assert!(snapshot(arena) == before);
     drop(write_many());
     assert!(snapshot(arena) == before);

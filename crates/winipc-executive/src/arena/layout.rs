@@ -56,8 +56,8 @@ pub(crate) const EXTENTS: [Extent; REGIONS] = {
     extents[Region::Request as usize] = extent(128, 1 << 20);
     extents[Region::Pipe as usize] = extent(64, 1 << 20);
     extents[Region::Instance as usize] = extent(192, 1 << 20);
-    extents[Region::JournalOverflow as usize] = extent(16, 1 << 20);
-    extents[Region::ClaimOverflow as usize] = extent(4, 1 << 20);
+    extents[Region::JournalOverflow as usize] = extent(16, 1 << 17);
+    extents[Region::ClaimOverflow as usize] = extent(4, 1 << 17);
     let mut class = 0;
     while class < BLOCK_CLASSES {
         let size = SMALLEST_BLOCK << class;

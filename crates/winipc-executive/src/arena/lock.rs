@@ -8,7 +8,7 @@ use core::time::Duration;
 
 use super::seat::{Life, Seat, SeatId};
 use super::slab::Ref;
-use super::transaction::Txn;
+use super::transaction::{LONGEST_JOURNAL, Txn};
 use super::{Arena, futex};
 use crate::status::{Result, Status};
 
@@ -131,9 +131,13 @@ impl Arena {
     }
 
     /// Rolls back what dead holders left. The caller holds the lock, so every journal that is not empty is one of theirs.
+    ///
+    /// One of them at most was in the middle of a transaction of any length, and the others of one that rolled back. What
+    /// claims to be longer in sum is noise, and is not followed for ever.
     fn recover(&self) {
+        let mut budget = LONGEST_JOURNAL * 2;
         for (_, seat) in self.seats() {
-            self.roll_back(seat);
+            budget -= self.roll_back(seat, budget);
         }
     }
 }

@@ -84,6 +84,12 @@ pub(crate) mod phase {
     pub(crate) const MASK: u32 = 3;
 }
 
+/// Most entries and claims of one transaction.
+pub(super) const LONGEST_JOURNAL: usize = LOCAL_ENTRIES
+    + super::layout::EXTENTS[Region::JournalOverflow as usize].capacity
+    + LOCAL_CLAIMS
+    + super::layout::EXTENTS[Region::ClaimOverflow as usize].capacity;
+
 impl<'a> Txn<'a> {
     pub(super) fn new(arena: &'a Arena, seat: &'a Seat) -> Self {
         let steps = Cell::new(0);
@@ -314,15 +320,18 @@ impl Arena {
     }
 
     /// Undoes what a dead holder of the lock left. The caller holds the lock.
-    pub(super) fn roll_back(&self, seat: &Seat) {
-        let most = super::layout::EXTENTS[Region::JournalOverflow as usize].capacity;
-        let entries = seat.journal_length.0.load() as usize;
-        if entries != 0 {
-            self.undo(seat, entries.min(most));
+    ///
+    /// Follows `most` entries and claims at the most, and says how many it was.
+    pub(super) fn roll_back(&self, seat: &Seat, most: usize) -> usize {
+        let entries = (seat.journal_length.0.load() as usize).min(most);
+        if seat.journal_length.0.load() != 0 {
+            self.undo(seat, entries);
         }
-        let claims = seat.claims_length.load() as usize;
-        if claims != 0 {
-            self.lift_claims(seat, claims.min(most));
+        let claims = (seat.claims_length.load() as usize).min(most - entries);
+        if seat.claims_length.load() != 0 {
+            self.lift_claims(seat, claims);
+            seat.claims_length.store(0);
         }
+        entries + claims
     }
 }
