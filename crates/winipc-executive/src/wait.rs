@@ -9,7 +9,7 @@ use crate::arena::transaction::phase;
 use crate::arena::{Ref, Txn};
 use crate::context::{Current, current};
 use crate::dispatcher::{self, signal, status};
-use crate::handle::{Found, Handle, resolve};
+use crate::handle::{self, Found, Handle, resolve};
 use crate::records::{Kind, MAXIMUM_WAIT_OBJECTS, Object};
 use crate::spin::Spinner;
 use crate::status::{Result, Status};
@@ -108,7 +108,7 @@ pub fn many(handles: &[Handle], mode: Mode, timeout: Option<Duration>, alertable
     }
     let current = current()?;
     let look_up = |handle: &Handle| {
-        let found = crate::handle::look_up(&current, *handle)?;
+        let found = handle::look_up(&current, *handle)?;
         access::require(found.access, SYNCHRONIZE).map(|()| found)
     };
     // Few objects, as nearly always, need no memory of their own.
@@ -550,18 +550,26 @@ pub fn signal_and_wait(
     alertable: bool,
 ) -> Result<Outcome> {
     let current = current()?;
-    let signaled = crate::handle::look_up(&current, signal)?;
+    let signaled = handle::look_up(&current, signal)?;
     let waited = resolve(&current, wait)?;
     access::require(waited.access, SYNCHRONIZE)?;
-    match signaled.kind() {
-        Some(Kind::Event) => event::set(signal)?,
-        Some(Kind::Semaphore) => {
-            semaphore::release(signal, 1)?;
-        }
-        Some(Kind::Mutex) => mutex::release(signal)?,
-        _ => return Err(Status::OBJECT_TYPE_MISMATCH),
+    // Whoever is let go on may close every handle to what is waited for: one of this call's own keeps it.
+    let mut lock = current.begin()?;
+    if !waited.is_current(&lock) {
+        return Err(Status::INVALID_HANDLE);
     }
-    one_found(&current, &waited, timeout, alertable, Gone::NeverSignaled)
+    let own = handle::insert(&mut lock, current.process(), waited.reference, SYNCHRONIZE, false)?;
+    lock.commit()?;
+    let outcome = match signaled.kind() {
+        Some(Kind::Event) => event::set(signal),
+        Some(Kind::Semaphore) => semaphore::release(signal, 1).map(|_| ()),
+        Some(Kind::Mutex) => mutex::release(signal),
+        _ => Err(Status::OBJECT_TYPE_MISMATCH),
+    };
+    let outcome =
+        outcome.and_then(|()| one_found(&current, &waited, timeout, alertable, Gone::NeverSignaled));
+    handle::close(own)?;
+    outcome
 }
 
 /// Waits for time to pass, or alertably for an asynchronous procedure call.
