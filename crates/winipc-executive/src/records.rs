@@ -107,8 +107,6 @@ record! {
         last_completed: Guarded32,
         /// Timers whose routine runs in a thread of this process.
         first_timer: Guarded32,
-        /// What the process's payload occupies, in bytes.
-        charged: Guarded32,
         /// Pages of the handle table.
         pages: [Guarded32; TABLE_PAGES],
     }
