@@ -1,0 +1,165 @@
+//! Requests that end before they are done: cancelled, or with the thread or process that issued them.
+
+use crate::access;
+use crate::arena::seat::SeatId;
+use crate::arena::{Ref, Txn};
+use crate::context::{Current, current};
+use crate::dispatcher;
+use crate::handle::{Handle, look_up, resolve};
+use crate::pipe;
+use crate::records::{Kind, Object, Process, Request, Thread};
+use crate::status::{Result, Status};
+use crate::thread;
+
+use super::delivery::deliver_for;
+use super::request::{complete, dequeue, flag, forget, state};
+
+/// Cancels the calling thread's requests on a file. That there are none is no error.
+///
+/// # Errors
+/// [`Status::INVALID_HANDLE`], [`Status::OBJECT_TYPE_MISMATCH`]: no file.
+///
+/// # References
+/// - SEMANTICS 7.2
+pub fn cancel_thread_requests(file: Handle) -> Result<()> {
+    let current = current()?;
+    let found = look_up(&current, file)?.require(Kind::Pipe, 0)?;
+    let is_right = |lock: &Txn<'_>, request: &Request| request.thread.get(lock) == current.id.0;
+    cancel_where(&current, found.reference, &is_right).map(|_| ())
+}
+
+/// Cancels the calling process's requests on a file: all, or the one with a status block.
+///
+/// # Errors
+/// [`Status::NOT_FOUND`]: there is none. [`Status::INVALID_HANDLE`], [`Status::OBJECT_TYPE_MISMATCH`]: no file.
+///
+/// # References
+/// - SEMANTICS 7.2
+pub fn cancel_requests(file: Handle, block: Option<usize>) -> Result<()> {
+    let current = current()?;
+    let found = look_up(&current, file)?.require(Kind::Pipe, 0)?;
+    let is_right =
+        |lock: &Txn<'_>, request: &Request| block.is_none_or(|block| request.block.get(lock) == block as u64);
+    if cancel_where(&current, found.reference, &is_right)? { Ok(()) } else { Err(Status::NOT_FOUND) }
+}
+
+fn cancel_where(
+    current: &Current,
+    file: Ref<Object>,
+    is_right: &dyn Fn(&Txn<'_>, &Request) -> bool,
+) -> Result<bool> {
+    let mut lock = current.begin()?;
+    let arena = lock.arena();
+    let mut any = false;
+    let mut next = current.process().first_request.get(&lock);
+    while let Some(reference) = Ref::<Request>::from_index(next).some() {
+        lock.step()?;
+        let request: &'static Request = arena.get(reference)?;
+        next = request.process_next.get(&lock);
+        let is_pending = request.state.get(&lock) == state::PENDING;
+        if is_pending && request.file.get(&lock) == file.index() && is_right(&lock, request) {
+            cancel(&mut lock, reference, request)?;
+            any = true;
+        }
+    }
+    lock.commit()?;
+    deliver_for(current);
+    Ok(any)
+}
+
+/// Cancels one pending request.
+fn cancel(lock: &mut Txn<'static>, reference: Ref<Request>, request: &'static Request) -> Result<()> {
+    pipe::withdraw(lock, reference, request)?;
+    complete(lock, reference, request, Status::CANCELLED, 0)
+}
+
+/// Cancels the blocking call that a thread is in.
+///
+/// # Errors
+/// [`Status::NOT_FOUND`]: it is in none. [`Status::INVALID_HANDLE`], [`Status::OBJECT_TYPE_MISMATCH`]: no thread.
+/// [`Status::ACCESS_DENIED`]: the handle lacks THREAD_TERMINATE.
+///
+/// # References
+/// - SEMANTICS 7.2
+pub fn cancel_synchronous(thread: Handle) -> Result<()> {
+    let current = current()?;
+    let found = resolve(&current, thread)?.require(Kind::Thread, access::THREAD_TERMINATE)?;
+    let id = thread::seat_of(found.object);
+    let mut lock = current.begin()?;
+    let arena = lock.arena();
+    if arena.get(id.seat())?.id(id.seat()) != id {
+        return Err(Status::NOT_FOUND);
+    }
+    let thread: &Thread = arena.get(Ref::from_index(id.seat().index()))?;
+    let reference =
+        Ref::<Request>::from_index(thread.synchronous.get(&lock)).some().ok_or(Status::NOT_FOUND)?;
+    let request: &'static Request = arena.get(reference)?;
+    if request.state.get(&lock) != state::PENDING {
+        return Err(Status::NOT_FOUND);
+    }
+    cancel(&mut lock, reference, request)?;
+    lock.commit()?;
+    deliver_for(&current);
+    Ok(())
+}
+
+/// Ends the requests of a thread that has ended: those still pending are cancelled, what it was reading is let go.
+pub(crate) fn thread_ended(
+    lock: &mut Txn<'static>,
+    process: &Process,
+    thread: &Thread,
+    id: SeatId,
+) -> Result<()> {
+    let arena = lock.arena();
+    pipe::thread_ended(lock, thread)?;
+    let mut next = process.first_request.get(lock);
+    while let Some(reference) = Ref::<Request>::from_index(next).some() {
+        lock.step()?;
+        let request: &'static Request = arena.get(reference)?;
+        next = request.process_next.get(lock);
+        if request.thread.get(lock) != id.0 {
+            continue;
+        }
+        let is_synchronous = request.flags.get(lock) & flag::SYNCHRONOUS != 0;
+        if request.state.get(lock) == state::PENDING {
+            if is_synchronous {
+                pipe::withdraw(lock, reference, request)?;
+            } else {
+                cancel(lock, reference, request)?;
+            }
+        }
+        if is_synchronous {
+            // Nobody is left to take its result.
+            forget(lock, reference, request)?;
+        }
+    }
+    thread.synchronous.set(lock, 0);
+    Ok(())
+}
+
+/// Requests dropped under one hold of the lock when a process is buried.
+const REQUESTS_AT_A_TIME: u32 = 32;
+
+/// Withdraws and forgets requests of a process that has ended. Returns whether there are more.
+pub(crate) fn drop_requests(lock: &mut Txn<'static>, process: &Process) -> Result<bool> {
+    let arena = lock.arena();
+    for _ in 0..REQUESTS_AT_A_TIME {
+        let Some(reference) = Ref::<Request>::from_index(process.first_request.get(lock)).some() else {
+            return Ok(false);
+        };
+        let request: &'static Request = arena.get(reference)?;
+        if request.state.get(lock) == state::PENDING {
+            pipe::withdraw(lock, reference, request)?;
+            // Others may have been given the event.
+            request.status.set(lock, Status::CANCELLED.0);
+            if let Some(event) = Ref::<Object>::from_index(request.event.get(lock)).some() {
+                dispatcher::set_signal(lock, arena.get(event)?, true)?;
+            }
+        } else if request.flags.get(lock) & flag::SYNCHRONOUS == 0 {
+            // Others may complete more requests of the process before the next step: the list stays whole.
+            dequeue(lock, &process.first_completed, &process.last_completed, request)?;
+        }
+        forget(lock, reference, request)?;
+    }
+    Ok(true)
+}

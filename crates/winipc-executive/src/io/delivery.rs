@@ -1,0 +1,126 @@
+//! Delivery: the bytes and results of completed requests reach the caller's memory, in the caller's process.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard};
+
+use crate::arena::Ref;
+use crate::arena::block::BlockRef;
+use crate::context::{Current, current};
+use crate::records::Request;
+use crate::status::{Result, Status};
+
+use super::request::{Operation, forget};
+use super::{ReadBuffer, StatusBlock};
+
+/// What only the issuing process may know of a request.
+#[derive(Debug)]
+pub(super) struct Local {
+    pub(super) buffer: Option<ReadBuffer>,
+    pub(super) block: StatusBlock,
+}
+
+/// What a process keeps of its requests outside the arena. It belongs to the attachment, so that a child forked while a
+/// thread of its parent delivers does not find these locks taken for ever.
+#[derive(Debug, Default)]
+pub(crate) struct Deliveries {
+    /// Addresses of pending requests: who scribbles over the arena must not make us write anywhere.
+    locals: Mutex<Locals>,
+    /// Held while somebody delivers, so that others wait until the bytes are there.
+    one_at_a_time: Mutex<()>,
+}
+
+#[derive(Debug, Default)]
+struct Locals {
+    next: u32,
+    entries: HashMap<u32, Local>,
+}
+
+impl Deliveries {
+    fn locals(&self) -> MutexGuard<'_, Locals> {
+        self.locals.lock().unwrap_or_else(|poison| poison.into_inner())
+    }
+
+    pub(super) fn keep(&self, local: Local) -> u32 {
+        let mut locals = self.locals();
+        loop {
+            let number = locals.next.wrapping_add(1).max(1);
+            locals.next = number;
+            if let std::collections::hash_map::Entry::Vacant(place) = locals.entries.entry(number) {
+                place.insert(local);
+                return number;
+            }
+        }
+    }
+
+    fn take(&self, number: u32) -> Option<Local> {
+        self.locals().entries.remove(&number)
+    }
+}
+
+/// Delivers all completed requests of the calling process to their buffers and status blocks. Cheap when there are none,
+/// and does nothing in a process that is not attached.
+pub fn deliver() {
+    if let Ok(current) = current() {
+        deliver_for(&current);
+    }
+}
+
+#[inline]
+pub(crate) fn deliver_for(current: &Current) {
+    // What is being delivered stays in the list until it is.
+    if current.process().first_completed.peek() != 0 {
+        deliver_all(current);
+    }
+}
+
+#[cold]
+fn deliver_all(current: &Current) {
+    // Whoever delivers may have been halted for good when this thread began to end the process.
+    if current.is_leaver() {
+        return;
+    }
+    let one_at_a_time = &current.context.deliveries.one_at_a_time;
+    let _guard = one_at_a_time.lock().unwrap_or_else(|poison| poison.into_inner());
+    while current.process().first_completed.peek() != 0 {
+        if deliver_first(current).is_err() {
+            break;
+        }
+    }
+}
+
+fn deliver_first(current: &Current) -> Result<()> {
+    let lock = current.begin()?;
+    let arena = lock.arena();
+    let process = current.process();
+    let Some(reference) = Ref::<Request>::from_index(process.first_completed.get(&lock)).some() else {
+        return Ok(());
+    };
+    let request: &'static Request = arena.get(reference)?;
+    let local = current.context.deliveries.take(request.local.get(&lock));
+    let message = BlockRef(request.message.get(&lock));
+    let offset = request.offset.get(&lock) as usize;
+    let (result, count) = (Status(request.status.get(&lock)), request.information.get(&lock) as usize);
+    let is_read = request.head.tag.get(&lock) == Operation::Read as u32;
+    lock.commit()?;
+    // The request stays in the list meanwhile: it keeps the message, and others wait until it is delivered.
+    if let Some(local) = &local {
+        // The caller takes a read's count at its word, so it must have been copied.
+        let copied = match &local.buffer {
+            Some(buffer) if is_read && count != 0 => buffer.fill(arena, message, offset, 0, count),
+            _ => Ok(()),
+        };
+        match copied {
+            Ok(()) => local.block.complete(result, count),
+            Err(status) => local.block.complete(status, 0),
+        }
+    }
+    let mut lock = current.begin()?;
+    let after = request.next.get(&lock);
+    process.first_completed.set(&mut lock, after);
+    match Ref::<Request>::from_index(after).some() {
+        Some(after) => arena.get(after)?.previous.set(&mut lock, 0),
+        None => process.last_completed.set(&mut lock, 0),
+    }
+    forget(&mut lock, reference, request)?;
+    lock.commit()
+}

@@ -1,0 +1,110 @@
+//! Requests: all input and output.
+//!
+//! A call that can be done at once is done. Every other becomes a request, which somebody completes: who brings what it
+//! waits for, who cancels it, or who buries its issuer. A blocking call is a request and a wait for it. An overlapped
+//! one is delivered: its bytes and its result reach the caller's memory in the caller's process, before any call
+//! returns through which the caller could learn that it is complete.
+//!
+//! A request's life is in `request`, how it tells the caller in `report` and `delivery`, how it ends early in `cancel`.
+
+mod cancel;
+mod delivery;
+mod report;
+mod request;
+
+pub use crate::arena::user::{ReadBuffer, StatusBlock};
+pub use cancel::{cancel_requests, cancel_synchronous, cancel_thread_requests};
+pub(crate) use cancel::{drop_requests, thread_ended};
+pub use delivery::deliver;
+pub(crate) use delivery::{Deliveries, deliver_for};
+pub use report::Overlapped;
+pub(crate) use report::{Report, make_overlapped};
+pub(crate) use request::{
+    Operation, complete, dequeue, enqueue, flag, forget, issue, result_of, state, wait_for,
+};
+
+use crate::access;
+use crate::context::current;
+use crate::handle::{Handle, look_up};
+use crate::pipe;
+use crate::records::Kind;
+use crate::status::{Result, Status};
+
+/// What a call that starts a request returns.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// The request is complete.
+    Done {
+        /// [`Status::SUCCESS`], or [`Status::BUFFER_OVERFLOW`] if a message was longer than the buffer.
+        status: Status,
+        /// Bytes moved.
+        information: usize,
+    },
+    /// It will be complete later.
+    Pending,
+}
+
+impl Outcome {
+    pub(crate) const fn done(information: usize) -> Self {
+        Outcome::Done { status: Status::SUCCESS, information }
+    }
+}
+
+/// Reads from a file.
+///
+/// On a file for blocking use, or without `overlapped`, the call returns when the request is complete.
+///
+/// # Errors
+/// [`Status::INVALID_HANDLE`], [`Status::OBJECT_TYPE_MISMATCH`]: no file. [`Status::ACCESS_DENIED`]: the handle may not
+/// read. For pipes [`Status::PIPE_BROKEN`], [`Status::PIPE_DISCONNECTED`], [`Status::PIPE_LISTENING`],
+/// [`Status::PIPE_EMPTY`]; [`Status::CANCELLED`].
+///
+/// # References
+/// - SEMANTICS 5.5, 7.1
+pub fn read(file: Handle, buffer: ReadBuffer, overlapped: Option<Overlapped>) -> Result<Outcome> {
+    let current = current()?;
+    let found = look_up(&current, file)?.require(Kind::Pipe, access::file::READ_DATA)?;
+    let outcome = pipe::read(&current, &found, buffer, overlapped);
+    deliver_for(&current);
+    outcome
+}
+
+/// Writes to a file. The bytes are copied before the call returns.
+///
+/// # Errors
+/// As [`read`], and for pipes [`Status::PIPE_CLOSING`].
+///
+/// # References
+/// - SEMANTICS 5.7, 7.1
+pub fn write(file: Handle, data: &[u8], overlapped: Option<Overlapped>) -> Result<Outcome> {
+    let current = current()?;
+    let found = look_up(&current, file)?.require(Kind::Pipe, 0)?;
+    if found.access & (access::file::WRITE_DATA | access::file::APPEND_DATA) == 0 {
+        return Err(Status::ACCESS_DENIED);
+    }
+    let outcome = pipe::write(&current, &found, data, overlapped);
+    deliver_for(&current);
+    outcome
+}
+
+/// Waits until the other side has read everything written before the call.
+///
+/// # Errors
+/// As [`write()`].
+///
+/// # References
+/// - SEMANTICS 5.8
+pub fn flush(file: Handle) -> Result<()> {
+    let current = current()?;
+    let found = look_up(&current, file)?.require(Kind::Pipe, access::file::WRITE_DATA)?;
+    pipe::flush(&current, &found)
+}
+
+/// Whether calls on a file with a status block may return before they are done.
+///
+/// # Errors
+/// [`Status::INVALID_HANDLE`], [`Status::OBJECT_TYPE_MISMATCH`]: no file.
+pub fn is_overlapped(file: Handle) -> Result<bool> {
+    let found = look_up(&current()?, file)?.require(Kind::Pipe, 0)?;
+    Ok(pipe::is_overlapped(found.object))
+}
