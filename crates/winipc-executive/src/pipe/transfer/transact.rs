@@ -1,0 +1,60 @@
+//! Writing a message and reading its answer in one call.
+
+use crate::access;
+use crate::context::current;
+use crate::handle::{Handle, look_up};
+use crate::io::{self, Outcome, Overlapped, ReadBuffer};
+use crate::pipe::channel::{self, end_flag};
+use crate::pipe::{begin_call, place_of, state};
+use crate::records::Kind;
+use crate::status::{Result, Status};
+
+use super::read::read;
+use super::write::stage;
+
+/// Writes a message and waits for the one that answers it.
+///
+/// # Errors
+/// [`Status::INVALID_PIPE_STATE`]: not a connected message pipe of both directions. [`Status::INVALID_READ_MODE`]: the end
+/// does not read messages. [`Status::PIPE_BUSY`]: there is unread data. Else as [`io::read`].
+///
+/// # References
+/// - SEMANTICS 5.9
+pub fn transact(
+    pipe: Handle,
+    input: &[u8],
+    output: ReadBuffer,
+    overlapped: Option<Overlapped>,
+) -> Result<Outcome> {
+    let current = current()?;
+    let file = look_up(&current, pipe)?
+        .require(Kind::Pipe, access::file::READ_DATA)
+        .and_then(|file| access::require(file.access, access::file::WRITE_DATA).map(|()| file))?;
+    if u32::try_from(input.len()).is_err() {
+        return Err(Status::INVALID_PARAMETER);
+    }
+    let message = stage(&current, input)?;
+    let mut lock = begin_call(&current, &file)?;
+    let place = place_of(&lock, &file)?;
+    match place.instance.state.get(&lock) {
+        state::CONNECTED => {}
+        state::DISCONNECTED if !place.is_server() => return Err(Status::PIPE_DISCONNECTED),
+        _ => return Err(Status::INVALID_PIPE_STATE),
+    }
+    if !place.is_message_type(&lock)? || place.own_flags(&lock) & end_flag::MESSAGE_READ == 0 {
+        return Err(Status::INVALID_READ_MODE);
+    }
+    if place.incoming().first.get(&lock) != 0 {
+        return Err(Status::PIPE_BUSY);
+    }
+    let outgoing = place.outgoing();
+    current.thread.spare_block.set(&mut lock, 0);
+    channel::prepare(&mut lock, message, input.len())?;
+    channel::append(&mut lock, outgoing, message)?;
+    channel::serve_readers(&mut lock, outgoing, place.other_end())?;
+    channel::settle(&mut lock, outgoing)?;
+    lock.commit()?;
+    let outcome = read(&current, &file, output, overlapped);
+    io::deliver_for(&current);
+    outcome
+}

@@ -1,0 +1,174 @@
+//! Writing: bytes are staged without the lock and linked under it. And waiting until they are read.
+
+use crate::arena::block::BlockRef;
+use crate::arena::{Ref, Txn};
+use crate::context::Current;
+use crate::dispatcher;
+use crate::handle::Found;
+use crate::io::{self, Operation, Outcome, Overlapped, Report};
+use crate::pipe::channel::{self, SPARE_TAG, end_flag};
+use crate::pipe::{self, Place, begin_call, place_of, state};
+use crate::records::Request;
+use crate::spin::Spinner;
+use crate::status::{Result, Status};
+
+use super::{LARGEST_SPARE, done, fail, is_failure, reclaim};
+
+/// Looks for room in the quota for a while before the lock is taken to wait for it.
+fn spin_for_room(file: &Found, length: usize) {
+    let Ok((instance, side)) = pipe::peek_instance(file) else { return };
+    let channel = &instance.channels[1 - side];
+    let is_ready = || channel::has_room(channel, length) || instance.state.peek() != state::CONNECTED;
+    let may_wait = instance.ends[side].flags.peek() & end_flag::NOWAIT == 0;
+    // What is longer than the quota has to wait for its reader in any case.
+    if may_wait && length <= channel.quota.peek() as usize && !is_ready() {
+        Spinner::new(None).spin(is_ready);
+    }
+}
+
+/// Copies bytes into a message that belongs to the calling thread.
+pub(super) fn stage(current: &Current, data: &[u8]) -> Result<BlockRef> {
+    let thread = current.thread;
+    let spare = BlockRef(thread.spare_block.peek());
+    if !spare.is_none() && channel::fits(spare, data.len()) {
+        current.arena().copy_in(spare, data)?;
+        return Ok(spare);
+    }
+    let mut lock = current.begin()?;
+    reclaim(&mut lock, thread)?;
+    if !spare.is_none() {
+        thread.spare_block.set(&mut lock, 0);
+        lock.free_chain(spare)?;
+    }
+    let message = lock.allocate_chain(data.len(), SPARE_TAG)?;
+    thread.spare_block.set(&mut lock, message.0);
+    lock.commit()?;
+    current.arena().copy_in(message, data)?;
+    Ok(message)
+}
+
+/// Writes to an end.
+pub(crate) fn write(
+    current: &Current,
+    file: &Found,
+    data: &[u8],
+    overlapped: Option<Overlapped>,
+) -> Result<Outcome> {
+    let is_overlapped = pipe::is_overlapped(file.object);
+    let report = overlapped.map(|overlapped| Report::begin(current, overlapped)).transpose()?;
+    if u32::try_from(data.len()).is_err() {
+        return Err(Status::INVALID_PARAMETER);
+    }
+    let message = stage(current, data)?;
+    if report.is_none() || !is_overlapped {
+        spin_for_room(file, data.len());
+    }
+    let mut lock = begin_call(current, file)?;
+    reclaim(&mut lock, current.thread)?;
+    let place = place_of(&lock, file)?;
+    if let Err(status) = writable(&lock, &place) {
+        return fail(lock, file, status);
+    }
+    let outgoing = place.outgoing();
+    let is_message_type = place.is_message_type(&lock)?;
+    if data.is_empty() && !is_message_type {
+        lock.commit()?;
+        return done(current, file, report, Status::SUCCESS, 0);
+    }
+    let mut length = data.len();
+    if place.own_flags(&lock) & end_flag::NOWAIT != 0 {
+        length = admitted(&lock, &place, length, is_message_type)?;
+        if length == 0 && !data.is_empty() {
+            lock.commit()?;
+            return done(current, file, report, Status::SUCCESS, 0);
+        }
+    }
+    current.thread.spare_block.set(&mut lock, 0);
+    channel::prepare(&mut lock, message, length)?;
+    channel::append(&mut lock, outgoing, message)?;
+    channel::serve_readers(&mut lock, outgoing, place.other_end())?;
+    channel::settle(&mut lock, outgoing)?;
+    if data.is_empty() || !channel::is_last_unsettled(&lock, outgoing) {
+        restock(&mut lock, current, message, data.len())?;
+        lock.commit()?;
+        return done(current, file, report, Status::SUCCESS, length);
+    }
+    let (reference, request) = io::issue(&mut lock, current, Operation::Write, file.reference, length)?;
+    channel::set_writer(&mut lock, message, reference, request)?;
+    dispatcher::set_signal(&mut lock, file.object, false)?;
+    if is_overlapped && let Some(report) = report {
+        io::make_overlapped(&mut lock, current, request, report, None)?;
+        lock.commit()?;
+        return Ok(Outcome::Pending);
+    }
+    io::wait_for(lock, current, reference, request)?;
+    let mut lock = current.begin()?;
+    let (status, count) = io::result_of(&mut lock, current, request);
+    io::forget(&mut lock, reference, request)?;
+    lock.commit()?;
+    if is_failure(status) { Err(status) } else { done(current, file, report, status, count) }
+}
+
+/// Puts memory for the next message of the same size at the thread's hand, while the lock is held anyway.
+fn restock(lock: &mut Txn<'_>, current: &Current, last: BlockRef, length: usize) -> Result<()> {
+    if channel::room_of(last) <= LARGEST_SPARE {
+        let next = lock.allocate_chain(length, SPARE_TAG)?;
+        current.thread.spare_block.set(lock, next.0);
+    }
+    Ok(())
+}
+
+/// Whether an end can be written to now.
+fn writable(lock: &Txn<'_>, place: &Place) -> Result<()> {
+    match place.instance.state.get(lock) {
+        state::CONNECTED => Ok(()),
+        state::CLOSING => Err(Status::PIPE_CLOSING),
+        state::LISTENING => Err(Status::PIPE_LISTENING),
+        _ => Err(Status::PIPE_DISCONNECTED),
+    }
+}
+
+/// How many bytes of a write a pipe takes that must not wait.
+///
+/// # References
+/// - SEMANTICS 5.4
+fn admitted(lock: &Txn<'_>, place: &Place, length: usize, is_message_type: bool) -> Result<usize> {
+    let channel = place.outgoing();
+    let free = channel.quota.get(lock).saturating_sub(channel::unread(lock, channel)) as usize;
+    let reader = match Ref::<Request>::from_index(channel.first_reader.get(lock)).some() {
+        Some(reader) => lock.arena().get(reader)?.length.get(lock) as usize,
+        None => 0,
+    };
+    Ok(if length.saturating_sub(reader) <= free {
+        length
+    } else if is_message_type {
+        0
+    } else {
+        reader
+    })
+}
+
+/// Waits until everything written before has been read.
+pub(crate) fn flush(current: &Current, file: &Found) -> Result<()> {
+    let mut lock = begin_call(current, file)?;
+    let place = place_of(&lock, file)?;
+    match place.instance.state.get(&lock) {
+        state::CONNECTED => {}
+        state::DISCONNECTED if !place.is_server() => return Err(Status::PIPE_DISCONNECTED),
+        _ => return Ok(()),
+    }
+    let outgoing = place.outgoing();
+    if outgoing.first.get(&lock) == 0 {
+        return Ok(());
+    }
+    let last = outgoing.last.get(&lock);
+    let (reference, request) = io::issue(&mut lock, current, Operation::Flush, file.reference, 0)?;
+    request.message.set(&mut lock, last);
+    io::enqueue(&mut lock, &outgoing.first_flush, &outgoing.last_flush, reference, request)?;
+    io::wait_for(lock, current, reference, request)?;
+    let mut lock = current.begin()?;
+    let (status, _) = io::result_of(&mut lock, current, request);
+    io::forget(&mut lock, reference, request)?;
+    lock.commit()?;
+    if status == Status::SUCCESS { Ok(()) } else { Err(status) }
+}
