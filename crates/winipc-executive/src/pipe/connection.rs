@@ -11,10 +11,11 @@ use crate::status::{Result, Status};
 use crate::{death, dispatcher};
 
 use super::availability::announce_available;
-use super::channel::{self, end_flag};
+use super::channel;
 use super::instance::{clear_end, make_end};
 use super::{
-    CLIENT, INBOUND, INSTANCE, OUTBOUND, SERVER, SIDE, begin_call, is_overlapped, place_of, side_of, state,
+    CLIENT, INBOUND, INSTANCE, OUTBOUND, SERVER, SIDE, begin_call, end_flag, is_overlapped, place_of,
+    side_of, state,
 };
 
 /// Puts an instance at the end of those that listen.

@@ -6,8 +6,7 @@ use crate::handle::{Handle, look_up};
 use crate::records::Kind;
 use crate::status::{Result, Status};
 
-use super::channel::end_flag;
-use super::{CLIENT, MESSAGE_TYPE, SERVER, place_of};
+use super::{CLIENT, MESSAGE_TYPE, SERVER, end_flag, place_of};
 
 /// Modes of an end, and how many instances its pipe has.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

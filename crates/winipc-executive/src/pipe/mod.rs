@@ -53,6 +53,16 @@ pub(crate) const MESSAGE_TYPE: u32 = 1;
 const INBOUND: u32 = 2;
 const OUTBOUND: u32 = 4;
 
+/// Modes of an end.
+pub(crate) mod end_flag {
+    /// Reads return one message each.
+    pub(crate) const MESSAGE_READ: u32 = 1;
+    /// Calls never wait.
+    pub(crate) const NOWAIT: u32 = 2;
+    /// Calls with a status block may return before they are done.
+    pub(crate) const OVERLAPPED: u32 = 4;
+}
+
 /// Sides of an instance.
 pub(crate) const SERVER: usize = 0;
 pub(crate) const CLIENT: usize = 1;

@@ -6,8 +6,8 @@ use crate::context::Current;
 use crate::dispatcher;
 use crate::handle::Found;
 use crate::io::{self, Operation, Outcome, Overlapped, ReadBuffer, Report};
-use crate::pipe::channel::{self, OFFSET, READS_MESSAGES, Taken, end_flag};
-use crate::pipe::{self, Place, begin_call, place_of, state};
+use crate::pipe::channel::{self, OFFSET, READS_MESSAGES, Taken};
+use crate::pipe::{self, Place, begin_call, end_flag, place_of, state};
 use crate::spin::Spinner;
 use crate::status::{Result, Status};
 

@@ -4,8 +4,8 @@ use crate::access;
 use crate::context::current;
 use crate::handle::{Handle, look_up};
 use crate::io::{self, Outcome, Overlapped, ReadBuffer};
-use crate::pipe::channel::{self, end_flag};
-use crate::pipe::{begin_call, place_of, state};
+use crate::pipe::channel;
+use crate::pipe::{begin_call, end_flag, place_of, state};
 use crate::records::Kind;
 use crate::status::{Result, Status};
 

@@ -1,0 +1,58 @@
+//! One direction of an instance: its messages, its quota, and the requests that wait for either.
+//!
+//! Messages lie in a queue whether they fit the quota or not. `first_unsettled` is the first that does not fit; with it
+//! begin those whose writers wait. A message that is being copied is pinned, and is freed when it has left the queue and
+//! nobody pins it.
+
+mod message;
+mod queue;
+mod serve;
+mod withdraw;
+
+pub(crate) use message::{LOOSE_TAG, OFFSET, PINS, QUEUED_TAG, SPARE_TAG, WRITER, unpin};
+pub(super) use message::{fits, make_spare, prepare, rest_of, room_of, set_writer};
+pub(super) use queue::{append, discard, settle};
+pub(super) use serve::{READS_MESSAGES, Taken, serve_readers, take};
+pub(super) use withdraw::{fail_all, fail_queue, withdraw};
+
+use crate::arena::Txn;
+use crate::records::Channel;
+
+/// Whether the last message does not fit the quota: it does not if any before it does not.
+pub(super) fn is_last_unsettled(lock: &Txn<'_>, channel: &Channel) -> bool {
+    channel.first_unsettled.get(lock) != 0
+}
+
+/// Unread bytes, those of waiting writers included.
+pub(super) fn unread(lock: &Txn<'_>, channel: &Channel) -> u32 {
+    channel.settled.get(lock).wrapping_add(channel.unsettled.get(lock))
+}
+
+/// Makes a channel empty for a new connection.
+pub(super) fn reset(lock: &mut Txn<'_>, channel: &Channel, quota: u32) {
+    for word in [
+        &channel.settled,
+        &channel.unsettled,
+        &channel.first,
+        &channel.last,
+        &channel.first_unsettled,
+        &channel.first_reader,
+        &channel.last_reader,
+        &channel.first_flush,
+        &channel.last_flush,
+    ] {
+        word.set(lock, 0);
+    }
+    channel.quota.set(lock, quota);
+}
+
+/// Whether a waiting reader has something to look at, without the lock.
+pub(super) fn has_data(channel: &Channel) -> bool {
+    channel.first.peek() != 0
+}
+
+/// Whether a message would fit the quota, without the lock.
+pub(super) fn has_room(channel: &Channel, length: usize) -> bool {
+    channel.first_unsettled.peek() == 0
+        && channel.settled.peek() as usize + length <= channel.quota.peek() as usize
+}

@@ -1,0 +1,140 @@
+//! What a read is given: at once, or as one that waited.
+
+use crate::arena::block::BlockRef;
+use crate::arena::{Ref, Txn};
+use crate::io;
+use crate::pipe::end_flag;
+use crate::records::{Channel, End, Request};
+use crate::status::{Result, Status};
+
+use super::message::{OFFSET, pin, rest_of};
+use super::queue::{consume, drop_first, remove_first, settle};
+
+/// What a read is given.
+pub(in crate::pipe) struct Taken {
+    pub(in crate::pipe) status: Status,
+    pub(in crate::pipe) count: usize,
+    /// Messages taken whole, linked, each with the offset at which to begin. They are pinned.
+    pub(in crate::pipe) whole: BlockRef,
+    /// A message of which a part is taken: the block, where the part begins, and its length. It is pinned.
+    pub(in crate::pipe) part: Option<(BlockRef, usize, usize)>,
+}
+
+/// Takes what a read with room for `room` bytes is given now; `None` if there is nothing.
+///
+/// # References
+/// - SEMANTICS 5.5
+pub(in crate::pipe) fn take(
+    lock: &mut Txn<'static>,
+    channel: &Channel,
+    room: usize,
+    by_message: bool,
+) -> Result<Option<Taken>> {
+    let arena = lock.arena();
+    let mut taken = Taken { status: Status::SUCCESS, count: 0, whole: BlockRef::NONE, part: None };
+    let mut last = BlockRef::NONE;
+    if channel.first.get(lock) == 0 {
+        return Ok(None);
+    }
+    loop {
+        lock.step()?;
+        let message = BlockRef(channel.first.get(lock));
+        if message.is_none() {
+            break;
+        }
+        let rest = rest_of(lock, message)?;
+        if rest as usize <= room - taken.count {
+            consume(lock, channel, message, rest);
+            remove_first(lock, channel)?;
+            pin(lock, message)?;
+            match last {
+                BlockRef::NONE => taken.whole = message,
+                last => arena.block(last)?.head.link.set(lock, message.0),
+            }
+            last = message;
+            taken.count += rest as usize;
+            if by_message || taken.count == room && room != 0 {
+                break;
+            }
+        } else {
+            let part = room - taken.count;
+            if by_message {
+                taken.status = Status::BUFFER_OVERFLOW;
+            }
+            if part != 0 {
+                let block = arena.block(message)?;
+                let offset = block.words[OFFSET].get(lock);
+                consume(lock, channel, message, part as u32);
+                block.words[OFFSET].set(lock, offset.wrapping_add(part as u32));
+                pin(lock, message)?;
+                taken.part = Some((message, offset as usize, part));
+                taken.count += part;
+            }
+            break;
+        }
+    }
+    settle(lock, channel)?;
+    Ok(Some(taken))
+}
+
+/// Serves waiting reads of an end with what there is, in order.
+pub(in crate::pipe) fn serve_readers(lock: &mut Txn<'static>, channel: &Channel, reader: &End) -> Result<()> {
+    let arena = lock.arena();
+    let by_message = reader.flags.get(lock) & end_flag::MESSAGE_READ != 0;
+    while channel.first.get(lock) != 0 {
+        lock.step()?;
+        let Some(reference) = Ref::<Request>::from_index(channel.first_reader.get(lock)).some() else {
+            return Ok(());
+        };
+        let request = arena.get(reference)?;
+        let room = request.length.get(lock) as usize;
+        if room == 0 {
+            // It only waited for something to come, and takes nothing but an empty message.
+            let rest = rest_of(lock, BlockRef(channel.first.get(lock)))?;
+            io::dequeue(lock, &channel.first_reader, &channel.last_reader, request)?;
+            if rest == 0 {
+                drop_first(lock, channel)?;
+            }
+            let status = if by_message && rest != 0 { Status::BUFFER_OVERFLOW } else { Status::SUCCESS };
+            io::complete(lock, reference, request, status, 0)?;
+            continue;
+        }
+        io::dequeue(lock, &channel.first_reader, &channel.last_reader, request)?;
+        serve(lock, channel, reference, request, room)?;
+    }
+    Ok(())
+}
+
+/// Gives a waiting read the first message or a part of it: when a read waits, the queue was empty.
+fn serve(
+    lock: &mut Txn<'static>,
+    channel: &Channel,
+    reference: Ref<Request>,
+    request: &Request,
+    room: usize,
+) -> Result<()> {
+    let arena = lock.arena();
+    let message = BlockRef(channel.first.get(lock));
+    let block = arena.block(message)?;
+    let rest = rest_of(lock, message)?;
+    let offset = block.words[OFFSET].get(lock);
+    let count = rest.min(room as u32);
+    consume(lock, channel, message, count);
+    pin(lock, message)?;
+    request.message.set(lock, message.0);
+    request.offset.set(lock, offset);
+    let mut status = Status::SUCCESS;
+    if count == rest {
+        remove_first(lock, channel)?;
+    } else {
+        block.words[OFFSET].set(lock, offset.wrapping_add(count));
+        if request.flags.get(lock) & READS_MESSAGES != 0 {
+            status = Status::BUFFER_OVERFLOW;
+        }
+    }
+    io::complete(lock, reference, request, status, count)?;
+    settle(lock, channel)
+}
+
+/// Flag of a waiting read that wants a message, beside those of [`io::flag`].
+pub(in crate::pipe) const READS_MESSAGES: u32 = 1 << 8;
