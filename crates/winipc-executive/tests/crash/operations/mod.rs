@@ -1,6 +1,8 @@
 //! The operations, and which states each may leave.
 
+pub(crate) mod connections;
 pub(crate) mod objects;
 pub(crate) mod pipes;
 pub(crate) mod signals;
+pub(crate) mod transfers;
 pub(crate) mod waits;
