@@ -1,0 +1,136 @@
+//! Duplication of handles, within a process and between two.
+
+use super::table::{close_in, insert, look_up_in};
+use super::{Handle, look_up};
+use crate::arena::{Ref, Txn};
+use crate::context::{Current, current};
+use crate::records::{Kind, Object, Process};
+use crate::status::{Result, Status};
+use crate::{access, death, io, process, thread};
+
+/// How [`duplicate`] makes the new handle.
+#[derive(Clone, Copy, Debug)]
+pub struct Duplicate {
+    /// Rights of the new handle; `None` for those of the source.
+    pub access: Option<u32>,
+    /// Whether children inherit the new handle.
+    pub inherit: bool,
+    /// Whether the source is closed, also if duplication fails.
+    pub close_source: bool,
+}
+
+/// Makes another handle to an object, from one process's table into another's.
+///
+/// Without a target process only `close_source` has an effect, and the result is [`Handle::NULL`].
+///
+/// # Errors
+/// [`Status::INVALID_HANDLE`]: the source, or one of the processes, is no handle. [`Status::ACCESS_DENIED`]: a process
+/// handle lacks PROCESS_DUP_HANDLE, or more access is asked for than the object gives.
+/// [`Status::PROCESS_IS_TERMINATING`]: a process has ended.
+///
+/// # References
+/// - SEMANTICS 1.6
+pub fn duplicate(
+    source_process: Handle,
+    source: Handle,
+    target_process: Option<Handle>,
+    options: &Duplicate,
+) -> Result<Handle> {
+    let current = current()?;
+    let from = Side::behind(&current, source_process)?;
+    let result = match target_process {
+        None => Ok(Handle::NULL),
+        Some(target_process) => copy(&current, &from, source, target_process, options),
+    };
+    if options.close_source
+        && let Some(index) = source.index()
+    {
+        let mut lock = current.begin()?;
+        let closed = from.is_there(&lock).and_then(|()| close_in(&mut lock, &current, from.process, index));
+        if closed.is_ok() {
+            lock.commit()?;
+            io::deliver_for(&current);
+        } else if target_process.is_none() {
+            return closed.map(|()| Handle::NULL);
+        }
+    }
+    result
+}
+
+fn copy(
+    current: &Current,
+    from: &Side,
+    source: Handle,
+    target_process: Handle,
+    options: &Duplicate,
+) -> Result<Handle> {
+    let to = Side::behind(current, target_process)?;
+    let is_own = core::ptr::eq(from.process, current.process());
+    // A thread object is made where it is first asked for, in a transaction of its own.
+    let own_thread = match source {
+        Handle::CURRENT_THREAD if is_own => Some(thread::own_object(current)?),
+        _ => None,
+    };
+    let mut lock = current.begin()?;
+    from.is_there(&lock)?;
+    to.is_there(&lock)?;
+    let arena = lock.arena();
+    let (reference, granted) = match source {
+        // From another process, -1 is a handle to that process.
+        Handle::CURRENT_PROCESS => {
+            (Ref::from_index(from.process.object.get(&lock)), access::all(Kind::Process))
+        }
+        Handle::CURRENT_THREAD => (own_thread.ok_or(Status::INVALID_HANDLE)?, access::all(Kind::Thread)),
+        _ => {
+            let index = source.index().ok_or(Status::INVALID_HANDLE)?;
+            let (found, _) = look_up_in(arena, from.process, index)?;
+            (found.reference, found.access)
+        }
+    };
+    let object = arena.get(reference)?;
+    let kind = Kind::from_tag(object.head.tag.get(&lock)).ok_or(Status::INVALID_HANDLE)?;
+    let access = match options.access {
+        None => granted,
+        Some(desired) => {
+            let mapped = access::map_generic(kind, desired);
+            if mapped & !access::all(kind) != 0 || kind == Kind::Pipe && mapped & !granted != 0 {
+                return Err(Status::ACCESS_DENIED);
+            }
+            mapped
+        }
+    };
+    let handle = insert(&mut lock, to.process, reference, access, options.inherit)?;
+    lock.commit()?;
+    Ok(handle)
+}
+
+/// One of the two processes of a duplication.
+struct Side {
+    process: &'static Process,
+    /// Its object, unless it is the calling process.
+    object: Option<&'static Object>,
+}
+
+impl Side {
+    /// The attached process that a handle names.
+    fn behind(current: &Current, handle: Handle) -> Result<Side> {
+        if handle == Handle::CURRENT_PROCESS {
+            return Ok(Side { process: current.process(), object: None });
+        }
+        let found = look_up(current, handle)?.require(Kind::Process, access::PROCESS_DUP_HANDLE)?;
+        let process = process::record_of(current.arena(), found.object)?;
+        if death::is_dead(current.arena(), process) {
+            return Err(Status::PROCESS_IS_TERMINATING);
+        }
+        Ok(Side { process, object: Some(found.object) })
+    }
+
+    /// Makes sure that the record still is the process's, and nobody is closing its handles: a handle put into its
+    /// table after that would never be closed.
+    fn is_there(&self, lock: &Txn<'static>) -> Result<()> {
+        match self.object {
+            Some(object) => process::record_of(lock.arena(), object).map(|_| ()),
+            None => Ok(()),
+        }
+    }
+}

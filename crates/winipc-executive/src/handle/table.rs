@@ -1,0 +1,240 @@
+//! Handle tables: one per process, of pages whose entries are one 64-bit word each.
+//!
+//! ```text
+//!  63    62       61          60..40       39..22              21..0
+//! | 1 | protect | inherit | access (21) | generation (18) | object (22) |     in use
+//! | 0 |                                  next free entry (32)            |     free
+//! ```
+
+use super::{Found, Handle};
+use crate::arena::block::BlockRef;
+use crate::arena::word::{Guarded32, Guarded64};
+use crate::arena::{Arena, Ref, Txn, state};
+use crate::context::Current;
+use crate::records::{HandlePage, Kind, Object, PAGE_ENTRIES, Process, TABLE_PAGES};
+use crate::status::{Result, Status};
+use crate::{mutex, name, object, pipe, timer};
+
+/// A handle-table entry in use.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Entry(pub(crate) u64);
+
+const LIVE: u64 = 1 << 63;
+pub(super) const PROTECT: u64 = 1 << 62;
+pub(super) const INHERIT: u64 = 1 << 61;
+const ACCESS_SHIFT: u32 = 40;
+pub(super) const ACCESS_MASK: u32 = 0x1F_FFFF;
+const GENERATION_SHIFT: u32 = 22;
+pub(crate) const GENERATION_MASK: u32 = (1 << 18) - 1;
+const OBJECT_MASK: u32 = (1 << 22) - 1;
+
+impl Entry {
+    fn new(object: Ref<Object>, generation: u32, access: u32, inherit: bool) -> Self {
+        Entry(
+            LIVE | if inherit { INHERIT } else { 0 }
+                | u64::from(access & ACCESS_MASK) << ACCESS_SHIFT
+                | u64::from(generation & GENERATION_MASK) << GENERATION_SHIFT
+                | u64::from(object.index() & OBJECT_MASK),
+        )
+    }
+
+    pub(crate) fn is_live(self) -> bool {
+        self.0 & LIVE != 0
+    }
+
+    pub(crate) fn object(self) -> Ref<Object> {
+        Ref::from_index(self.0 as u32 & OBJECT_MASK)
+    }
+
+    pub(crate) fn access(self) -> u32 {
+        (self.0 >> ACCESS_SHIFT) as u32 & ACCESS_MASK
+    }
+
+    /// Low bits of the generation of the object that the handle was made for.
+    pub(crate) fn generation(self) -> u32 {
+        (self.0 >> GENERATION_SHIFT) as u32 & GENERATION_MASK
+    }
+}
+
+/// The word of a table's entry; `None` if the table has no such entry.
+#[inline]
+pub(super) fn entry_word<'a>(arena: &'a Arena, process: &Process, index: u32) -> Option<&'a Guarded64> {
+    let page = process.pages.get(index as usize / PAGE_ENTRIES)?.peek();
+    let page: &HandlePage = arena.get(Ref::from_index(page).some()?).ok()?;
+    Some(&page.entries[index as usize % PAGE_ENTRIES])
+}
+
+#[inline]
+pub(super) fn look_up_in(arena: &'static Arena, process: &Process, index: u32) -> Result<(Found, Entry)> {
+    let entry = Entry(entry_word(arena, process, index).ok_or(Status::INVALID_HANDLE)?.peek());
+    if !entry.is_live() {
+        return Err(Status::INVALID_HANDLE);
+    }
+    let reference = entry.object();
+    let object = arena.get(reference)?;
+    let state = object.state.load();
+    if state::generation_of(state) & GENERATION_MASK != entry.generation() {
+        return Err(Status::INVALID_HANDLE);
+    }
+    Ok((Found { reference, object, state, access: entry.access() }, entry))
+}
+
+/// Puts a handle to an object into a process's table and counts it.
+///
+/// # Errors
+/// [`Status::INSUFFICIENT_RESOURCES`]: the table is full. [`Status::NO_MEMORY`].
+pub(crate) fn insert(
+    lock: &mut Txn<'static>,
+    process: &'static Process,
+    reference: Ref<Object>,
+    access: u32,
+    inherit: bool,
+) -> Result<Handle> {
+    let arena = lock.arena();
+    let object = arena.get(reference)?;
+    let free = process.free_handle.get(lock);
+    let index = if free != 0 {
+        let word = entry_word(arena, process, free).ok_or(Status::ARENA_CORRUPT)?;
+        let next = word.get(lock);
+        process.free_handle.set(lock, next as u32);
+        free
+    } else {
+        let fresh = process.fresh_handle.get(lock).max(1);
+        let page = fresh as usize / PAGE_ENTRIES;
+        if page >= TABLE_PAGES {
+            return Err(Status::INSUFFICIENT_RESOURCES);
+        }
+        if process.pages[page].get(lock) == 0 {
+            let new = lock.allocate::<HandlePage>(1)?;
+            process.pages[page].set(lock, new.index());
+        }
+        process.fresh_handle.set(lock, fresh + 1);
+        fresh
+    };
+    let generation = state::generation_of(object.state.load());
+    let word = entry_word(arena, process, index).ok_or(Status::ARENA_CORRUPT)?;
+    word.set(lock, Entry::new(reference, generation, access, inherit).0);
+    add(lock, &process.handle_count, 1);
+    add(lock, &object.handles, 1);
+    object::retain(lock, object);
+    Ok(Handle::from_index(index))
+}
+
+fn add(lock: &mut Txn<'_>, word: &Guarded32, count: u32) {
+    let value = word.get(lock).wrapping_add(count);
+    word.set(lock, value);
+}
+
+/// Takes an entry out of a table and uncounts it.
+fn remove(
+    lock: &mut Txn<'static>,
+    current: &Current,
+    process: &Process,
+    index: u32,
+    entry: Entry,
+) -> Result<()> {
+    let arena = lock.arena();
+    let word = entry_word(arena, process, index).ok_or(Status::ARENA_CORRUPT)?;
+    let next = process.free_handle.get(lock);
+    word.set(lock, u64::from(next));
+    process.free_handle.set(lock, index);
+    add(lock, &process.handle_count, u32::MAX);
+    let reference = entry.object();
+    let object = arena.get(reference)?;
+    let handles = object.handles.get(lock);
+    object.handles.set(lock, handles.wrapping_sub(1));
+    if handles == 1 {
+        last_handle_closed(lock, current, reference, object)?;
+    }
+    object::release(lock, reference)
+}
+
+/// What happens when nobody has a handle any more: the name goes, an end of a pipe is closed.
+fn last_handle_closed(
+    lock: &mut Txn<'static>,
+    current: &Current,
+    reference: Ref<Object>,
+    object: &'static Object,
+) -> Result<()> {
+    let name = object.name.get(lock);
+    if name != 0 {
+        object.name.set(lock, 0);
+        name::remove(lock, BlockRef(name))?;
+    }
+    match Kind::from_tag(object.head.tag.get(lock)) {
+        Some(Kind::Pipe) => pipe::end_closed(lock, reference, object),
+        Some(Kind::Mutex) => {
+            mutex::forget_if_own(lock, current, reference, object);
+            Ok(())
+        }
+        Some(Kind::Timer) => timer::detach_routine(lock, reference, object),
+        Some(_) => Ok(()),
+        None => Err(Status::ARENA_CORRUPT),
+    }
+}
+
+pub(super) fn close_in(
+    lock: &mut Txn<'static>,
+    current: &Current,
+    process: &Process,
+    index: u32,
+) -> Result<()> {
+    let (_, entry) = look_up_in(lock.arena(), process, index)?;
+    if entry.0 & PROTECT != 0 {
+        return Err(Status::HANDLE_NOT_CLOSABLE);
+    }
+    remove(lock, current, process, index, entry)
+}
+
+/// Closes up to `most` handles of a process that ends. Returns whether there are more.
+pub(crate) fn close_some(
+    lock: &mut Txn<'static>,
+    current: &Current,
+    process: &Process,
+    most: u32,
+) -> Result<bool> {
+    let mut closed = 0;
+    // From the newest on, and what is closed leaves the range: the search does not begin anew each time.
+    loop {
+        let index = process.fresh_handle.get(lock).saturating_sub(1);
+        if index == 0 {
+            process.free_handle.set(lock, 0);
+            return Ok(false);
+        }
+        lock.step()?;
+        let word = entry_word(lock.arena(), process, index).ok_or(Status::ARENA_CORRUPT)?;
+        let entry = Entry(word.get(lock));
+        if entry.is_live() {
+            if closed == most {
+                // Its entries are behind the range's end now, where nothing that is made meanwhile would be closed.
+                process.free_handle.set(lock, 0);
+                return Ok(true);
+            }
+            remove(lock, current, process, index, entry)?;
+            closed += 1;
+        }
+        process.fresh_handle.set(lock, index);
+    }
+}
+
+/// Gives the pages of an empty table back.
+pub(crate) fn free_table(lock: &mut Txn<'_>, process: &Process) -> Result<()> {
+    for page in &process.pages {
+        let Some(reference) = Ref::<HandlePage>::from_index(page.get(lock)).some() else { break };
+        page.set(lock, 0);
+        lock.free(reference)?;
+    }
+    process.handle_count.set(lock, 0);
+    Ok(())
+}
+
+/// The pages of a process's handle table, as somebody who looks on sees them: index of the first entry, number, page.
+pub(crate) fn pages<'a>(
+    arena: &'a Arena,
+    process: &'a Process,
+) -> impl Iterator<Item = (u32, u32, &'a HandlePage)> + use<'a> {
+    process.pages.iter().enumerate().filter_map(|(place, page)| {
+        let number = Ref::<HandlePage>::from_index(page.peek()).some()?;
+        Some(((place * PAGE_ENTRIES) as u32, number.index(), arena.get(number).ok()?))
+    })
+}
