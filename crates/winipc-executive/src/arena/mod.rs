@@ -18,6 +18,7 @@ pub(crate) mod futex;
 mod journal_tests;
 pub(crate) mod layout;
 pub(crate) mod lock;
+mod mapping;
 pub(crate) mod seat;
 pub(crate) mod slab;
 pub(crate) mod state;
