@@ -1,8 +1,8 @@
 //! Events.
 
-use crate::handle::named_object;
+use crate::named::{named_object, named_options};
 use crate::sys::EVENT_ALL_ACCESS;
-use crate::sys::call::{Name, event};
+use crate::sys::call::{Named, event};
 use crate::{AsHandle, Disposition, OwnedHandle, Result};
 
 /// Something that is set or not, and that any thread of any process can wait for ([`Waitable`](crate::Waitable)).
@@ -99,9 +99,7 @@ impl Event {
 /// ```
 #[derive(Clone, Debug)]
 pub struct EventOptions {
-    name: Option<String>,
-    access: u32,
-    inherit: bool,
+    named: Named,
     manual_reset: bool,
     initially_set: bool,
 }
@@ -109,31 +107,7 @@ pub struct EventOptions {
 impl EventOptions {
     /// An auto-reset event without a name, not set, with full access, not inherited.
     pub fn new() -> EventOptions {
-        EventOptions {
-            name: None,
-            access: EVENT_ALL_ACCESS,
-            inherit: false,
-            manual_reset: false,
-            initially_set: false,
-        }
-    }
-
-    /// The name, with or without `Local\` or `Global\` ([names](crate#names)).
-    pub fn name(&mut self, name: impl Into<String>) -> &mut Self {
-        self.name = Some(name.into());
-        self
-    }
-
-    /// The rights of the handle, a mask of `EVENT_*` and standard rights in [`sys`](crate::sys).
-    pub fn access(&mut self, access: u32) -> &mut Self {
-        self.access = access;
-        self
-    }
-
-    /// Whether child processes inherit the handle.
-    pub fn inherit(&mut self, inherit: bool) -> &mut Self {
-        self.inherit = inherit;
-        self
+        EventOptions { named: Named::new(EVENT_ALL_ACCESS), manual_reset: false, initially_set: false }
     }
 
     /// Whether the event stays set until it is reset; otherwise it is reset by the wait that it lets through.
@@ -158,24 +132,12 @@ impl EventOptions {
     /// - `ERROR_PATH_NOT_FOUND`: the name has a backslash after the prefix, or an unknown prefix.
     /// - `ERROR_INVALID_NAME`: the name contains a NUL.
     pub fn create(&self) -> Result<Event> {
-        let name = Name::new(self.name.as_deref())?;
-        let (handle, disposition) =
-            event::create(&name, self.access, self.inherit, self.manual_reset, self.initially_set)?;
+        let (handle, disposition) = event::create(&self.named, self.manual_reset, self.initially_set)?;
         Ok(Event { handle, disposition })
     }
-
-    /// Opens the event with this name (`OpenEventW`).
-    ///
-    /// # Errors
-    ///
-    /// - `ERROR_FILE_NOT_FOUND`: there is none.
-    /// - `ERROR_INVALID_PARAMETER`: no name was given.
-    /// - As [`create`](EventOptions::create).
-    pub fn open(&self) -> Result<Event> {
-        let name = Name::new(self.name.as_deref())?;
-        Ok(event::open(&name, self.access, self.inherit)?.into())
-    }
 }
+
+named_options!(EventOptions opens Event by event, "OpenEventW", with "EVENT_*");
 
 impl Default for EventOptions {
     fn default() -> EventOptions {

@@ -62,6 +62,7 @@ mod error;
 mod event;
 mod handle;
 mod mutex;
+mod named;
 pub mod overlapped;
 mod pipe;
 mod process;

@@ -5,7 +5,7 @@ mod options;
 
 use std::time::Duration;
 
-use crate::handle::named_object;
+use crate::named::named_object;
 use crate::sys::call::{mutex, wait};
 use crate::{AsHandle, Disposition, OwnedHandle, Result, WaitResult, Win32Error};
 

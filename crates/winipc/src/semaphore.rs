@@ -1,8 +1,8 @@
 //! Semaphores.
 
-use crate::handle::named_object;
+use crate::named::{named_object, named_options};
 use crate::sys::SEMAPHORE_ALL_ACCESS;
-use crate::sys::call::{Name, semaphore};
+use crate::sys::call::{Named, semaphore};
 use crate::{AsHandle, Disposition, OwnedHandle, Result};
 
 /// A count between 0 and a maximum. A wait ([`Waitable`](crate::Waitable)) takes one from it, and blocks while it
@@ -66,9 +66,7 @@ impl Semaphore {
 /// ```
 #[derive(Clone, Debug)]
 pub struct SemaphoreOptions {
-    name: Option<String>,
-    access: u32,
-    inherit: bool,
+    named: Named,
     initial: u32,
     maximum: u32,
 }
@@ -76,25 +74,7 @@ pub struct SemaphoreOptions {
 impl SemaphoreOptions {
     /// A semaphore without a name, with full access, not inherited. Opening one ignores both counts.
     pub fn new(initial: u32, maximum: u32) -> SemaphoreOptions {
-        SemaphoreOptions { name: None, access: SEMAPHORE_ALL_ACCESS, inherit: false, initial, maximum }
-    }
-
-    /// The name, with or without `Local\` or `Global\` ([names](crate#names)).
-    pub fn name(&mut self, name: impl Into<String>) -> &mut Self {
-        self.name = Some(name.into());
-        self
-    }
-
-    /// The rights of the handle, a mask of `SEMAPHORE_*` and standard rights in [`sys`](crate::sys).
-    pub fn access(&mut self, access: u32) -> &mut Self {
-        self.access = access;
-        self
-    }
-
-    /// Whether child processes inherit the handle.
-    pub fn inherit(&mut self, inherit: bool) -> &mut Self {
-        self.inherit = inherit;
-        self
+        SemaphoreOptions { named: Named::new(SEMAPHORE_ALL_ACCESS), initial, maximum }
     }
 
     /// Creates the semaphore, or opens the one with this name (`CreateSemaphoreExW`);
@@ -108,21 +88,9 @@ impl SemaphoreOptions {
     /// - `ERROR_PATH_NOT_FOUND`: the name has a backslash after the prefix, or an unknown prefix.
     /// - `ERROR_INVALID_NAME`: the name contains a NUL.
     pub fn create(&self) -> Result<Semaphore> {
-        let name = Name::new(self.name.as_deref())?;
-        let (handle, disposition) =
-            semaphore::create(&name, self.access, self.inherit, self.initial, self.maximum)?;
+        let (handle, disposition) = semaphore::create(&self.named, self.initial, self.maximum)?;
         Ok(Semaphore { handle, disposition })
     }
-
-    /// Opens the semaphore with this name (`OpenSemaphoreW`).
-    ///
-    /// # Errors
-    ///
-    /// - `ERROR_FILE_NOT_FOUND`: there is none.
-    /// - `ERROR_INVALID_PARAMETER`: no name was given.
-    /// - As [`create`](SemaphoreOptions::create), except for the counts.
-    pub fn open(&self) -> Result<Semaphore> {
-        let name = Name::new(self.name.as_deref())?;
-        Ok(semaphore::open(&name, self.access, self.inherit)?.into())
-    }
 }
+
+named_options!(SemaphoreOptions opens Semaphore by semaphore, "OpenSemaphoreW", with "SEMAPHORE_*");

@@ -5,7 +5,7 @@ mod routine;
 
 use std::time::{Duration, SystemTime};
 
-use crate::handle::named_object;
+use crate::named::named_object;
 use crate::sys::call::timer;
 use crate::timeout::{file_time, hundred_nanoseconds};
 use crate::{AsHandle, Disposition, OwnedHandle, Result, Win32Error};

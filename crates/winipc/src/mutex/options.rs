@@ -2,8 +2,9 @@
 
 use super::Mutex;
 use crate::Result;
+use crate::named::named_options;
 use crate::sys::MUTEX_ALL_ACCESS;
-use crate::sys::call::{Name, mutex};
+use crate::sys::call::{Named, mutex};
 
 /// How to create or open a [`Mutex`].
 ///
@@ -21,34 +22,14 @@ use crate::sys::call::{Name, mutex};
 /// ```
 #[derive(Clone, Debug)]
 pub struct MutexOptions {
-    name: Option<String>,
-    access: u32,
-    inherit: bool,
+    named: Named,
     initially_owned: bool,
 }
 
 impl MutexOptions {
     /// A mutex without a name that nobody owns, with full access, not inherited.
     pub fn new() -> MutexOptions {
-        MutexOptions { name: None, access: MUTEX_ALL_ACCESS, inherit: false, initially_owned: false }
-    }
-
-    /// The name, with or without `Local\` or `Global\` ([names](crate#names)).
-    pub fn name(&mut self, name: impl Into<String>) -> &mut Self {
-        self.name = Some(name.into());
-        self
-    }
-
-    /// The rights of the handle, a mask of `MUTEX_*` and standard rights in [`sys`](crate::sys).
-    pub fn access(&mut self, access: u32) -> &mut Self {
-        self.access = access;
-        self
-    }
-
-    /// Whether child processes inherit the handle.
-    pub fn inherit(&mut self, inherit: bool) -> &mut Self {
-        self.inherit = inherit;
-        self
+        MutexOptions { named: Named::new(MUTEX_ALL_ACCESS), initially_owned: false }
     }
 
     /// Whether the calling thread owns the mutex from the start. This does not apply to a mutex that exists already:
@@ -67,23 +48,12 @@ impl MutexOptions {
     /// - `ERROR_PATH_NOT_FOUND`: the name has a backslash after the prefix, or an unknown prefix.
     /// - `ERROR_INVALID_NAME`: the name contains a NUL.
     pub fn create(&self) -> Result<Mutex> {
-        let name = Name::new(self.name.as_deref())?;
-        let (handle, disposition) = mutex::create(&name, self.access, self.inherit, self.initially_owned)?;
+        let (handle, disposition) = mutex::create(&self.named, self.initially_owned)?;
         Ok(Mutex { handle, disposition })
     }
-
-    /// Opens the mutex with this name (`OpenMutexW`).
-    ///
-    /// # Errors
-    ///
-    /// - `ERROR_FILE_NOT_FOUND`: there is none.
-    /// - `ERROR_INVALID_PARAMETER`: no name was given.
-    /// - As [`create`](MutexOptions::create).
-    pub fn open(&self) -> Result<Mutex> {
-        let name = Name::new(self.name.as_deref())?;
-        Ok(mutex::open(&name, self.access, self.inherit)?.into())
-    }
 }
+
+named_options!(MutexOptions opens Mutex by mutex, "OpenMutexW", with "MUTEX_*");
 
 impl Default for MutexOptions {
     fn default() -> MutexOptions {

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::call::{event, last_error};
+use super::call::{Named, event, last_error};
 use super::operation::Operation;
 use super::owned_handle::{BorrowedHandle, OwnedHandle};
 use super::{CancelIoEx, GetOverlappedResult, HANDLE, OVERLAPPED, STATUS_PENDING};
@@ -226,8 +226,7 @@ unsafe fn outcome(file: HANDLE, overlapped: *mut OVERLAPPED, wait: bool) -> Resu
 
 /// An event for one request. Manual-reset, so that no other wait can consume what tells of the completion.
 fn new_event() -> Result<OwnedHandle> {
-    let (event, _) =
-        event::create(&super::call::Name::new(None)?, super::EVENT_ALL_ACCESS, false, true, false)?;
+    let (event, _) = event::create(&Named::new(super::EVENT_ALL_ACCESS), true, false)?;
     Ok(event)
 }
 

@@ -2,8 +2,9 @@
 
 use super::WaitableTimer;
 use crate::Result;
+use crate::named::named_options;
 use crate::sys::TIMER_ALL_ACCESS;
-use crate::sys::call::{Name, timer};
+use crate::sys::call::{Named, timer};
 
 /// How to create or open a [`WaitableTimer`].
 ///
@@ -19,9 +20,7 @@ use crate::sys::call::{Name, timer};
 /// ```
 #[derive(Clone, Debug)]
 pub struct WaitableTimerOptions {
-    name: Option<String>,
-    access: u32,
-    inherit: bool,
+    named: Named,
     manual_reset: bool,
     high_resolution: bool,
 }
@@ -30,30 +29,10 @@ impl WaitableTimerOptions {
     /// An auto-reset timer without a name, with full access, not inherited.
     pub fn new() -> WaitableTimerOptions {
         WaitableTimerOptions {
-            name: None,
-            access: TIMER_ALL_ACCESS,
-            inherit: false,
+            named: Named::new(TIMER_ALL_ACCESS),
             manual_reset: false,
             high_resolution: false,
         }
-    }
-
-    /// The name, with or without `Local\` or `Global\` ([names](crate#names)).
-    pub fn name(&mut self, name: impl Into<String>) -> &mut Self {
-        self.name = Some(name.into());
-        self
-    }
-
-    /// The rights of the handle, a mask of `TIMER_*` and standard rights in [`sys`](crate::sys).
-    pub fn access(&mut self, access: u32) -> &mut Self {
-        self.access = access;
-        self
-    }
-
-    /// Whether child processes inherit the handle.
-    pub fn inherit(&mut self, inherit: bool) -> &mut Self {
-        self.inherit = inherit;
-        self
     }
 
     /// Whether the timer stays signaled until it is set again; otherwise until one wait takes it.
@@ -79,24 +58,12 @@ impl WaitableTimerOptions {
     /// - `ERROR_PATH_NOT_FOUND`: the name has a backslash after the prefix, or an unknown prefix.
     /// - `ERROR_INVALID_NAME`: the name contains a NUL.
     pub fn create(&self) -> Result<WaitableTimer> {
-        let name = Name::new(self.name.as_deref())?;
-        let (handle, disposition) =
-            timer::create(&name, self.access, self.inherit, self.manual_reset, self.high_resolution)?;
+        let (handle, disposition) = timer::create(&self.named, self.manual_reset, self.high_resolution)?;
         Ok(WaitableTimer { handle, disposition })
     }
-
-    /// Opens the timer with this name (`OpenWaitableTimerW`).
-    ///
-    /// # Errors
-    ///
-    /// - `ERROR_FILE_NOT_FOUND`: there is none.
-    /// - `ERROR_INVALID_PARAMETER`: no name was given.
-    /// - As [`create`](WaitableTimerOptions::create).
-    pub fn open(&self) -> Result<WaitableTimer> {
-        let name = Name::new(self.name.as_deref())?;
-        Ok(timer::open(&name, self.access, self.inherit)?.into())
-    }
 }
+
+named_options!(WaitableTimerOptions opens WaitableTimer by timer, "OpenWaitableTimerW", with "TIMER_*");
 
 impl Default for WaitableTimerOptions {
     fn default() -> WaitableTimerOptions {

@@ -1,15 +1,13 @@
 //! Events.
 
-use super::{Name, attributes, check, created, opened};
+use super::{Named, attributes, check, created, opened};
 use crate::sys::owned_handle::{BorrowedHandle, OwnedHandle};
 use crate::sys::{CREATE_EVENT_INITIAL_SET, CREATE_EVENT_MANUAL_RESET};
 use crate::sys::{CreateEventExW, OpenEventW, PulseEvent, ResetEvent, SetEvent};
 use crate::{Disposition, Result};
 
 pub(crate) fn create(
-    name: &Name,
-    access: u32,
-    inherit: bool,
+    named: &Named,
     manual_reset: bool,
     initially_set: bool,
 ) -> Result<(OwnedHandle, Disposition)> {
@@ -20,13 +18,15 @@ pub(crate) fn create(
     if initially_set {
         flags |= CREATE_EVENT_INITIAL_SET;
     }
+    let name = named.utf16()?;
     // SAFETY: attributes and name live through the call.
-    unsafe { created(CreateEventExW(&attributes(inherit), name.as_ptr(), flags, access)) }
+    unsafe { created(CreateEventExW(&attributes(named.inherit), name.as_ptr(), flags, named.access)) }
 }
 
-pub(crate) fn open(name: &Name, access: u32, inherit: bool) -> Result<OwnedHandle> {
+pub(crate) fn open(named: &Named) -> Result<OwnedHandle> {
+    let name = named.utf16()?;
     // SAFETY: the name lives through the call.
-    unsafe { opened(OpenEventW(access, inherit.into(), name.as_ptr())) }
+    unsafe { opened(OpenEventW(named.access, named.inherit.into(), name.as_ptr())) }
 }
 
 pub(crate) fn set(event: BorrowedHandle<'_>) -> Result<()> {

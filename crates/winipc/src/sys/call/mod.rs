@@ -77,6 +77,25 @@ impl Name {
     }
 }
 
+/// What creating and opening takes for every object that can have a name.
+#[derive(Clone, Debug)]
+pub(crate) struct Named {
+    pub(crate) name: Option<String>,
+    pub(crate) access: u32,
+    pub(crate) inherit: bool,
+}
+
+impl Named {
+    /// Without a name, not inherited.
+    pub(crate) fn new(access: u32) -> Named {
+        Named { name: None, access, inherit: false }
+    }
+
+    fn utf16(&self) -> Result<Name> {
+        Name::new(self.name.as_deref())
+    }
+}
+
 /// What a creating call says about the handle to make.
 fn attributes(inherit: bool) -> SECURITY_ATTRIBUTES {
     SECURITY_ATTRIBUTES {

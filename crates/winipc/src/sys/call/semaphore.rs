@@ -1,25 +1,22 @@
 //! Semaphores.
 
-use super::{Name, attributes, check, created, opened};
+use super::{Named, attributes, check, created, opened};
 use crate::sys::owned_handle::{BorrowedHandle, OwnedHandle};
 use crate::sys::{CreateSemaphoreExW, OpenSemaphoreW, ReleaseSemaphore};
 use crate::{Disposition, Result, Win32Error};
 
-pub(crate) fn create(
-    name: &Name,
-    access: u32,
-    inherit: bool,
-    initial: u32,
-    maximum: u32,
-) -> Result<(OwnedHandle, Disposition)> {
+pub(crate) fn create(named: &Named, initial: u32, maximum: u32) -> Result<(OwnedHandle, Disposition)> {
+    let name = named.utf16()?;
     let (initial, maximum) = (count(initial)?, count(maximum)?);
+    let attributes = attributes(named.inherit);
     // SAFETY: attributes and name live through the call.
-    unsafe { created(CreateSemaphoreExW(&attributes(inherit), initial, maximum, name.as_ptr(), 0, access)) }
+    unsafe { created(CreateSemaphoreExW(&attributes, initial, maximum, name.as_ptr(), 0, named.access)) }
 }
 
-pub(crate) fn open(name: &Name, access: u32, inherit: bool) -> Result<OwnedHandle> {
+pub(crate) fn open(named: &Named) -> Result<OwnedHandle> {
+    let name = named.utf16()?;
     // SAFETY: the name lives through the call.
-    unsafe { opened(OpenSemaphoreW(access, inherit.into(), name.as_ptr())) }
+    unsafe { opened(OpenSemaphoreW(named.access, named.inherit.into(), name.as_ptr())) }
 }
 
 /// Returns the count before.

@@ -6,16 +6,14 @@ use std::ffi::c_void;
 use std::ptr;
 use std::rc::Rc;
 
-use super::{Name, attributes, check, created, opened};
+use super::{Named, attributes, check, created, opened};
 use crate::sys::owned_handle::{BorrowedHandle, OwnedHandle};
 use crate::sys::{CREATE_WAITABLE_TIMER_HIGH_RESOLUTION, CREATE_WAITABLE_TIMER_MANUAL_RESET};
 use crate::sys::{CancelWaitableTimer, CreateWaitableTimerExW, OpenWaitableTimerW, SetWaitableTimer};
 use crate::{Disposition, Result};
 
 pub(crate) fn create(
-    name: &Name,
-    access: u32,
-    inherit: bool,
+    named: &Named,
     manual_reset: bool,
     high_resolution: bool,
 ) -> Result<(OwnedHandle, Disposition)> {
@@ -26,13 +24,15 @@ pub(crate) fn create(
     if high_resolution {
         flags |= CREATE_WAITABLE_TIMER_HIGH_RESOLUTION;
     }
+    let name = named.utf16()?;
     // SAFETY: attributes and name live through the call.
-    unsafe { created(CreateWaitableTimerExW(&attributes(inherit), name.as_ptr(), flags, access)) }
+    unsafe { created(CreateWaitableTimerExW(&attributes(named.inherit), name.as_ptr(), flags, named.access)) }
 }
 
-pub(crate) fn open(name: &Name, access: u32, inherit: bool) -> Result<OwnedHandle> {
+pub(crate) fn open(named: &Named) -> Result<OwnedHandle> {
+    let name = named.utf16()?;
     // SAFETY: the name lives through the call.
-    unsafe { opened(OpenWaitableTimerW(access, inherit.into(), name.as_ptr())) }
+    unsafe { opened(OpenWaitableTimerW(named.access, named.inherit.into(), name.as_ptr())) }
 }
 
 /// `due` in 100 ns, negative when relative; `period` in ms, 0 for once.
