@@ -5,6 +5,7 @@ mod client;
 mod end;
 mod info;
 mod message;
+mod options;
 mod server;
 mod stream;
 

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::options::end_options;
 use super::{PipeEnd, PipeMode, PipeTimeout, wait_named_pipe};
 use crate::sys::call::{Name, pipe};
 use crate::sys::{
@@ -98,34 +99,11 @@ impl ClientOptions {
         self
     }
 
-    /// Whether calls on this end return at once where they would wait (`PIPE_NOWAIT`).
-    pub fn nowait(&mut self, nowait: bool) -> &mut Self {
-        self.nowait = nowait;
-        self
-    }
-
-    /// Whether requests on this end are independent of each other (`FILE_FLAG_OVERLAPPED`), as in
-    /// [`ServerOptions::overlapped`](crate::ServerOptions::overlapped). True unless said otherwise.
-    pub fn overlapped(&mut self, overlapped: bool) -> &mut Self {
-        self.flag(FILE_FLAG_OVERLAPPED, overlapped)
-    }
-
-    /// Whether writes over the network wait for delivery (`FILE_FLAG_WRITE_THROUGH`). No effect locally.
-    pub fn write_through(&mut self, write_through: bool) -> &mut Self {
-        self.flag(FILE_FLAG_WRITE_THROUGH, write_through)
-    }
-
     /// What the server may do in the name of this client's user: a combination of the `SECURITY_*` flags in
     /// [`sys`](crate::sys). Identification unless said otherwise.
     pub fn security_qos_flags(&mut self, flags: u32) -> &mut Self {
         let transport = FILE_FLAG_OVERLAPPED | FILE_FLAG_WRITE_THROUGH;
         self.flags = self.flags & transport | SECURITY_SQOS_PRESENT | flags & !transport;
-        self
-    }
-
-    /// Whether child processes inherit the handle.
-    pub fn inherit(&mut self, inherit: bool) -> &mut Self {
-        self.inherit = inherit;
         self
     }
 
@@ -152,7 +130,7 @@ impl ClientOptions {
             access |= FILE_WRITE_ATTRIBUTES;
         }
         let handle = pipe::open(&Name::new(Some(name))?, access, self.flags, self.inherit)?;
-        let client = PipeClient { end: PipeEnd::new(handle, self.flags & FILE_FLAG_OVERLAPPED != 0) };
+        let client = PipeClient { end: PipeEnd::new(handle, self.is_overlapped()) };
         if set_mode {
             client.set_mode(self.read_mode, self.nowait)?;
         }
@@ -202,19 +180,6 @@ impl ClientOptions {
             wait_named_pipe(name, wait)?;
         }
     }
-
-    fn flag(&mut self, flag: u32, on: bool) -> &mut Self {
-        if on {
-            self.flags |= flag;
-        } else {
-            self.flags &= !flag;
-        }
-        self
-    }
 }
 
-impl Default for ClientOptions {
-    fn default() -> ClientOptions {
-        ClientOptions::new()
-    }
-}
+end_options!(ClientOptions);

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use super::options::end_options;
 use super::{PipeEnd, PipeMode};
 use crate::overlapped::{Connect, Pending};
 use crate::sys::call::{Name, pipe};
 use crate::sys::{
-    ACCESS_SYSTEM_SECURITY, FILE_FLAG_FIRST_PIPE_INSTANCE, FILE_FLAG_OVERLAPPED, FILE_FLAG_WRITE_THROUGH,
-    PIPE_ACCESS_INBOUND, PIPE_ACCESS_OUTBOUND, PIPE_NOWAIT, PIPE_READMODE_MESSAGE,
-    PIPE_REJECT_REMOTE_CLIENTS, PIPE_TYPE_MESSAGE, PIPE_UNLIMITED_INSTANCES, WRITE_DAC, WRITE_OWNER,
+    ACCESS_SYSTEM_SECURITY, FILE_FLAG_FIRST_PIPE_INSTANCE, FILE_FLAG_OVERLAPPED, PIPE_ACCESS_INBOUND,
+    PIPE_ACCESS_OUTBOUND, PIPE_NOWAIT, PIPE_READMODE_MESSAGE, PIPE_REJECT_REMOTE_CLIENTS, PIPE_TYPE_MESSAGE,
+    PIPE_UNLIMITED_INSTANCES, WRITE_DAC, WRITE_OWNER,
 };
 use crate::timeout::milliseconds;
 use crate::{AsHandle, Result};
@@ -165,28 +166,9 @@ impl ServerOptions {
         self
     }
 
-    /// Whether calls on this end return at once where they would wait (`PIPE_NOWAIT`). Microsoft keeps this for
-    /// old programs; [`overlapped`](crate::overlapped) requests serve the purpose better.
-    pub fn nowait(&mut self, nowait: bool) -> &mut Self {
-        self.nowait = nowait;
-        self
-    }
-
-    /// Whether requests on this end are independent of each other (`FILE_FLAG_OVERLAPPED`). True unless said otherwise.
-    /// If not, each call on this end waits for the one before ([`PipeEnd`]), and starting a request waits for its
-    /// end.
-    pub fn overlapped(&mut self, overlapped: bool) -> &mut Self {
-        self.flag(FILE_FLAG_OVERLAPPED, overlapped)
-    }
-
     /// Whether this must be the first instance (`FILE_FLAG_FIRST_PIPE_INSTANCE`).
     pub fn first_pipe_instance(&mut self, first: bool) -> &mut Self {
         self.flag(FILE_FLAG_FIRST_PIPE_INSTANCE, first)
-    }
-
-    /// Whether writes over the network wait for delivery (`FILE_FLAG_WRITE_THROUGH`). No effect locally.
-    pub fn write_through(&mut self, write_through: bool) -> &mut Self {
-        self.flag(FILE_FLAG_WRITE_THROUGH, write_through)
     }
 
     /// Whether the handle may change the access list (`WRITE_DAC`).
@@ -236,12 +218,6 @@ impl ServerOptions {
         self
     }
 
-    /// Whether child processes inherit the handle.
-    pub fn inherit(&mut self, inherit: bool) -> &mut Self {
-        self.inherit = inherit;
-        self
-    }
-
     /// Creates an instance of the pipe `name`, `\\.\pipe\...` (`CreateNamedPipe`). It listens at once.
     ///
     /// # Errors
@@ -269,24 +245,11 @@ impl ServerOptions {
             inherit: self.inherit,
         };
         let handle = pipe::create(&Name::new(Some(name))?, &creation)?;
-        Ok(PipeServer { end: PipeEnd::new(handle, self.flags & FILE_FLAG_OVERLAPPED != 0) })
-    }
-
-    fn flag(&mut self, flag: u32, on: bool) -> &mut Self {
-        if on {
-            self.flags |= flag;
-        } else {
-            self.flags &= !flag;
-        }
-        self
+        Ok(PipeServer { end: PipeEnd::new(handle, self.is_overlapped()) })
     }
 }
 
-impl Default for ServerOptions {
-    fn default() -> ServerOptions {
-        ServerOptions::new()
-    }
-}
+end_options!(ServerOptions);
 
 /// The flags whose condition holds.
 fn bits(flags: &[(bool, u32)]) -> u32 {
