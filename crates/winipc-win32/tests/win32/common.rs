@@ -43,18 +43,27 @@ fn enter() {
     });
 }
 
-/// Runs a call and gives its result with the last error after it.
-macro_rules! call {
+/// Runs a call and gives its result.
+macro_rules! run {
     ($call:expr) => {{
         // SAFETY: a test passes only NULL and pointers to live values, except where the rule says that they are
         // refused before use.
         #[allow(unused_unsafe)]
         unsafe {
+            $call
+        }
+    }};
+}
+
+/// Runs a call and gives its result with the last error after it.
+macro_rules! call {
+    ($call:expr) => {
+        run!({
             winipc_win32::SetLastError(crate::common::UNTOUCHED);
             let result = $call;
             (result, winipc_win32::GetLastError())
-        }
-    }};
+        })
+    };
 }
 
 /// Runs a call that must not fail, and gives its result.

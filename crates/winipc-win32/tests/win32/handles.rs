@@ -52,7 +52,7 @@ fn flags() {
 #[test]
 fn duplicating() {
     let _world = alone();
-    let me = unsafe { GetCurrentProcess() };
+    let me = run!(GetCurrentProcess());
     let event = succeed!(CreateEventW(null(), 1, 0, null()));
     let mut duplicate = null_mut();
     let bad = (FALSE, ERROR_INVALID_HANDLE);
@@ -95,7 +95,7 @@ fn duplicating() {
 fn pseudo_handles_become_real_ones() {
     let _world = world();
     for pseudo in [GetCurrentProcess, GetCurrentThread] {
-        let (me, pseudo) = unsafe { (GetCurrentProcess(), pseudo()) };
+        let (me, pseudo) = run!((GetCurrentProcess(), pseudo()));
         let mut real = null_mut();
         succeed!(DuplicateHandle(me, pseudo, me, &mut real, 0, 0, DUPLICATE_SAME_ACCESS));
         assert!(real.addr() % 4 == 0 && !real.is_null());
@@ -109,7 +109,7 @@ fn pseudo_handles_become_real_ones() {
 fn processes() {
     let _world = world();
     let event = succeed!(CreateEventW(null(), 0, 0, null()));
-    let (me, id) = unsafe { (GetCurrentProcess(), GetCurrentProcessId()) };
+    let (me, id) = run!((GetCurrentProcess(), GetCurrentProcessId()));
     let mut code = 0;
     assert_eq!(call!(GetProcessId(me)), (id, UNTOUCHED));
     assert_eq!(call!(GetProcessId(event)), (0, ERROR_INVALID_HANDLE));
@@ -132,15 +132,13 @@ fn processes() {
 #[test]
 fn threads() {
     let _world = world();
-    let (me, id) = unsafe { (GetCurrentThread(), GetCurrentThreadId()) };
+    let (me, id) = run!((GetCurrentThread(), GetCurrentThreadId()));
     let mut code = 0;
     assert_eq!(call!(GetThreadId(me)), (id, UNTOUCHED));
-    assert_eq!(call!(GetThreadId(unsafe { GetCurrentProcess() })), (0, ERROR_INVALID_HANDLE));
+    assert_eq!(call!(GetThreadId(GetCurrentProcess())), (0, ERROR_INVALID_HANDLE));
     assert_eq!(call!(GetExitCodeThread(me, null_mut())), (FALSE, ERROR_NOACCESS));
     assert_eq!(call!(OpenThread(THREAD_ALL_ACCESS, 0, 0)), (null_mut(), ERROR_INVALID_PARAMETER));
-    let other = thread::spawn(|| {
-        (succeed!(OpenThread(THREAD_ALL_ACCESS, 0, unsafe { GetCurrentThreadId() }))).addr()
-    });
+    let other = thread::spawn(|| (succeed!(OpenThread(THREAD_ALL_ACCESS, 0, GetCurrentThreadId()))).addr());
     let other = other.join().unwrap() as HANDLE;
     assert_eq!(call!(WaitForSingleObject(other, INFINITE)), (WAIT_OBJECT_0, UNTOUCHED));
     assert_eq!(call!(QueueUserAPC(Some(nothing), other, 0)), (0, ERROR_GEN_FAILURE));
@@ -159,7 +157,7 @@ fn the_end_of_a_process() {
         let go = succeed!(OpenEventW(SYNCHRONIZATION_SYNCHRONIZE, 0, w!("end-go")));
         succeed!(SetEvent(succeed!(OpenEventW(EVENT_MODIFY_STATE, 0, w!("end-ready")))));
         assert_eq!(call!(WaitForSingleObject(go, INFINITE)), (WAIT_OBJECT_0, UNTOUCHED));
-        unsafe { ExitProcess(0x1234_5678) };
+        run!(ExitProcess(0x1234_5678));
     }
     let ready = succeed!(CreateEventW(null(), 0, 0, w!("end-ready")));
     let go = succeed!(CreateEventW(null(), 0, 0, w!("end-go")));
@@ -198,7 +196,7 @@ fn an_id_can_be_opened() {
     let (told, id) = std::sync::mpsc::channel();
     let (end, ended) = std::sync::mpsc::channel::<()>();
     let other = thread::spawn(move || {
-        told.send(unsafe { GetCurrentThreadId() }).unwrap();
+        told.send(run!(GetCurrentThreadId())).unwrap();
         let _ = ended.recv();
     });
     let opened = succeed!(OpenThread(THREAD_ALL_ACCESS, 0, id.recv().unwrap()));

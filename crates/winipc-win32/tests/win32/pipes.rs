@@ -20,11 +20,11 @@ use crate::common::{BAD, UNTOUCHED, client, server, wide, world};
 const DUPLEX: u32 = PIPE_ACCESS_DUPLEX;
 
 fn create(path: *const u16, open_mode: u32, pipe_mode: u32, max_instances: u32) -> HANDLE {
-    unsafe { CreateNamedPipeW(path, open_mode, pipe_mode, max_instances, 0, 0, 0, null()) }
+    run!(CreateNamedPipeW(path, open_mode, pipe_mode, max_instances, 0, 0, 0, null()))
 }
 
 fn open(path: *const u16, access: u32, creation: u32) -> HANDLE {
-    unsafe { CreateFileW(path, access, 0, null(), creation, 0, null_mut()) }
+    run!(CreateFileW(path, access, 0, null(), creation, 0, null_mut()))
 }
 
 fn failed(error: u32) -> (HANDLE, u32) {
@@ -178,12 +178,13 @@ fn state_and_modes() {
     let _world = world();
     let pipe = server("modes", 0, PIPE_TYPE_MESSAGE | PIPE_READMODE_MESSAGE);
     let mut mode = 77;
-    let ask = |end, mode: &mut u32| unsafe {
-        GetNamedPipeHandleStateW(end, mode, null_mut(), null_mut(), null_mut(), null_mut(), 0)
+    let ask = |end, mode: &mut u32| {
+        run!(GetNamedPipeHandleStateW(end, mode, null_mut(), null_mut(), null_mut(), null_mut(), 0))
     };
     let mut user = [0x55u16; 256];
-    let mut user_of = |end, size| unsafe {
-        GetNamedPipeHandleStateW(end, null_mut(), null_mut(), null_mut(), null_mut(), user.as_mut_ptr(), size)
+    let mut user_of = |end, size| {
+        let (none, user) = (null_mut::<u32>(), user.as_mut_ptr());
+        run!(GetNamedPipeHandleStateW(end, none, none, none, none, user, size))
     };
     assert_eq!(call!(user_of(pipe, 256)), (FALSE, ERROR_CANNOT_IMPERSONATE));
     let end = client("modes", 0);
@@ -196,7 +197,7 @@ fn state_and_modes() {
     let length = user.iter().position(|&unit| unit == 0).expect("a terminated name");
     assert!(length > 0 && user[length + 1] == 0x55);
 
-    let set = |end, mode: u32| unsafe { SetNamedPipeHandleState(end, &mode, null(), null()) };
+    let set = |end, mode: u32| run!(SetNamedPipeHandleState(end, &mode, null(), null()));
     assert_eq!(call!(set(end, 4)), (FALSE, ERROR_INVALID_PARAMETER));
     assert_eq!(call!(set(BAD, 0)), (FALSE, ERROR_INVALID_HANDLE));
     assert_eq!(call!(set(end, PIPE_READMODE_MESSAGE | PIPE_NOWAIT)), (TRUE, UNTOUCHED));
@@ -224,7 +225,7 @@ fn who_is_at_the_other_end() {
         GetNamedPipeServerSessionId,
     ];
     let end = client("who", 0);
-    let own = unsafe { GetCurrentProcessId() };
+    let own = run!(GetCurrentProcessId());
     for (query, expected) in queries.into_iter().zip([own, own, 1, 1]) {
         for handle in [pipe, end] {
             let mut id = 0;

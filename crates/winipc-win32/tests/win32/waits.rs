@@ -26,10 +26,10 @@ unsafe extern "system" fn record(argument: usize) {
 }
 
 unsafe extern "system" fn record_and_queue_another(argument: usize) {
-    unsafe {
+    run!({
         record(argument);
         assert_eq!(QueueUserAPC(Some(record), GetCurrentThread(), argument + 1), 1);
-    }
+    });
 }
 
 unsafe extern "system" fn record_time(argument: *const c_void, low: u32, high: u32) {
@@ -45,11 +45,9 @@ fn ran() -> Vec<usize> {
 #[test]
 fn the_last_error_belongs_to_the_thread() {
     let _world = world();
-    unsafe {
-        SetLastError(5);
-        thread::spawn(|| assert_eq!(GetLastError(), ERROR_SUCCESS)).join().unwrap();
-        assert_eq!(GetLastError(), 5);
-    }
+    run!(SetLastError(5));
+    thread::spawn(|| assert_eq!(run!(GetLastError()), ERROR_SUCCESS)).join().unwrap();
+    assert_eq!(run!(GetLastError()), 5);
 }
 
 #[test]
@@ -68,7 +66,7 @@ fn waits_for_what_cannot_be_waited_for() {
         assert_eq!(call!(SignalObjectAndWait(event, bad, 0, 0)), failed);
     }
     for pseudo in [GetCurrentProcess, GetCurrentThread] {
-        let pseudo = unsafe { pseudo() };
+        let pseudo = run!(pseudo());
         assert_eq!(call!(WaitForSingleObject(pseudo, 0)), (WAIT_TIMEOUT, UNTOUCHED));
         assert_eq!(call!(WaitForMultipleObjects(1, &pseudo, 0, 0)), (WAIT_FAILED, ERROR_INVALID_HANDLE));
     }
@@ -148,7 +146,7 @@ fn signal_and_wait() {
 #[test]
 fn apcs_run_in_alertable_waits_only() {
     let _world = world();
-    let me = unsafe { GetCurrentThread() };
+    let me = run!(GetCurrentThread());
     let event = succeed!(CreateEventW(null(), 0, 0, null()));
     assert_eq!(call!(QueueUserAPC(None, me, 1)), (0, ERROR_NOACCESS));
     assert_eq!(call!(QueueUserAPC(Some(record), event, 1)), (0, ERROR_INVALID_HANDLE));
@@ -168,9 +166,9 @@ fn apcs_run_in_alertable_waits_only() {
 
     let signal = succeed!(CreateEventW(null(), 0, 0, null()));
     let waits: [fn(HANDLE, HANDLE) -> u32; 3] = [
-        |_, event| unsafe { WaitForSingleObjectEx(event, INFINITE, 1) },
-        |_, event| unsafe { WaitForMultipleObjectsEx(1, &event, 0, INFINITE, 1) },
-        |signal, event| unsafe { SignalObjectAndWait(signal, event, INFINITE, 1) },
+        |_, event| run!(WaitForSingleObjectEx(event, INFINITE, 1)),
+        |_, event| run!(WaitForMultipleObjectsEx(1, &event, 0, INFINITE, 1)),
+        |signal, event| run!(SignalObjectAndWait(signal, event, INFINITE, 1)),
     ];
     for wait in waits {
         succeed!(QueueUserAPC(Some(record), me, 4));
