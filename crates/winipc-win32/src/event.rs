@@ -1,18 +1,20 @@
 //! Events.
 
+use core::ptr::null_mut;
+
 use windows_sys::Win32::Foundation::HANDLE;
 use windows_sys::Win32::Security::SECURITY_ATTRIBUTES;
 use windows_sys::Win32::System::Threading::{
     CREATE_EVENT, CREATE_EVENT_INITIAL_SET, CREATE_EVENT_MANUAL_RESET, EVENT_ALL_ACCESS,
     SYNCHRONIZATION_ACCESS_RIGHTS,
 };
-use windows_sys::core::{BOOL, PCSTR, PCWSTR};
+use windows_sys::core::{BOOL, PCWSTR};
 use winipc_executive::event;
 
 use crate::argument::{handle, only};
-use crate::error::{Result, boolean};
+use crate::error::boolean;
 use crate::object::{create, open};
-use crate::strings::{Name, ansi, wide};
+use crate::strings::ansi;
 
 /// Creates an event with all access, or opens the event that has the name.
 ///
@@ -31,20 +33,18 @@ pub unsafe extern "system" fn CreateEventW(
     initial_state: BOOL,
     name: PCWSTR,
 ) -> HANDLE {
+    let manual_reset = if manual_reset != 0 { CREATE_EVENT_MANUAL_RESET } else { 0 };
+    let initial_set = if initial_state != 0 { CREATE_EVENT_INITIAL_SET } else { 0 };
     // SAFETY: `attributes` and `name` are NULL or valid.
-    unsafe { create_plain(attributes, manual_reset, initial_state, wide(name)) }
+    unsafe { CreateEventExW(attributes, name, manual_reset | initial_set, EVENT_ALL_ACCESS) }
 }
 
-/// [`CreateEventW`] with a name in UTF-8 of at most `MAX_PATH` (260) characters.
-#[cfg_attr(feature = "export", unsafe(no_mangle))]
-pub unsafe extern "system" fn CreateEventA(
-    attributes: *const SECURITY_ATTRIBUTES,
-    manual_reset: BOOL,
-    initial_state: BOOL,
-    name: PCSTR,
-) -> HANDLE {
-    // SAFETY: `attributes` and `name` are NULL or valid.
-    unsafe { create_plain(attributes, manual_reset, initial_state, ansi(name)) }
+ansi! {
+    /// [`CreateEventW`] with a name in UTF-8 of at most `MAX_PATH` (260) characters.
+    pub unsafe extern "system" fn CreateEventA(
+        attributes: *const SECURITY_ATTRIBUTES, manual_reset: BOOL, initial_state: BOOL, [name]
+    ) -> HANDLE;
+    by CreateEventW, or null_mut()
 }
 
 /// [`CreateEventW`] with the access asked for, and `flags` of `CREATE_EVENT_MANUAL_RESET` (1) and
@@ -63,42 +63,6 @@ pub unsafe extern "system" fn CreateEventExW(
     access: u32,
 ) -> HANDLE {
     // SAFETY: `attributes` and `name` are NULL or valid.
-    unsafe { create_extended(attributes, wide(name), flags, access) }
-}
-
-/// [`CreateEventExW`] with a name in UTF-8 of at most `MAX_PATH` (260) characters.
-#[cfg_attr(feature = "export", unsafe(no_mangle))]
-pub unsafe extern "system" fn CreateEventExA(
-    attributes: *const SECURITY_ATTRIBUTES,
-    name: PCSTR,
-    flags: CREATE_EVENT,
-    access: u32,
-) -> HANDLE {
-    // SAFETY: `attributes` and `name` are NULL or valid.
-    unsafe { create_extended(attributes, ansi(name), flags, access) }
-}
-
-unsafe fn create_plain(
-    attributes: *const SECURITY_ATTRIBUTES,
-    manual_reset: BOOL,
-    initial_state: BOOL,
-    name: Result<Name>,
-) -> HANDLE {
-    // SAFETY: `attributes` is NULL or valid.
-    unsafe {
-        create(attributes, name, |attributes| {
-            Ok(event::create(attributes, EVENT_ALL_ACCESS, manual_reset != 0, initial_state != 0)?)
-        })
-    }
-}
-
-unsafe fn create_extended(
-    attributes: *const SECURITY_ATTRIBUTES,
-    name: Result<Name>,
-    flags: CREATE_EVENT,
-    access: u32,
-) -> HANDLE {
-    // SAFETY: `attributes` is NULL or valid.
     unsafe {
         create(attributes, name, |attributes| {
             only(flags, CREATE_EVENT_MANUAL_RESET | CREATE_EVENT_INITIAL_SET)?;
@@ -107,6 +71,14 @@ unsafe fn create_extended(
             Ok(event::create(attributes, access, manual_reset, set)?)
         })
     }
+}
+
+ansi! {
+    /// [`CreateEventExW`] with a name in UTF-8 of at most `MAX_PATH` (260) characters.
+    pub unsafe extern "system" fn CreateEventExA(
+        attributes: *const SECURITY_ATTRIBUTES, [name], flags: CREATE_EVENT, access: u32
+    ) -> HANDLE;
+    by CreateEventExW, or null_mut()
 }
 
 /// Opens the event that has the name. Returns NULL on failure.
@@ -125,18 +97,15 @@ pub unsafe extern "system" fn OpenEventW(
     name: PCWSTR,
 ) -> HANDLE {
     // SAFETY: `name` is NULL or valid.
-    open(unsafe { wide(name) }, |name| event::open(name, access, inherit != 0))
+    unsafe { open(name, |name| event::open(name, access, inherit != 0)) }
 }
 
-/// [`OpenEventW`] with a name in UTF-8 of at most `MAX_PATH` (260) characters.
-#[cfg_attr(feature = "export", unsafe(no_mangle))]
-pub unsafe extern "system" fn OpenEventA(
-    access: SYNCHRONIZATION_ACCESS_RIGHTS,
-    inherit: BOOL,
-    name: PCSTR,
-) -> HANDLE {
-    // SAFETY: `name` is NULL or valid.
-    open(unsafe { ansi(name) }, |name| event::open(name, access, inherit != 0))
+ansi! {
+    /// [`OpenEventW`] with a name in UTF-8 of at most `MAX_PATH` (260) characters.
+    pub unsafe extern "system" fn OpenEventA(
+        access: SYNCHRONIZATION_ACCESS_RIGHTS, inherit: BOOL, [name]
+    ) -> HANDLE;
+    by OpenEventW, or null_mut()
 }
 
 /// Sets an event. Setting a set event does nothing.

@@ -4,14 +4,14 @@ use windows_sys::Win32::Foundation::*;
 use windows_sys::Win32::Security::SECURITY_ATTRIBUTES;
 use windows_sys::Win32::Storage::FileSystem::*;
 use windows_sys::Win32::System::IO::{LPOVERLAPPED_COMPLETION_ROUTINE, OVERLAPPED};
-use windows_sys::core::{BOOL, PCSTR, PCWSTR};
+use windows_sys::core::{BOOL, PCWSTR};
 use winipc_executive::{Disposition, Kind, Status, io, pipe};
 
 use crate::argument::{handle, inherit, only, usable};
 use crate::error::{Error, Result, boolean, set_last_error, value};
 use crate::object::report_created;
 use crate::overlapped::{overlapped, overlapped_with_routine};
-use crate::strings::{Name, Path, ansi_path, wide};
+use crate::strings::{Name, Path, ansi, wide};
 
 /// Opens the client end of a named pipe: `\\.\pipe\NAME`.
 ///
@@ -44,20 +44,13 @@ pub unsafe extern "system" fn CreateFileW(
     value(create_file(path, access, share, inherit, creation, flags), INVALID_HANDLE_VALUE)
 }
 
-/// [`CreateFileW`] with a path in UTF-8.
-#[cfg_attr(feature = "export", unsafe(no_mangle))]
-pub unsafe extern "system" fn CreateFileA(
-    path: PCSTR,
-    access: u32,
-    share: FILE_SHARE_MODE,
-    attributes: *const SECURITY_ATTRIBUTES,
-    creation: FILE_CREATION_DISPOSITION,
-    flags: FILE_FLAGS_AND_ATTRIBUTES,
-    _template: HANDLE,
-) -> HANDLE {
-    // SAFETY: `path` and `attributes` are NULL or valid.
-    let (path, inherit) = unsafe { (ansi_path(path), inherit(attributes)) };
-    value(create_file(path, access, share, inherit, creation, flags), INVALID_HANDLE_VALUE)
+ansi! {
+    /// [`CreateFileW`] with a path in UTF-8.
+    pub unsafe extern "system" fn CreateFileA(
+        [path], access: u32, share: FILE_SHARE_MODE, attributes: *const SECURITY_ATTRIBUTES,
+        creation: FILE_CREATION_DISPOSITION, flags: FILE_FLAGS_AND_ATTRIBUTES, template: HANDLE
+    ) -> HANDLE;
+    by CreateFileW, or INVALID_HANDLE_VALUE
 }
 
 fn create_file(
@@ -70,7 +63,7 @@ fn create_file(
 ) -> Result<HANDLE> {
     let path = path?.filter(|path| !path.is_empty()).ok_or(Error(ERROR_PATH_NOT_FOUND))?;
     only(share, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE)?;
-    match Path::parse(&path) {
+    match Path::parse(path) {
         Path::RemotePipe => Err(Error(ERROR_BAD_NETPATH)),
         Path::LocalPipe([]) | Path::Other => Err(Error(ERROR_NOT_SUPPORTED)),
         Path::LocalPipe(name) => {

@@ -1,17 +1,19 @@
 //! Mutexes.
 
+use core::ptr::null_mut;
+
 use windows_sys::Win32::Foundation::HANDLE;
 use windows_sys::Win32::Security::SECURITY_ATTRIBUTES;
 use windows_sys::Win32::System::Threading::{
     CREATE_MUTEX_INITIAL_OWNER, MUTEX_ALL_ACCESS, SYNCHRONIZATION_ACCESS_RIGHTS,
 };
-use windows_sys::core::{BOOL, PCSTR, PCWSTR};
+use windows_sys::core::{BOOL, PCWSTR};
 use winipc_executive::mutex;
 
 use crate::argument::{handle, only};
-use crate::error::{Result, boolean};
+use crate::error::boolean;
 use crate::object::{create, open};
-use crate::strings::{Name, ansi, wide};
+use crate::strings::ansi;
 
 /// Creates a mutex with all access, or opens the mutex that has the name.
 ///
@@ -28,18 +30,15 @@ pub unsafe extern "system" fn CreateMutexW(
     name: PCWSTR,
 ) -> HANDLE {
     // SAFETY: `attributes` and `name` are NULL or valid.
-    unsafe { create_mutex(attributes, wide(name), u32::from(initial_owner != 0), MUTEX_ALL_ACCESS) }
+    unsafe { CreateMutexExW(attributes, name, u32::from(initial_owner != 0), MUTEX_ALL_ACCESS) }
 }
 
-/// [`CreateMutexW`] with a name in UTF-8 of at most `MAX_PATH` (260) characters.
-#[cfg_attr(feature = "export", unsafe(no_mangle))]
-pub unsafe extern "system" fn CreateMutexA(
-    attributes: *const SECURITY_ATTRIBUTES,
-    initial_owner: BOOL,
-    name: PCSTR,
-) -> HANDLE {
-    // SAFETY: `attributes` and `name` are NULL or valid.
-    unsafe { create_mutex(attributes, ansi(name), u32::from(initial_owner != 0), MUTEX_ALL_ACCESS) }
+ansi! {
+    /// [`CreateMutexW`] with a name in UTF-8 of at most `MAX_PATH` (260) characters.
+    pub unsafe extern "system" fn CreateMutexA(
+        attributes: *const SECURITY_ATTRIBUTES, initial_owner: BOOL, [name]
+    ) -> HANDLE;
+    by CreateMutexW, or null_mut()
 }
 
 /// [`CreateMutexW`] with the access asked for, and `CREATE_MUTEX_INITIAL_OWNER` (1) in `flags`.
@@ -54,34 +53,20 @@ pub unsafe extern "system" fn CreateMutexExW(
     access: u32,
 ) -> HANDLE {
     // SAFETY: `attributes` and `name` are NULL or valid.
-    unsafe { create_mutex(attributes, wide(name), flags, access) }
-}
-
-/// [`CreateMutexExW`] with a name in UTF-8 of at most `MAX_PATH` (260) characters.
-#[cfg_attr(feature = "export", unsafe(no_mangle))]
-pub unsafe extern "system" fn CreateMutexExA(
-    attributes: *const SECURITY_ATTRIBUTES,
-    name: PCSTR,
-    flags: u32,
-    access: u32,
-) -> HANDLE {
-    // SAFETY: `attributes` and `name` are NULL or valid.
-    unsafe { create_mutex(attributes, ansi(name), flags, access) }
-}
-
-unsafe fn create_mutex(
-    attributes: *const SECURITY_ATTRIBUTES,
-    name: Result<Name>,
-    flags: u32,
-    access: u32,
-) -> HANDLE {
-    // SAFETY: `attributes` is NULL or valid.
     unsafe {
         create(attributes, name, |attributes| {
             only(flags, CREATE_MUTEX_INITIAL_OWNER)?;
             Ok(mutex::create(attributes, access, flags & CREATE_MUTEX_INITIAL_OWNER != 0)?)
         })
     }
+}
+
+ansi! {
+    /// [`CreateMutexExW`] with a name in UTF-8 of at most `MAX_PATH` (260) characters.
+    pub unsafe extern "system" fn CreateMutexExA(
+        attributes: *const SECURITY_ATTRIBUTES, [name], flags: u32, access: u32
+    ) -> HANDLE;
+    by CreateMutexExW, or null_mut()
 }
 
 /// Opens the mutex that has the name. Returns NULL on failure.
@@ -95,14 +80,13 @@ pub unsafe extern "system" fn OpenMutexW(
     name: PCWSTR,
 ) -> HANDLE {
     // SAFETY: `name` is NULL or valid.
-    open(unsafe { wide(name) }, |name| mutex::open(name, access, inherit != 0))
+    unsafe { open(name, |name| mutex::open(name, access, inherit != 0)) }
 }
 
-/// [`OpenMutexW`] with a name in UTF-8 of at most `MAX_PATH` (260) characters.
-#[cfg_attr(feature = "export", unsafe(no_mangle))]
-pub unsafe extern "system" fn OpenMutexA(access: u32, inherit: BOOL, name: PCSTR) -> HANDLE {
-    // SAFETY: `name` is NULL or valid.
-    open(unsafe { ansi(name) }, |name| mutex::open(name, access, inherit != 0))
+ansi! {
+    /// [`OpenMutexW`] with a name in UTF-8 of at most `MAX_PATH` (260) characters.
+    pub unsafe extern "system" fn OpenMutexA(access: u32, inherit: BOOL, [name]) -> HANDLE;
+    by OpenMutexW, or null_mut()
 }
 
 /// Gives back one acquisition of a mutex that the calling thread owns. Needs no particular access.

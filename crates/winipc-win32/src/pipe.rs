@@ -5,7 +5,7 @@ use windows_sys::Win32::Security::SECURITY_ATTRIBUTES;
 use windows_sys::Win32::Storage::FileSystem::*;
 use windows_sys::Win32::System::IO::OVERLAPPED;
 use windows_sys::Win32::System::Pipes::*;
-use windows_sys::core::{BOOL, PCSTR, PCWSTR};
+use windows_sys::core::{BOOL, PCWSTR};
 use winipc_executive::pipe::{self, Direction, PipeTimeout};
 use winipc_executive::{Disposition, io};
 
@@ -14,7 +14,7 @@ use crate::error::{Error, Result, boolean, value};
 use crate::file::{bytes, open_pipe, read_buffer, transfer};
 use crate::object::report_created;
 use crate::overlapped::overlapped;
-use crate::strings::{Name, Path, ansi_path, wide};
+use crate::strings::{Name, Path, ansi, wide};
 
 /// The right to see the audit list; windows-sys has it in a module that nothing else here needs.
 const ACCESS_SYSTEM_SECURITY: u32 = 0x0100_0000;
@@ -56,23 +56,14 @@ pub unsafe extern "system" fn CreateNamedPipeW(
     value(created, INVALID_HANDLE_VALUE)
 }
 
-/// [`CreateNamedPipeW`] with a path in UTF-8.
-#[cfg_attr(feature = "export", unsafe(no_mangle))]
-pub unsafe extern "system" fn CreateNamedPipeA(
-    path: PCSTR,
-    open_mode: FILE_FLAGS_AND_ATTRIBUTES,
-    pipe_mode: NAMED_PIPE_MODE,
-    max_instances: u32,
-    out_buffer_size: u32,
-    in_buffer_size: u32,
-    default_timeout: u32,
-    attributes: *const SECURITY_ATTRIBUTES,
-) -> HANDLE {
-    // SAFETY: `path` and `attributes` are NULL or valid.
-    let (path, inherit) = unsafe { (ansi_path(path), inherit(attributes)) };
-    let sizes = [out_buffer_size, in_buffer_size];
-    let created = create(path, open_mode, pipe_mode, max_instances, sizes, default_timeout, inherit);
-    value(created, INVALID_HANDLE_VALUE)
+ansi! {
+    /// [`CreateNamedPipeW`] with a path in UTF-8.
+    pub unsafe extern "system" fn CreateNamedPipeA(
+        [path], open_mode: FILE_FLAGS_AND_ATTRIBUTES, pipe_mode: NAMED_PIPE_MODE, max_instances: u32,
+        out_buffer_size: u32, in_buffer_size: u32, default_timeout: u32,
+        attributes: *const SECURITY_ATTRIBUTES
+    ) -> HANDLE;
+    by CreateNamedPipeW, or INVALID_HANDLE_VALUE
 }
 
 fn create(
@@ -88,7 +79,7 @@ fn create(
     const FLAGS: u32 = FILE_FLAG_OVERLAPPED | FILE_FLAG_WRITE_THROUGH | FILE_FLAG_FIRST_PIPE_INSTANCE;
 
     let path = path?.ok_or(Error(ERROR_PATH_NOT_FOUND))?;
-    let name = match Path::parse(&path) {
+    let name = match Path::parse(path) {
         Path::LocalPipe(name) if !name.is_empty() => name,
         _ => return Err(Error(ERROR_INVALID_NAME)),
     };
@@ -245,27 +236,18 @@ pub unsafe extern "system" fn CallNamedPipeW(
     })
 }
 
-/// [`CallNamedPipeW`] with a path in UTF-8.
-#[cfg_attr(feature = "export", unsafe(no_mangle))]
-pub unsafe extern "system" fn CallNamedPipeA(
-    path: PCSTR,
-    input: *const core::ffi::c_void,
-    input_length: u32,
-    output: *mut core::ffi::c_void,
-    output_length: u32,
-    bytes_read: *mut u32,
-    timeout: u32,
-) -> BOOL {
-    // SAFETY: the pointers are NULL or valid for their lengths.
-    boolean(unsafe {
-        let (input, output) = (bytes(input.cast(), input_length), read_buffer(output.cast(), output_length));
-        transfer(bytes_read, core::ptr::null_mut(), |_| call(ansi_path(path), input?, output?, timeout))
-    })
+ansi! {
+    /// [`CallNamedPipeW`] with a path in UTF-8.
+    pub unsafe extern "system" fn CallNamedPipeA(
+        [path], input: *const core::ffi::c_void, input_length: u32, output: *mut core::ffi::c_void,
+        output_length: u32, bytes_read: *mut u32, timeout: u32
+    ) -> BOOL;
+    by CallNamedPipeW, or FALSE
 }
 
 fn call(path: Result<Name>, input: &[u8], output: io::ReadBuffer, timeout: u32) -> Result<io::Outcome> {
     let path = path?.ok_or(Error(ERROR_PATH_NOT_FOUND))?;
-    let name = match Path::parse(&path) {
+    let name = match Path::parse(path) {
         Path::LocalPipe(name) if !name.is_empty() => name,
         Path::RemotePipe => return Err(Error(ERROR_BAD_NETPATH)),
         _ => return Err(Error(ERROR_NOT_SUPPORTED)),
@@ -307,16 +289,15 @@ pub unsafe extern "system" fn WaitNamedPipeW(path: PCWSTR, timeout: u32) -> BOOL
     boolean(wait_available(unsafe { wide(path) }, timeout))
 }
 
-/// [`WaitNamedPipeW`] with a path in UTF-8.
-#[cfg_attr(feature = "export", unsafe(no_mangle))]
-pub unsafe extern "system" fn WaitNamedPipeA(path: PCSTR, timeout: u32) -> BOOL {
-    // SAFETY: `path` is NULL or valid.
-    boolean(wait_available(unsafe { ansi_path(path) }, timeout))
+ansi! {
+    /// [`WaitNamedPipeW`] with a path in UTF-8.
+    pub unsafe extern "system" fn WaitNamedPipeA([path], timeout: u32) -> BOOL;
+    by WaitNamedPipeW, or FALSE
 }
 
 fn wait_available(path: Result<Name>, timeout: u32) -> Result<()> {
     let path = path?.ok_or(Error(ERROR_PATH_NOT_FOUND))?;
-    match Path::parse(&path) {
+    match Path::parse(path) {
         Path::LocalPipe(name) if !name.is_empty() => Ok(pipe::wait_available(name, pipe_timeout(timeout))?),
         Path::RemotePipe => Err(Error(ERROR_BAD_NETPATH)),
         _ => Err(Error(ERROR_BAD_PATHNAME)),

@@ -1,15 +1,17 @@
 //! Semaphores.
 
+use core::ptr::null_mut;
+
 use windows_sys::Win32::Foundation::{ERROR_INVALID_PARAMETER, HANDLE};
 use windows_sys::Win32::Security::SECURITY_ATTRIBUTES;
 use windows_sys::Win32::System::Threading::{SEMAPHORE_ALL_ACCESS, SYNCHRONIZATION_ACCESS_RIGHTS};
-use windows_sys::core::{BOOL, PCSTR, PCWSTR};
+use windows_sys::core::{BOOL, PCWSTR};
 use winipc_executive::semaphore;
 
 use crate::argument::{handle, only, write_if_wanted};
-use crate::error::{Error, Result, boolean};
+use crate::error::{Error, boolean};
 use crate::object::{create, open};
-use crate::strings::{Name, ansi, wide};
+use crate::strings::ansi;
 
 /// Creates a semaphore with all access, or opens the semaphore that has the name.
 ///
@@ -27,19 +29,15 @@ pub unsafe extern "system" fn CreateSemaphoreW(
     name: PCWSTR,
 ) -> HANDLE {
     // SAFETY: `attributes` and `name` are NULL or valid.
-    unsafe { create_semaphore(attributes, initial_count, maximum_count, wide(name), 0, SEMAPHORE_ALL_ACCESS) }
+    unsafe { CreateSemaphoreExW(attributes, initial_count, maximum_count, name, 0, SEMAPHORE_ALL_ACCESS) }
 }
 
-/// [`CreateSemaphoreW`] with a name in UTF-8 of at most `MAX_PATH` (260) characters.
-#[cfg_attr(feature = "export", unsafe(no_mangle))]
-pub unsafe extern "system" fn CreateSemaphoreA(
-    attributes: *const SECURITY_ATTRIBUTES,
-    initial_count: i32,
-    maximum_count: i32,
-    name: PCSTR,
-) -> HANDLE {
-    // SAFETY: `attributes` and `name` are NULL or valid.
-    unsafe { create_semaphore(attributes, initial_count, maximum_count, ansi(name), 0, SEMAPHORE_ALL_ACCESS) }
+ansi! {
+    /// [`CreateSemaphoreW`] with a name in UTF-8 of at most `MAX_PATH` (260) characters.
+    pub unsafe extern "system" fn CreateSemaphoreA(
+        attributes: *const SECURITY_ATTRIBUTES, initial_count: i32, maximum_count: i32, [name]
+    ) -> HANDLE;
+    by CreateSemaphoreW, or null_mut()
 }
 
 /// [`CreateSemaphoreW`] with the access asked for; `flags` is reserved and must be 0.
@@ -56,38 +54,21 @@ pub unsafe extern "system" fn CreateSemaphoreExW(
     access: u32,
 ) -> HANDLE {
     // SAFETY: `attributes` and `name` are NULL or valid.
-    unsafe { create_semaphore(attributes, initial_count, maximum_count, wide(name), flags, access) }
-}
-
-/// [`CreateSemaphoreExW`] with a name in UTF-8 of at most `MAX_PATH` (260) characters.
-#[cfg_attr(feature = "export", unsafe(no_mangle))]
-pub unsafe extern "system" fn CreateSemaphoreExA(
-    attributes: *const SECURITY_ATTRIBUTES,
-    initial_count: i32,
-    maximum_count: i32,
-    name: PCSTR,
-    flags: u32,
-    access: u32,
-) -> HANDLE {
-    // SAFETY: `attributes` and `name` are NULL or valid.
-    unsafe { create_semaphore(attributes, initial_count, maximum_count, ansi(name), flags, access) }
-}
-
-unsafe fn create_semaphore(
-    attributes: *const SECURITY_ATTRIBUTES,
-    initial_count: i32,
-    maximum_count: i32,
-    name: Result<Name>,
-    flags: u32,
-    access: u32,
-) -> HANDLE {
-    // SAFETY: `attributes` is NULL or valid.
     unsafe {
         create(attributes, name, |attributes| {
             only(flags, 0)?;
             Ok(semaphore::create(attributes, access, initial_count, maximum_count)?)
         })
     }
+}
+
+ansi! {
+    /// [`CreateSemaphoreExW`] with a name in UTF-8 of at most `MAX_PATH` (260) characters.
+    pub unsafe extern "system" fn CreateSemaphoreExA(
+        attributes: *const SECURITY_ATTRIBUTES, initial_count: i32, maximum_count: i32, [name], flags: u32,
+        access: u32
+    ) -> HANDLE;
+    by CreateSemaphoreExW, or null_mut()
 }
 
 /// Opens the semaphore that has the name. Returns NULL on failure.
@@ -101,14 +82,13 @@ pub unsafe extern "system" fn OpenSemaphoreW(
     name: PCWSTR,
 ) -> HANDLE {
     // SAFETY: `name` is NULL or valid.
-    open(unsafe { wide(name) }, |name| semaphore::open(name, access, inherit != 0))
+    unsafe { open(name, |name| semaphore::open(name, access, inherit != 0)) }
 }
 
-/// [`OpenSemaphoreW`] with a name in UTF-8 of at most `MAX_PATH` (260) characters.
-#[cfg_attr(feature = "export", unsafe(no_mangle))]
-pub unsafe extern "system" fn OpenSemaphoreA(access: u32, inherit: BOOL, name: PCSTR) -> HANDLE {
-    // SAFETY: `name` is NULL or valid.
-    open(unsafe { ansi(name) }, |name| semaphore::open(name, access, inherit != 0))
+ansi! {
+    /// [`OpenSemaphoreW`] with a name in UTF-8 of at most `MAX_PATH` (260) characters.
+    pub unsafe extern "system" fn OpenSemaphoreA(access: u32, inherit: BOOL, [name]) -> HANDLE;
+    by OpenSemaphoreW, or null_mut()
 }
 
 /// Adds `release_count` to the count of a semaphore, and reports the count before unless `previous_count` is NULL.

@@ -3,8 +3,6 @@
 //! The code page of the A forms is UTF-8. A byte sequence that is not UTF-8 becomes U+FFFD, as in any conversion
 //! on Windows.
 
-use std::borrow::Cow;
-
 use windows_sys::Win32::Foundation::{ERROR_FILENAME_EXCED_RANGE, MAX_PATH};
 use windows_sys::core::{PCSTR, PCWSTR};
 
@@ -12,44 +10,84 @@ use crate::argument::usable;
 use crate::error::{Error, Result};
 
 /// A name as the caller gave it, `None` for NULL.
-pub(crate) type Name<'a> = Option<Cow<'a, [u16]>>;
+pub(crate) type Name<'a> = Option<&'a [u16]>;
 
 /// A counted string of NT holds at most this many UTF-16 units, its terminator not counted.
 const LONGEST_STRING: usize = 32766;
 
-/// Reads the name of a W call.
+/// Reads the string of a W call.
 ///
 /// # Safety
-/// `name` is NULL or points to a string that ends in a zero and stays unchanged for `'a`.
-pub(crate) unsafe fn wide<'a>(name: PCWSTR) -> Result<Name<'a>> {
+/// `string` is NULL or points to a string that ends in a zero and stays unchanged for `'a`.
+pub(crate) unsafe fn wide<'a>(string: PCWSTR) -> Result<Name<'a>> {
     // SAFETY: as the caller promises.
-    Ok(unsafe { terminated(name, LONGEST_STRING) }?.map(Cow::Borrowed))
+    unsafe { terminated(string, LONGEST_STRING) }
 }
 
-/// Reads the name of an object in an A call: at most `MAX_PATH` characters.
-///
-/// # Safety
-/// `name` is NULL or points to a string that ends in a zero.
-pub(crate) unsafe fn ansi<'a>(name: PCSTR) -> Result<Name<'a>> {
-    // SAFETY: as the caller promises.
-    unsafe { ansi_up_to(name, MAX_PATH as usize) }
+/// Defines the A form of a call, which converts its string and calls the W form. The argument that is the string is
+/// `[name]`, an object's, or `[path]`. What follows `or` is returned where the string is too long.
+macro_rules! ansi {
+    (
+        $(#[$attribute:meta])*
+        pub unsafe extern "system" fn $ansi:ident(
+            $($before:ident: $before_type:ty,)* [$string:ident] $(, $after:ident: $after_type:ty)*
+        ) -> $result:ty;
+        by $wide:ident, or $failure:expr
+    ) => {
+        $(#[$attribute])*
+        #[cfg_attr(feature = "export", unsafe(no_mangle))]
+        pub unsafe extern "system" fn $ansi(
+            $($before: $before_type,)* $string: windows_sys::core::PCSTR, $($after: $after_type,)*
+        ) -> $result {
+            // SAFETY: the string is NULL or ends in a zero.
+            let converted = unsafe { $crate::strings::Converted::$string($string) };
+            // SAFETY: the W form asks of its arguments what this one does.
+            let call = |$string: $crate::strings::Converted| unsafe {
+                $wide($($before,)* $string.as_ptr(), $($after,)*)
+            };
+            $crate::error::value(converted.map(call), $failure)
+        }
+    };
 }
+pub(crate) use ansi;
 
-/// Reads the path of a pipe in an A call.
-///
-/// # Safety
-/// `path` is NULL or points to a string that ends in a zero.
-pub(crate) unsafe fn ansi_path<'a>(path: PCSTR) -> Result<Name<'a>> {
-    // SAFETY: as the caller promises.
-    unsafe { ansi_up_to(path, LONGEST_STRING) }
-}
+/// The string of an A call as the W form takes it.
+pub(crate) struct Converted(Option<Vec<u16>>);
 
-unsafe fn ansi_up_to<'a>(string: PCSTR, longest: usize) -> Result<Name<'a>> {
-    // A character takes up to four bytes, three for each UTF-16 unit of it at most.
-    // SAFETY: as the caller promises.
-    let Some(bytes) = unsafe { terminated(string, 3 * longest) }? else { return Ok(None) };
-    let wide: Vec<u16> = String::from_utf8_lossy(bytes).encode_utf16().collect();
-    if wide.len() > longest { Err(Error(ERROR_FILENAME_EXCED_RANGE)) } else { Ok(Some(Cow::Owned(wide))) }
+impl Converted {
+    /// The name of an object: at most `MAX_PATH` characters.
+    ///
+    /// # Safety
+    /// `name` is NULL or points to a string that ends in a zero.
+    pub(crate) unsafe fn name(name: PCSTR) -> Result<Converted> {
+        // SAFETY: as the caller promises.
+        unsafe { Self::up_to(MAX_PATH as usize, name) }
+    }
+
+    /// The path of a file.
+    ///
+    /// # Safety
+    /// `path` is NULL or points to a string that ends in a zero.
+    pub(crate) unsafe fn path(path: PCSTR) -> Result<Converted> {
+        // SAFETY: as the caller promises.
+        unsafe { Self::up_to(LONGEST_STRING, path) }
+    }
+
+    unsafe fn up_to(longest: usize, string: PCSTR) -> Result<Converted> {
+        // A character takes up to four bytes, three for each UTF-16 unit of it at most.
+        // SAFETY: as the caller promises.
+        let Some(bytes) = unsafe { terminated(string, 3 * longest) }? else { return Ok(Converted(None)) };
+        let mut wide: Vec<u16> = String::from_utf8_lossy(bytes).encode_utf16().collect();
+        if wide.len() > longest {
+            return Err(Error(ERROR_FILENAME_EXCED_RANGE));
+        }
+        wide.push(0);
+        Ok(Converted(Some(wide)))
+    }
+
+    pub(crate) fn as_ptr(&self) -> PCWSTR {
+        self.0.as_ref().map_or(core::ptr::null(), |units| units.as_ptr())
+    }
 }
 
 /// The units before the terminating zero, `None` for NULL.
@@ -128,12 +166,12 @@ mod tests {
     #[test]
     fn ansi_is_utf8() {
         // SAFETY: the strings end in a zero.
-        let read = |bytes: &[u8]| unsafe { ansi(bytes.as_ptr()) }.map(|name| name.map(|name| name.to_vec()));
-        assert_eq!(read("grün😀\0".as_bytes()), Ok(Some(utf16("grün😀"))));
-        assert_eq!(read(b"a\xFFb\0"), Ok(Some(utf16("a\u{FFFD}b"))));
-        assert_eq!(read(b"\0"), Ok(Some(vec![])));
+        let read = |bytes: &[u8]| unsafe { Converted::name(bytes.as_ptr()) }.map(|name| name.0);
+        assert_eq!(read("grün😀\0".as_bytes()), Ok(Some(utf16("grün😀\0"))));
+        assert_eq!(read(b"a\xFFb\0"), Ok(Some(utf16("a\u{FFFD}b\0"))));
+        assert_eq!(read(b"\0"), Ok(Some(vec![0])));
         // SAFETY: NULL is allowed.
-        assert_eq!(unsafe { ansi(core::ptr::null()) }, Ok(None));
+        assert!(unsafe { Converted::name(core::ptr::null()) }.unwrap().as_ptr().is_null());
     }
 
     #[test]
@@ -142,9 +180,9 @@ mod tests {
             let mut bytes = vec![b'n'; length];
             bytes.push(0);
             // SAFETY: the string ends in a zero.
-            unsafe { ansi(bytes.as_ptr()) }.map(|name| name.map_or(0, |name| name.len()))
+            unsafe { Converted::name(bytes.as_ptr()) }.map(|name| name.0.map_or(0, |units| units.len()))
         };
-        assert_eq!(name(260), Ok(260));
+        assert_eq!(name(260), Ok(261));
         assert_eq!(name(261), Err(Error(ERROR_FILENAME_EXCED_RANGE)));
         assert_eq!(name(10_000), Err(Error(ERROR_FILENAME_EXCED_RANGE)));
 

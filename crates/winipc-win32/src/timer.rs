@@ -1,18 +1,20 @@
 //! Waitable timers.
 
+use core::ptr::null_mut;
+
 use windows_sys::Win32::Foundation::{ERROR_INVALID_PARAMETER, ERROR_NOT_SUPPORTED, HANDLE};
 use windows_sys::Win32::Security::SECURITY_ATTRIBUTES;
 use windows_sys::Win32::System::Threading::{
     CREATE_WAITABLE_TIMER_HIGH_RESOLUTION, CREATE_WAITABLE_TIMER_MANUAL_RESET, PTIMERAPCROUTINE,
     REASON_CONTEXT, SYNCHRONIZATION_ACCESS_RIGHTS, TIMER_ALL_ACCESS,
 };
-use windows_sys::core::{BOOL, PCSTR, PCWSTR};
+use windows_sys::core::{BOOL, PCWSTR};
 use winipc_executive::{apc, timer};
 
 use crate::argument::{handle, only, usable};
 use crate::error::{Error, Result, boolean, set_last_error};
 use crate::object::{create, open};
-use crate::strings::{Name, ansi, wide};
+use crate::strings::ansi;
 
 /// Creates a timer with all access, inactive and not signaled, or opens the timer that has the name.
 ///
@@ -29,18 +31,15 @@ pub unsafe extern "system" fn CreateWaitableTimerW(
     name: PCWSTR,
 ) -> HANDLE {
     // SAFETY: `attributes` and `name` are NULL or valid.
-    unsafe { create_timer(attributes, wide(name), u32::from(manual_reset != 0), TIMER_ALL_ACCESS) }
+    unsafe { CreateWaitableTimerExW(attributes, name, u32::from(manual_reset != 0), TIMER_ALL_ACCESS) }
 }
 
-/// [`CreateWaitableTimerW`] with a name in UTF-8 of at most `MAX_PATH` (260) characters.
-#[cfg_attr(feature = "export", unsafe(no_mangle))]
-pub unsafe extern "system" fn CreateWaitableTimerA(
-    attributes: *const SECURITY_ATTRIBUTES,
-    manual_reset: BOOL,
-    name: PCSTR,
-) -> HANDLE {
-    // SAFETY: `attributes` and `name` are NULL or valid.
-    unsafe { create_timer(attributes, ansi(name), u32::from(manual_reset != 0), TIMER_ALL_ACCESS) }
+ansi! {
+    /// [`CreateWaitableTimerW`] with a name in UTF-8 of at most `MAX_PATH` (260) characters.
+    pub unsafe extern "system" fn CreateWaitableTimerA(
+        attributes: *const SECURITY_ATTRIBUTES, manual_reset: BOOL, [name]
+    ) -> HANDLE;
+    by CreateWaitableTimerW, or null_mut()
 }
 
 /// [`CreateWaitableTimerW`] with the access asked for, and `flags` of `CREATE_WAITABLE_TIMER_MANUAL_RESET` (1) and
@@ -56,34 +55,20 @@ pub unsafe extern "system" fn CreateWaitableTimerExW(
     access: u32,
 ) -> HANDLE {
     // SAFETY: `attributes` and `name` are NULL or valid.
-    unsafe { create_timer(attributes, wide(name), flags, access) }
-}
-
-/// [`CreateWaitableTimerExW`] with a name in UTF-8 of at most `MAX_PATH` (260) characters.
-#[cfg_attr(feature = "export", unsafe(no_mangle))]
-pub unsafe extern "system" fn CreateWaitableTimerExA(
-    attributes: *const SECURITY_ATTRIBUTES,
-    name: PCSTR,
-    flags: u32,
-    access: u32,
-) -> HANDLE {
-    // SAFETY: `attributes` and `name` are NULL or valid.
-    unsafe { create_timer(attributes, ansi(name), flags, access) }
-}
-
-unsafe fn create_timer(
-    attributes: *const SECURITY_ATTRIBUTES,
-    name: Result<Name>,
-    flags: u32,
-    access: u32,
-) -> HANDLE {
-    // SAFETY: `attributes` is NULL or valid.
     unsafe {
         create(attributes, name, |attributes| {
             only(flags, CREATE_WAITABLE_TIMER_MANUAL_RESET | CREATE_WAITABLE_TIMER_HIGH_RESOLUTION)?;
             Ok(timer::create(attributes, access, flags & CREATE_WAITABLE_TIMER_MANUAL_RESET != 0)?)
         })
     }
+}
+
+ansi! {
+    /// [`CreateWaitableTimerExW`] with a name in UTF-8 of at most `MAX_PATH` (260) characters.
+    pub unsafe extern "system" fn CreateWaitableTimerExA(
+        attributes: *const SECURITY_ATTRIBUTES, [name], flags: u32, access: u32
+    ) -> HANDLE;
+    by CreateWaitableTimerExW, or null_mut()
 }
 
 /// Opens the timer that has the name. Returns NULL on failure.
@@ -97,14 +82,13 @@ pub unsafe extern "system" fn OpenWaitableTimerW(
     name: PCWSTR,
 ) -> HANDLE {
     // SAFETY: `name` is NULL or valid.
-    open(unsafe { wide(name) }, |name| timer::open(name, access, inherit != 0))
+    unsafe { open(name, |name| timer::open(name, access, inherit != 0)) }
 }
 
-/// [`OpenWaitableTimerW`] with a name in UTF-8 of at most `MAX_PATH` (260) characters.
-#[cfg_attr(feature = "export", unsafe(no_mangle))]
-pub unsafe extern "system" fn OpenWaitableTimerA(access: u32, inherit: BOOL, name: PCSTR) -> HANDLE {
-    // SAFETY: `name` is NULL or valid.
-    open(unsafe { ansi(name) }, |name| timer::open(name, access, inherit != 0))
+ansi! {
+    /// [`OpenWaitableTimerW`] with a name in UTF-8 of at most `MAX_PATH` (260) characters.
+    pub unsafe extern "system" fn OpenWaitableTimerA(access: u32, inherit: BOOL, [name]) -> HANDLE;
+    by OpenWaitableTimerW, or null_mut()
 }
 
 /// Sets a timer going, and makes it not signaled.
