@@ -17,7 +17,6 @@ macro_rules! words {
         #[derive(Default)]
         pub(crate) struct $free($atomic);
 
-        #[allow(dead_code)]
         impl $free {
             pub(crate) fn load(&self) -> $int {
                 self.0.load(Ordering::Acquire)
@@ -34,11 +33,6 @@ macro_rules! words {
                 self.0.store(value, Ordering::Relaxed);
             }
 
-            pub(crate) fn swap(&self, value: $int) -> $int {
-                crash::point();
-                self.0.swap(value, Ordering::AcqRel)
-            }
-
             pub(crate) fn compare_exchange(
                 &self,
                 current: $int,
@@ -53,16 +47,6 @@ macro_rules! words {
                 self.0.fetch_or(bits, Ordering::AcqRel)
             }
 
-            pub(crate) fn fetch_and(&self, bits: $int) -> $int {
-                crash::point();
-                self.0.fetch_and(bits, Ordering::AcqRel)
-            }
-
-            pub(crate) fn fetch_add(&self, value: $int) -> $int {
-                crash::point();
-                self.0.fetch_add(value, Ordering::AcqRel)
-            }
-
             pub(super) fn atomic(&self) -> &$atomic {
                 &self.0
             }
@@ -73,7 +57,6 @@ macro_rules! words {
         #[derive(Default)]
         pub(crate) struct $guarded($atomic);
 
-        #[allow(dead_code)]
         impl $guarded {
             pub(crate) fn get(&self, _lock: &Txn<'_>) -> $int {
                 self.0.load(Ordering::Relaxed)
@@ -95,6 +78,21 @@ words!(Free32, Guarded32, AtomicU32, u32, read32, write32);
 words!(Free64, Guarded64, AtomicU64, u64, read64, write64);
 
 impl Free32 {
+    pub(crate) fn swap(&self, value: u32) -> u32 {
+        crash::point();
+        self.0.swap(value, Ordering::AcqRel)
+    }
+
+    pub(crate) fn fetch_and(&self, bits: u32) -> u32 {
+        crash::point();
+        self.0.fetch_and(bits, Ordering::AcqRel)
+    }
+
+    pub(crate) fn fetch_add(&self, value: u32) -> u32 {
+        crash::point();
+        self.0.fetch_add(value, Ordering::AcqRel)
+    }
+
     /// The word as [`super::futex::wait_many`] takes it.
     pub(crate) fn for_futex(&self) -> &AtomicU32 {
         &self.0
