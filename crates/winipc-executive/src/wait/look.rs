@@ -1,13 +1,17 @@
-//! Looking without the lock: what is signaled is taken by a compare-and-swap, and nobody else is disturbed.
+//! Looking without the lock, for as long as that pays: what is signaled is taken by a compare-and-swap, and nobody else
+//! is disturbed.
+
+use core::time::Duration;
 
 use super::Outcome;
 use crate::arena::state::{CLAIM, generation_of, value_of};
 use crate::context::Current;
 use crate::dispatcher::{self, signal};
 use crate::handle::Found;
-use crate::mutex;
 use crate::records::{Kind, MAXIMUM_WAIT_OBJECTS};
+use crate::spin::Spinner;
 use crate::status::Result;
+use crate::{apc, io, mutex};
 
 /// What a look without the lock tells.
 pub(super) enum Look {
@@ -15,6 +19,37 @@ pub(super) enum Look {
     NotSignaled,
     /// Somebody is deciding, the clock must be asked, or the object is gone.
     Unclear,
+}
+
+/// Looks again and again while spinning pays. `None`: the lock has to decide.
+#[inline]
+pub(super) fn look_and_spin(
+    current: &Current,
+    objects: &[Found],
+    timeout: Option<Duration>,
+    alertable: bool,
+    look: impl Fn() -> Result<Look>,
+) -> Result<Option<Outcome>> {
+    let mut spinner = Spinner::new(timeout);
+    loop {
+        io::deliver_for(current);
+        match look()? {
+            Look::Taken(outcome) => {
+                // A request may have been completed since the delivery, and this be its event.
+                io::deliver_for(current);
+                return Ok(Some(outcome));
+            }
+            // Who decides may have stopped: looking again and again would go on past the time.
+            Look::Unclear => return Ok(None),
+            Look::NotSignaled => {}
+        }
+        if alertable && apc::is_pending(current) {
+            return Ok(Some(Outcome::Apc));
+        }
+        if objects.iter().any(may_not_spin) || !spinner.spin(|| objects.iter().any(is_changed)) {
+            return Ok(None);
+        }
+    }
 }
 
 /// Takes one object if it is signaled, by a compare-and-swap.
@@ -77,7 +112,7 @@ pub(super) fn try_any(current: &Current, objects: &[Found]) -> Result<Look> {
 
 /// Whether a spinning thread should look at an object again.
 #[inline]
-pub(super) fn is_changed(found: &Found) -> bool {
+fn is_changed(found: &Found) -> bool {
     let state = found.object.state.load();
     let value = value_of(state);
     match Kind::from_tag(found.object.head.tag.peek()) {
@@ -90,7 +125,7 @@ pub(super) fn is_changed(found: &Found) -> bool {
 
 /// Events that are pulsed must find those who wait for them in the queue; a running timer needs the clock.
 #[inline]
-pub(super) fn may_not_spin(found: &Found) -> bool {
+fn may_not_spin(found: &Found) -> bool {
     let value = value_of(found.object.state.load());
     match Kind::from_tag(found.object.head.tag.peek()) {
         Some(Kind::Event) => value & signal::PULSED != 0,

@@ -5,16 +5,16 @@
 mod look;
 mod queue;
 
+use core::slice;
 use core::time::Duration;
 
-use look::{Look, is_changed, may_not_spin, try_any, try_one};
+use look::{look_and_spin, try_any, try_one};
 use queue::slow;
 
 use crate::access::SYNCHRONIZE;
 use crate::context::{Current, current};
 use crate::handle::{self, Found, Handle, resolve};
 use crate::records::{Kind, MAXIMUM_WAIT_OBJECTS};
-use crate::spin::Spinner;
 use crate::status::{Result, Status};
 use crate::{access, apc, event, io, mutex, semaphore};
 
@@ -73,27 +73,11 @@ pub(crate) fn one_found(
     alertable: bool,
     gone: Gone,
 ) -> Result<Outcome> {
-    let mut spinner = Spinner::new(timeout);
-    loop {
-        io::deliver_for(current);
-        match try_one(current, found, 0)? {
-            Look::Taken(outcome) => {
-                // A request may have been completed since the delivery, and this be its event.
-                io::deliver_for(current);
-                return Ok(outcome);
-            }
-            // Who decides may have stopped: looking again and again would go on past the time.
-            Look::Unclear => break,
-            Look::NotSignaled => {}
-        }
-        if alertable && apc::is_pending(current) {
-            return Ok(Outcome::Apc);
-        }
-        if may_not_spin(found) || !spinner.spin(|| is_changed(found)) {
-            break;
-        }
+    let look = || try_one(current, found, 0);
+    match look_and_spin(current, slice::from_ref(found), timeout, alertable, look)? {
+        Some(outcome) => Ok(outcome),
+        None => slow(current, &[*found], Mode::Any, timeout, alertable, gone),
     }
-    slow(current, &[*found], Mode::Any, timeout, alertable, gone)
 }
 
 /// Waits for any or all of 1 to 64 objects.
@@ -135,42 +119,13 @@ pub fn many(handles: &[Handle], mode: Mode, timeout: Option<Duration>, alertable
         if (1..objects.len()).any(is_twice) {
             return Err(Status::INVALID_PARAMETER);
         }
-        return slow_after_spin(&current, objects, mode, timeout, alertable);
+        io::deliver_for(&current);
+    } else if let Some(outcome) =
+        look_and_spin(&current, objects, timeout, alertable, || try_any(&current, objects))?
+    {
+        return Ok(outcome);
     }
-    any(&current, objects, timeout, alertable)
-}
-
-fn any(current: &Current, objects: &[Found], timeout: Option<Duration>, alertable: bool) -> Result<Outcome> {
-    let mut spinner = Spinner::new(timeout);
-    loop {
-        io::deliver_for(current);
-        match try_any(current, objects)? {
-            Look::Taken(outcome) => {
-                io::deliver_for(current);
-                return Ok(outcome);
-            }
-            Look::Unclear => break,
-            Look::NotSignaled => {}
-        }
-        if alertable && apc::is_pending(current) {
-            return Ok(Outcome::Apc);
-        }
-        if objects.iter().any(may_not_spin) || !spinner.spin(|| objects.iter().any(is_changed)) {
-            break;
-        }
-    }
-    slow(current, objects, Mode::Any, timeout, alertable, Gone::NeverSignaled)
-}
-
-fn slow_after_spin(
-    current: &Current,
-    objects: &[Found],
-    mode: Mode,
-    timeout: Option<Duration>,
-    alertable: bool,
-) -> Result<Outcome> {
-    io::deliver_for(current);
-    slow(current, objects, mode, timeout, alertable, Gone::NeverSignaled)
+    slow(&current, objects, mode, timeout, alertable, Gone::NeverSignaled)
 }
 
 /// Objects that fit without an allocation.
