@@ -39,37 +39,27 @@ pub unsafe extern "system" fn DuplicateHandle(
     inherit: BOOL,
     options: DUPLICATE_HANDLE_OPTIONS,
 ) -> BOOL {
-    // SAFETY: `target` is NULL or writable.
-    boolean(unsafe { duplicate(source_process, source, target_process, target, access, inherit, options) })
-}
-
-unsafe fn duplicate(
-    source_process: HANDLE,
-    source: HANDLE,
-    target_process: HANDLE,
-    target: *mut HANDLE,
-    access: u32,
-    inherit: BOOL,
-    options: DUPLICATE_HANDLE_OPTIONS,
-) -> Result<()> {
-    only(options, DUPLICATE_CLOSE_SOURCE | DUPLICATE_SAME_ACCESS)?;
-    let close_source = options & DUPLICATE_CLOSE_SOURCE != 0;
-    if target_process.is_null() && !close_source {
-        return Err(Error(ERROR_INVALID_HANDLE));
-    }
-    let only_close = close_source && (target_process.is_null() || target.is_null());
-    let options = handle::Duplicate {
-        access: (options & DUPLICATE_SAME_ACCESS == 0).then_some(access),
-        inherit: inherit != 0,
-        close_source,
+    let duplicate = || -> Result<()> {
+        only(options, DUPLICATE_CLOSE_SOURCE | DUPLICATE_SAME_ACCESS)?;
+        let close_source = options & DUPLICATE_CLOSE_SOURCE != 0;
+        if target_process.is_null() && !close_source {
+            return Err(Error(ERROR_INVALID_HANDLE));
+        }
+        let only_close = close_source && (target_process.is_null() || target.is_null());
+        let options = handle::Duplicate {
+            access: (options & DUPLICATE_SAME_ACCESS == 0).then_some(access),
+            inherit: inherit != 0,
+            close_source,
+        };
+        let target_process = (!only_close).then(|| handle(target_process));
+        let duplicate = handle::duplicate(handle(source_process), handle(source), target_process, &options)?;
+        if !only_close {
+            // SAFETY: `target` is NULL or writable.
+            unsafe { write_if_wanted(target, raw(duplicate)) }
+        }
+        Ok(())
     };
-    let target_process = (!only_close).then(|| handle(target_process));
-    let duplicate = handle::duplicate(handle(source_process), handle(source), target_process, &options)?;
-    if !only_close {
-        // SAFETY: NULL or writable, as the caller promises.
-        unsafe { write_if_wanted(target, raw(duplicate)) }
-    }
-    Ok(())
+    boolean(duplicate())
 }
 
 /// Reports the flags of a handle: `HANDLE_FLAG_INHERIT` (1) and `HANDLE_FLAG_PROTECT_FROM_CLOSE` (2).
