@@ -1,10 +1,11 @@
-//! Spinning before sleep, as long as it pays.
+//! Looking again before sleep, as long as it pays.
 //!
-//! A wake-up across cores costs some 50 µs, a look at a shared word far less than one. So a thread that has to wait looks
-//! for a while first. Whether that pays it learns: each failure shortens its spin, a success makes it the longest again,
-//! and now and then it tries that, too. Two threads that wait for each other in turn both have to spin for either to gain:
-//! the trial of one must outlast the wake-up of the other. On one processor nobody else runs meanwhile, and it does not
-//! spin at all.
+//! A wake-up across cores costs some 10 to 50 µs, a look at a shared word far less than one. So a thread that has to wait
+//! looks for a while first. Where the one it waits for shares its processor, looking only keeps that one from running: then
+//! the thread gives way, which costs half of a sleep and a wake-up. What pays, each thread learns: a spin in vain halves the
+//! next and a success makes it the longest again; a spin in vain is followed by giving way, and while that helps, it comes
+//! first. Where neither helps, both are tried again now and then. Two threads that wait for each other in turn both have
+//! to spin for either to gain: the trial of one must outlast the wake-up of the other.
 
 use core::cell::Cell;
 use core::time::Duration;
@@ -23,14 +24,34 @@ const SHORTEST_PAUSE: u32 = 32;
 const LONGEST_PAUSE: u32 = 1024;
 /// Looks between two readings of the clock.
 const LOOKS: u32 = 16;
+/// How often a thread gives way before it sleeps.
+const TURNS: u32 = 3;
+/// Giving way that takes longer, in nanoseconds, has given the processor to a stranger, who does not return it when a
+/// wake-up would.
+const LONGEST_TURN: u64 = 200_000;
+/// Waits by giving way before a thread looks whether a spin would do, and for how many nanoseconds.
+const TURNS_BEFORE_SPIN: u32 = 64;
+const SPIN_BETWEEN_TURNS: u64 = 5_000;
 
-thread_local! {
-    static LENGTH: Cell<u64> = const { Cell::new(LONGEST / 2) };
-    static SKIPPED: Cell<u32> = const { Cell::new(0) };
-    static PAUSE: Cell<u32> = const { Cell::new(SHORTEST_PAUSE) };
+/// What a thread has learned.
+#[derive(Clone, Copy)]
+struct Learned {
+    /// How long to spin, in nanoseconds.
+    length: u64,
+    /// Giving way helped last time.
+    gives_way: bool,
+    /// Waits since the last trial, and how many there are to be between two.
+    waits: u32,
+    pause: u32,
 }
 
-/// One wait's spin.
+thread_local! {
+    static LEARNED: Cell<Learned> = const {
+        Cell::new(Learned { length: LONGEST / 2, gives_way: false, waits: 0, pause: SHORTEST_PAUSE })
+    };
+}
+
+/// One wait's looking.
 pub(crate) struct Spinner {
     allowed: bool,
     end: Option<u64>,
@@ -41,43 +62,84 @@ impl Spinner {
         Spinner { allowed: timeout != Some(Duration::ZERO), end: None }
     }
 
-    /// Spins until `is_ready`, and says whether it came to be. Over all calls it spins no longer than the thread's length.
+    /// Looks until `is_ready`, and says whether it came to be. Over all calls it spins no longer than the thread's length.
     pub(crate) fn spin(&mut self, is_ready: impl Fn() -> bool) -> bool {
-        if !self.allowed || is_single() {
+        if !self.allowed {
             return false;
         }
-        let length = LENGTH.with(Cell::get);
-        let is_trial = length < SHORTEST;
-        if is_trial && self.end.is_none() {
-            let skipped = SKIPPED.with(Cell::get) + 1;
-            let pause = PAUSE.with(Cell::get);
-            SKIPPED.with(|cell| cell.set(skipped % pause));
-            if skipped < pause {
-                self.allowed = false;
+        let mut learned = LEARNED.with(Cell::get);
+        let is_ready = self.wait(&mut learned, is_ready);
+        LEARNED.with(|cell| cell.set(learned));
+        self.allowed = is_ready;
+        is_ready
+    }
+
+    fn wait(&mut self, learned: &mut Learned, is_ready: impl Fn() -> bool) -> bool {
+        let is_first = self.end.is_none();
+        if learned.gives_way {
+            learned.waits += u32::from(is_first);
+            if learned.waits < TURNS_BEFORE_SPIN {
+                return give_way(learned, is_ready);
+            }
+            learned.waits = 0;
+            return self.look(SPIN_BETWEEN_TURNS, learned, &is_ready) || give_way(learned, is_ready);
+        }
+        let is_trial = learned.length < SHORTEST;
+        if is_trial && is_first {
+            learned.waits += 1;
+            if learned.waits < learned.pause {
                 return false;
             }
+            learned.waits = 0;
+        }
+        let length = if is_trial { LONGEST } else { learned.length };
+        if self.look(length, learned, &is_ready) {
+            return true;
+        }
+        learned.length /= 2;
+        if give_way(learned, is_ready) {
+            return true;
+        }
+        if is_trial {
+            learned.pause = (learned.pause * 2).min(LONGEST_PAUSE);
+        }
+        false
+    }
+
+    fn look(&mut self, length: u64, learned: &mut Learned, is_ready: impl Fn() -> bool) -> bool {
+        // On one processor nobody else runs meanwhile.
+        if is_single() {
+            return false;
         }
         let now = monotonic_now();
-        let end = *self.end.get_or_insert(now + if is_trial { LONGEST } else { length });
+        let end = *self.end.get_or_insert(now + length);
         loop {
             for _ in 0..LOOKS {
                 if is_ready() {
-                    LENGTH.with(|cell| cell.set(LONGEST));
-                    PAUSE.with(|cell| cell.set(SHORTEST_PAUSE));
+                    *learned = Learned { length: LONGEST, gives_way: false, waits: 0, pause: SHORTEST_PAUSE };
                     return true;
                 }
                 core::hint::spin_loop();
             }
             if monotonic_now() >= end {
-                LENGTH.with(|cell| cell.set(length / 2));
-                if is_trial {
-                    PAUSE.with(|cell| cell.set((cell.get() * 2).min(LONGEST_PAUSE)));
-                }
-                self.allowed = false;
                 return false;
             }
         }
     }
+}
+
+/// Lets others run on the thread's processor.
+fn give_way(learned: &mut Learned, is_ready: impl Fn() -> bool) -> bool {
+    let begin = monotonic_now();
+    for _ in 0..TURNS {
+        std::thread::yield_now();
+        if is_ready() {
+            learned.gives_way = monotonic_now() - begin < LONGEST_TURN;
+            return true;
+        }
+    }
+    learned.gives_way = false;
+    false
 }
 
 /// Whether the machine has one processor only. How many this process may use says nothing of where the others run.
