@@ -22,7 +22,7 @@ use crate::status::{Result, Status};
 use super::channel;
 
 /// Longest message that a thread keeps the memory of for its next one.
-const LARGEST_SPARE: usize = 4096;
+const LARGEST_SPARE: usize = 8192;
 
 fn is_failure(status: Status) -> bool {
     status != Status::SUCCESS && status != Status::BUFFER_OVERFLOW
