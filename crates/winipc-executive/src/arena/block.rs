@@ -65,6 +65,25 @@ fn capacity_of(class: usize) -> usize {
     (SMALLEST_BLOCK << class) - HEAD_SIZE
 }
 
+/// Bytes copied at a time.
+const PIECE: usize = 2048;
+
+/// Copies bytes, in pieces that the C library copies through vector registers. Larger ones it leaves to a string
+/// instruction, which takes 1.6 times as long where source and target are not aligned alike (64 KiB within the second
+/// cache; it was made for memory that is not).
+///
+/// # Safety
+/// As [`core::ptr::copy_nonoverlapping`].
+unsafe fn copy(source: *const u8, target: *mut u8, count: usize) {
+    let mut done = 0;
+    while done < count {
+        let piece = PIECE.min(count - done);
+        // SAFETY: within the two ranges that the caller vouches for.
+        unsafe { core::ptr::copy_nonoverlapping(source.add(done), target.add(done), piece) };
+        done += piece;
+    }
+}
+
 impl Arena {
     pub(crate) fn block(&self, reference: BlockRef) -> Result<&Block> {
         let address = self.block_address(reference)?;
@@ -102,7 +121,7 @@ impl Arena {
             super::crash::point();
             // SAFETY: the block has room for `count` bytes behind its head, the caller owns them, and the source is a
             // slice outside the arena's blocks that others may use.
-            unsafe { core::ptr::copy_nonoverlapping(rest.as_ptr(), address.add(HEAD_SIZE), count) };
+            unsafe { copy(rest.as_ptr(), address.add(HEAD_SIZE), count) };
             rest = &rest[count..];
             block = BlockRef(self.block(block)?.more.peek());
         }
@@ -132,9 +151,7 @@ impl Arena {
             if skip < room {
                 let count = (room - skip).min(length - done);
                 // SAFETY: the block holds `room` bytes behind its head; the caller vouches for the target.
-                unsafe {
-                    core::ptr::copy_nonoverlapping(address.add(HEAD_SIZE + skip), target.add(done), count)
-                };
+                unsafe { copy(address.add(HEAD_SIZE + skip), target.add(done), count) };
                 done += count;
             }
             skip = skip.saturating_sub(room);
