@@ -143,15 +143,25 @@ impl Current {
     }
 
     /// Takes the arena's lock.
+    #[inline(always)]
     pub(crate) fn begin(&self) -> Result<Txn<'static>> {
         self.stay_if_leaving();
-        let (transaction, recovered) = self.arena().lock(self.seat)?;
+        match self.arena().try_lock(self.seat_record, self.id) {
+            Some(transaction) => Ok(transaction),
+            None => self.begin_contended(),
+        }
+    }
+
+    #[cold]
+    fn begin_contended(&self) -> Result<Txn<'static>> {
+        let taken = self.arena().lock(self.seat_record, self.id, None)?;
+        let (transaction, recovered) = taken.ok_or(Status::ARENA_CORRUPT)?;
         Ok(self.begun(transaction, recovered))
     }
 
     /// Takes the arena's lock, unless a living thread holds it for longer than `patience`.
     pub(crate) fn begin_within(&self, patience: Duration) -> Result<Option<Txn<'static>>> {
-        let taken = self.arena().lock_for(self.seat, patience)?;
+        let taken = self.arena().lock(self.seat_record, self.id, Some(patience))?;
         Ok(taken.map(|(transaction, recovered)| self.begun(transaction, recovered)))
     }
 

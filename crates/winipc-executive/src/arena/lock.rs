@@ -37,38 +37,31 @@ fn spin_for(nanoseconds: u64) {
 }
 
 impl Arena {
-    /// Takes the lock for the calling thread and begins a transaction.
+    /// Takes the lock for the thread that has a seat, if it is free, and begins a transaction.
+    #[inline(always)]
+    pub(crate) fn try_lock<'a>(&'a self, seat: &'a Seat, id: SeatId) -> Option<Txn<'a>> {
+        self.header().lock.0.compare_exchange(0, id.0).is_ok().then(|| Txn::new(self, seat))
+    }
+
+    /// Takes the lock for the calling thread and begins a transaction, unless a living thread holds it for longer than
+    /// `patience`: then `None`.
     ///
     /// The second result says that the last holder died and was rolled back: what it had committed may not have been
     /// announced to those who sleep.
     ///
     /// # Errors
     /// [`Status::ARENA_CORRUPT`]: the calling thread holds the lock already, or the lock names no seat.
-    pub(crate) fn lock(&self, me: Ref<Seat>) -> Result<(Txn<'_>, bool)> {
-        self.lock_until(me, NEVER)?.ok_or(Status::ARENA_CORRUPT)
-    }
-
-    /// As [`Arena::lock`], for at most `patience`: `None` if a living thread has not let the lock go by then.
-    ///
-    /// # Errors
-    /// As [`Arena::lock`].
-    pub(crate) fn lock_for(&self, me: Ref<Seat>, patience: Duration) -> Result<Option<(Txn<'_>, bool)>> {
-        let patience = u64::try_from(patience.as_nanos()).unwrap_or(u64::MAX);
-        self.lock_until(me, futex::monotonic_now().saturating_add(patience))
-    }
-
-    fn lock_until(&self, me: Ref<Seat>, end: u64) -> Result<Option<(Txn<'_>, bool)>> {
-        let seat = self.get(me)?;
-        let id = seat.id(me);
-        let word = &self.header().lock.0;
-        let recovered = if word.compare_exchange(0, id.0).is_ok() {
-            false
-        } else {
-            match self.lock_contended(id, end)? {
-                Some(recovered) => recovered,
-                None => return Ok(None),
-            }
-        };
+    #[cold]
+    pub(crate) fn lock<'a>(
+        &'a self,
+        seat: &'a Seat,
+        id: SeatId,
+        patience: Option<Duration>,
+    ) -> Result<Option<(Txn<'a>, bool)>> {
+        let end = patience.map_or(NEVER, |patience| {
+            futex::monotonic_now().saturating_add(u64::try_from(patience.as_nanos()).unwrap_or(u64::MAX))
+        });
+        let Some(recovered) = self.lock_contended(id, end)? else { return Ok(None) };
         let transaction = Txn::new(self, seat);
         if recovered {
             self.recover();
@@ -77,7 +70,6 @@ impl Arena {
     }
 
     /// Waits for the lock until `end` on the monotonic clock. `Some(true)`: it was a dead holder's.
-    #[cold]
     fn lock_contended(&self, id: SeatId, end: u64) -> Result<Option<bool>> {
         let word = &self.header().lock.0;
         let mut spun = 0;
