@@ -7,7 +7,6 @@
 use core::time::Duration;
 
 use super::seat::{Life, Seat, SeatId};
-use super::slab::Ref;
 use super::transaction::{LONGEST_JOURNAL, Txn};
 use super::{Arena, futex};
 use crate::status::{Result, Status};

@@ -22,16 +22,15 @@ use crate::status::{Result, Status};
 pub(crate) struct Txn<'a> {
     arena: &'a Arena,
     seat: &'a Seat,
-    /// Entries in the journal.
-    entries: usize,
-    claims: usize,
-    /// Why the transaction cannot be committed.
-    failure: Option<Status>,
-    /// Steps along lists.
-    steps: Cell<u32>,
     /// What is to be done after the commit; nearly always nothing. Apart, because a transaction is moved about.
     after: Option<Box<After<'a>>>,
-    open: bool,
+    /// Entries in the journal.
+    entries: u32,
+    claims: u32,
+    /// Steps along lists.
+    steps: Cell<u32>,
+    /// Why the transaction cannot be committed.
+    failure: Status,
 }
 
 /// Steps along lists that every transaction may take; beyond them it may take several for each record that there is.
@@ -91,9 +90,10 @@ pub(super) const LONGEST_JOURNAL: usize = LOCAL_ENTRIES
     + super::layout::EXTENTS[Region::ClaimOverflow as usize].capacity;
 
 impl<'a> Txn<'a> {
+    #[inline(always)]
     pub(super) fn new(arena: &'a Arena, seat: &'a Seat) -> Self {
         let steps = Cell::new(0);
-        Txn { arena, seat, entries: 0, claims: 0, failure: None, steps, after: None, open: true }
+        Txn { arena, seat, after: None, entries: 0, claims: 0, steps, failure: Status::SUCCESS }
     }
 
     pub(crate) fn arena(&self) -> &'a Arena {
@@ -126,17 +126,17 @@ impl<'a> Txn<'a> {
         if state & CLAIM != 0 {
             return state; // only the holder of the lock sets it
         }
-        let place = match self.arena.claim_slot(self.seat, self.claims) {
+        let place = match self.arena.claim_slot(self.seat, self.claims as usize) {
             Ok(place) => place,
             Err(status) => {
-                self.failure.get_or_insert(status);
+                self.fail(status);
                 return state;
             }
         };
         place.store_relaxed((self.arena.offset_of(word) / 8) as u32);
         fence(Ordering::Release);
         self.claims += 1;
-        self.seat.claims_length.store_relaxed(self.claims as u32);
+        self.seat.claims_length.store_relaxed(self.claims);
         fence(Ordering::Release);
         word.fetch_or(CLAIM) | CLAIM
     }
@@ -147,9 +147,7 @@ impl<'a> Txn<'a> {
     /// # Errors
     /// [`Status::ARENA_CORRUPT`]: there are too few records for so many steps. Why the transaction cannot be committed.
     pub(crate) fn step(&self) -> Result<()> {
-        if let Some(status) = self.failure {
-            return Err(status);
-        }
+        self.outcome()?;
         let steps = self.steps.get() + 1;
         self.steps.set(steps);
         let is_due = steps > STEPS && steps.is_multiple_of(STEPS);
@@ -159,15 +157,27 @@ impl<'a> Txn<'a> {
         Ok(())
     }
 
+    fn outcome(&self) -> Result<()> {
+        if self.failure == Status::SUCCESS { Ok(()) } else { Err(self.failure) }
+    }
+
+    /// The transaction cannot be committed. The first reason counts.
+    #[cold]
+    fn fail(&mut self, status: Status) {
+        if self.failure == Status::SUCCESS {
+            self.failure = status;
+        }
+    }
+
     /// Adds a journal entry. False if there is no room for it, and then the word must not be written.
     fn record(&mut self, offset: usize, old: u64, wide: bool) -> bool {
-        if self.failure.is_some() {
+        if self.outcome().is_err() {
             return false;
         }
-        let entry = match self.arena.journal_slot(self.seat, self.entries) {
+        let entry = match self.arena.journal_slot(self.seat, self.entries as usize) {
             Ok(entry) => entry,
             Err(status) => {
-                self.failure = Some(status);
+                self.fail(status);
                 return false;
             }
         };
@@ -175,7 +185,7 @@ impl<'a> Txn<'a> {
         entry.old.store_relaxed(old);
         fence(Ordering::Release);
         self.entries += 1;
-        self.seat.journal_length.0.store_relaxed(self.entries as u32);
+        self.seat.journal_length.0.store_relaxed(self.entries);
         fence(Ordering::Release);
         true
     }
@@ -207,40 +217,46 @@ impl<'a> Txn<'a> {
     ///
     /// # Errors
     /// The transaction was too large for the journal, whose memory could not grow; all is undone.
-    pub(crate) fn commit(mut self) -> Result<()> {
-        if let Some(status) = self.failure {
-            return Err(status);
+    pub(crate) fn commit(self) -> Result<()> {
+        self.outcome()?;
+        // Committed, it has nothing left to undo.
+        let mut this = core::mem::ManuallyDrop::new(self);
+        if this.entries != 0 {
+            this.seat.journal_length.0.store(0);
         }
-        if self.entries != 0 {
-            self.seat.journal_length.0.store(0);
-        }
-        self.finish();
-        if let Some(after) = self.after.take() {
-            for wake in after.wakes {
-                if let Ok(seat) = self.arena.get(wake.seat) {
-                    announce(seat, wake.wait, wake.phase);
-                }
-            }
-            for ring in after.rings {
-                ring.ring();
-            }
+        this.finish();
+        if let Some(after) = this.after.take() {
+            after.announce(this.arena);
         }
         Ok(())
     }
 
     /// Lifts the claims and gives the lock back.
-    fn finish(&mut self) {
-        self.open = false;
-        self.arena.lift_claims(self.seat, self.claims);
+    fn finish(&self) {
+        if self.claims != 0 {
+            self.arena.lift_claims(self.seat, self.claims as usize);
+        }
         self.arena.unlock();
     }
 }
 
 impl Drop for Txn<'_> {
     fn drop(&mut self) {
-        if self.open {
-            self.arena.undo(self.seat, self.entries);
-            self.finish();
+        self.arena.undo(self.seat, self.entries as usize);
+        self.finish();
+    }
+}
+
+impl After<'_> {
+    #[cold]
+    fn announce(self, arena: &Arena) {
+        for wake in self.wakes {
+            if let Ok(seat) = arena.get(wake.seat) {
+                announce(seat, wake.wait, wake.phase);
+            }
+        }
+        for ring in self.rings {
+            ring.ring();
         }
     }
 }
