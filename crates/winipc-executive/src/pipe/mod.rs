@@ -27,7 +27,7 @@ pub use transfer::{Peek, peek, transact};
 pub(crate) use transfer::{flush, read, thread_ended, write};
 
 use crate::arena::{Ref, Txn};
-use crate::context::{Current, current};
+use crate::context::Current;
 use crate::dispatcher::{self, signal};
 use crate::handle::Found;
 use crate::io::{self, Operation};
@@ -148,10 +148,9 @@ pub(crate) fn side_of(word: u64) -> usize {
 }
 
 /// Where an end is, without the lock: for those who only look whether there is anything to do.
-pub(super) fn peek_instance(file: &Found) -> Result<(&'static Instance, usize)> {
+pub(super) fn peek_instance(current: &Current, file: &Found) -> Result<(&'static Instance, usize)> {
     let reference = Ref::<Instance>::from_index(file.object.body[INSTANCE].peek() as u32);
     let reference = reference.some().ok_or(Status::PIPE_DISCONNECTED)?;
-    let current = current()?;
     Ok((current.arena().get(reference)?, side_of(file.object.body[SIDE].peek())))
 }
 

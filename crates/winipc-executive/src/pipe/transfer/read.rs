@@ -30,7 +30,7 @@ pub(crate) fn read(
     let is_overlapped = pipe::is_overlapped(file.object);
     let report = overlapped.map(|overlapped| Report::begin(current, overlapped)).transpose()?;
     if report.is_none() || !is_overlapped {
-        spin_for_data(file);
+        spin_for_data(current, file);
     }
     let mut lock = begin_call(current, file)?;
     reclaim(&mut lock, current.thread)?;
@@ -85,9 +85,8 @@ pub(crate) fn read(
 }
 
 /// Looks for data for a while before the lock is taken to wait for it.
-fn spin_for_data(file: &Found) {
-    let Ok(instance) = pipe::peek_instance(file) else { return };
-    let (instance, side) = instance;
+fn spin_for_data(current: &Current, file: &Found) {
+    let Ok((instance, side)) = pipe::peek_instance(current, file) else { return };
     let channel = &instance.channels[side];
     let is_ready = || channel::has_data(channel) || instance.state.peek() != state::CONNECTED;
     if !is_ready() {

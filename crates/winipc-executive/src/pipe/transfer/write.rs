@@ -15,8 +15,8 @@ use crate::status::{Result, Status};
 use super::{LARGEST_SPARE, done, fail, is_failure, reclaim};
 
 /// Looks for room in the quota for a while before the lock is taken to wait for it.
-fn spin_for_room(file: &Found, length: usize) {
-    let Ok((instance, side)) = pipe::peek_instance(file) else { return };
+fn spin_for_room(current: &Current, file: &Found, length: usize) {
+    let Ok((instance, side)) = pipe::peek_instance(current, file) else { return };
     let channel = &instance.channels[1 - side];
     let is_ready = || channel::has_room(channel, length) || instance.state.peek() != state::CONNECTED;
     let may_wait = instance.ends[side].flags.peek() & end_flag::NOWAIT == 0;
@@ -61,7 +61,7 @@ pub(crate) fn write(
     }
     let message = stage(current, data)?;
     if report.is_none() || !is_overlapped {
-        spin_for_room(file, data.len());
+        spin_for_room(current, file, data.len());
     }
     let mut lock = begin_call(current, file)?;
     reclaim(&mut lock, current.thread)?;
