@@ -49,6 +49,20 @@ fn an_automatic_event_is_taken_once() {
 }
 
 #[test]
+fn closing_without_a_target_fails_where_there_is_no_handle() {
+    namespace();
+    let close = handle::Duplicate { access: None, inherit: false, close_source: true };
+    let (event, _) = event::create(&unnamed(), ALL, false, false).unwrap();
+    assert_eq!(handle::duplicate(Handle::CURRENT_PROCESS, event, None, &close), Ok(Handle::NULL));
+    for none in [event, Handle::NULL, Handle::from_raw(-3)] {
+        assert_eq!(
+            handle::duplicate(Handle::CURRENT_PROCESS, none, None, &close),
+            Err(Status::INVALID_HANDLE)
+        );
+    }
+}
+
+#[test]
 fn a_name_leads_to_the_same_object_and_dies_with_it() {
     namespace();
     let name = units("Local\\same");

@@ -42,11 +42,13 @@ pub fn duplicate(
         None => Ok(Handle::NULL),
         Some(target_process) => copy(&current, &from, source, target_process, options),
     };
-    if options.close_source
-        && let Some(index) = source.index()
-    {
+    // Closing a pseudo-handle does nothing, as in `close`.
+    if options.close_source && ![Handle::CURRENT_PROCESS, Handle::CURRENT_THREAD].contains(&source) {
         let mut lock = current.begin()?;
-        let closed = from.is_there(&lock).and_then(|()| close_in(&mut lock, &current, from.process, index));
+        let closed = from.is_there(&lock).and_then(|()| {
+            let index = source.index().ok_or(Status::INVALID_HANDLE)?;
+            close_in(&mut lock, &current, from.process, index)
+        });
         if closed.is_ok() {
             lock.commit()?;
             io::deliver_for(&current);
