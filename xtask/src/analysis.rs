@@ -94,9 +94,15 @@ pub(crate) fn fuzz(only: Option<&str>, seconds: u32) -> Result<Outcome, Failure>
             .env("CARGO_TARGET_DIR", target().join("fuzz"))
             .arg("--")
             .arg(format!("-max_total_time={seconds}"))
+            // Long inputs from the start: what goes wrong after many steps is what the time is for.
+            .arg("-len_control=0")
             // Where an input that crashes the target is kept.
             .arg(format!("-artifact_prefix={}/", artifacts.display()))
             .arg(corpus);
+        let seeds = root().join("fuzz/seeds").join(&name);
+        if seeds.exists() {
+            command.arg(seeds);
+        }
         plain(&mut command)?;
     }
     Ok(Outcome::Done(Counts::default()))
