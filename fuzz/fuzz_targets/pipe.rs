@@ -1,12 +1,18 @@
 //! The pipe's state machine beside its model.
 #![no_main]
 
-#[allow(dead_code)]
+#[path = "../../crates/winipc-executive/tests/pipe_model/channel.rs"]
+mod channel;
+#[path = "../../crates/winipc-executive/tests/pipe_model/drive.rs"]
+mod drive;
 #[path = "../../crates/winipc-executive/tests/pipe_model/model.rs"]
 mod model;
+#[path = "../../crates/winipc-executive/tests/pipe_model/step.rs"]
+mod step;
 
 use libfuzzer_sys::fuzz_target;
-use model::{Shape, Step};
+use model::Shape;
+use step::Step;
 
 fuzz_target!(init: {
     // SAFETY: no other thread reads the environment yet.
@@ -15,6 +21,6 @@ fuzz_target!(init: {
     let mut threes = data.chunks_exact(3).map(|three| [three[0], three[1], three[2]]);
     let Some(shape) = threes.next() else { return };
     let steps: Vec<Step> = threes.take(200).map(Step::decode).collect();
-    model::run(Shape::decode(shape), &steps);
-    model::check();
+    drive::run(Shape::decode(shape), &steps);
+    drive::check();
 });

@@ -1,9 +1,13 @@
-//! The pipe's state machine beside a model of it, through random steps.
+//! Pipes beside a model of them, through random steps.
 
+mod channel;
+mod drive;
 mod model;
+mod step;
 
-use model::{Shape, Step};
+use model::Shape;
 use proptest::prelude::*;
+use step::Step;
 
 fn namespace() {
     static ONCE: std::sync::Once = std::sync::Once::new();
@@ -19,10 +23,10 @@ proptest! {
     #[test]
     fn a_pipe_does_what_the_model_says(
         shape in any::<[u8; 3]>().prop_map(Shape::decode),
-        steps in prop::collection::vec(any::<[u8; 3]>().prop_map(Step::decode), 1..120),
+        steps in prop::collection::vec(any::<[u8; 3]>().prop_map(Step::decode), 1..150),
     ) {
         namespace();
-        model::run(shape, &steps);
+        drive::run(shape, &steps);
     }
 }
 
@@ -32,7 +36,7 @@ fn nothing_is_left_of_them() {
     let seed = |byte: u8| [byte.wrapping_mul(37), byte, byte.wrapping_mul(11)];
     for round in 0..30 {
         let steps: Vec<Step> = (0..200).map(|number| Step::decode(seed(number ^ round))).collect();
-        model::run(Shape::decode(seed(round)), &steps);
+        drive::run(Shape::decode(seed(round)), &steps);
     }
-    model::check();
+    drive::check();
 }

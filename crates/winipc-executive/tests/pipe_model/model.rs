@@ -1,50 +1,25 @@
-//! A named pipe as SEMANTICS 5 describes it, in the simplest words, and the real one driven beside it.
+//! A named pipe as SEMANTICS 5 describes it, in the simplest words: instances, their ends, and the requests on them.
 //!
-//! Both ends are used overlapped, so that nothing waits. After every step each request must be where the model says:
-//! pending, or complete with this status, this count and these bytes.
+//! Requests and ends have numbers. Whatever the model does is done at once; what the real pipe has to show for a request
+//! is its [`Ending`].
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use winipc_executive::io::{self, Outcome, Overlapped, ReadBuffer, StatusBlock};
-use winipc_executive::pipe::{self, Direction, Server};
-use winipc_executive::{Handle, Status, handle, inspect};
+use winipc_executive::Status;
+use winipc_executive::pipe::Peek;
 
-/// One step. The side is 0 for the server, 1 for the client.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Step {
-    Write { side: usize, length: usize },
-    Read { side: usize, room: usize },
-    Peek { side: usize, room: usize },
-    Cancel { side: usize },
-    CloseClient,
-    Disconnect,
-    Reconnect,
-}
+use crate::channel::{Channel, Message};
 
-impl Step {
-    /// A step for each three numbers.
-    pub(crate) fn decode([what, side, size]: [u8; 3]) -> Self {
-        let side = usize::from(side & 1);
-        let size = usize::from(size);
-        // Mostly small, sometimes more than a block holds.
-        let size = if size < 0xF0 { size % 24 } else { (size - 0xEF) * 600 };
-        match what % 32 {
-            0..=11 => Step::Write { side, length: size },
-            12..=23 => Step::Read { side, room: size },
-            24..=26 => Step::Peek { side, room: size },
-            27 => Step::Cancel { side },
-            28 => Step::CloseClient,
-            29 => Step::Disconnect,
-            _ => Step::Reconnect,
-        }
-    }
-}
+/// Sides of an instance.
+pub(crate) const SERVER: usize = 0;
+pub(crate) const CLIENT: usize = 1;
 
 /// What the pipe is like.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Shape {
     pub(crate) message_type: bool,
+    pub(crate) max_instances: u32,
+    /// How the first two ends read.
     pub(crate) message_read: bool,
     /// Of what flows to the server, and to the client.
     pub(crate) quotas: [u32; 2],
@@ -56,7 +31,8 @@ impl Shape {
         let quota = |byte: u8| if byte < 200 { u32::from(byte) % 40 } else { 5000 };
         Shape {
             message_type,
-            message_read: message_type && kind & 2 != 0,
+            max_instances: [1, 2, 3, 255][usize::from(kind >> 1 & 3)],
+            message_read: message_type && kind & 8 != 0,
             quotas: [quota(first), quota(second)],
         }
     }
@@ -64,6 +40,7 @@ impl Shape {
 
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum State {
+    Listening,
     Connected,
     Closing,
     Disconnected,
@@ -71,372 +48,355 @@ enum State {
 
 /// How a request ended.
 #[derive(Clone, PartialEq, Debug)]
-struct Ending {
-    status: Status,
-    count: usize,
-    bytes: Vec<u8>,
+pub(crate) struct Ending {
+    pub(crate) status: Status,
+    pub(crate) count: usize,
+    pub(crate) bytes: Vec<u8>,
 }
 
-struct Message {
-    rest: VecDeque<u8>,
-    length: usize,
-    writer: Option<usize>,
-}
-
-#[derive(Default)]
-struct Channel {
-    quota: usize,
-    messages: VecDeque<Message>,
-    readers: VecDeque<(usize, usize)>,
-}
-
-impl Channel {
-    fn unread(&self) -> usize {
-        self.messages.iter().map(|message| message.rest.len()).sum()
+impl Ending {
+    pub(crate) fn with(status: Status) -> Self {
+        Ending { status, count: 0, bytes: Vec::new() }
     }
 }
 
-/// The model. Requests have numbers.
-struct Model {
-    shape: Shape,
+struct Instance {
     state: State,
+    /// When it began to listen, for order.
+    listens_since: usize,
+    ends: [Option<usize>; 2],
+    /// Somebody was the client, and has not been sent away.
     has_client: bool,
+    /// What flows to the server, and to the client.
     channels: [Channel; 2],
-    endings: Vec<Option<Ending>>,
+    connects: Vec<usize>,
+}
+
+/// One end. One that was sent away has no instance.
+pub(crate) struct End {
+    place: Option<usize>,
+    pub(crate) side: usize,
+    pub(crate) is_open: bool,
+    pub(crate) message_read: bool,
+    pub(crate) nowait: bool,
+}
+
+/// The pipe. Instances that have gone stay in the list, without ends.
+pub(crate) struct Model {
+    pub(crate) shape: Shape,
+    instances: Vec<Instance>,
+    pub(crate) ends: Vec<End>,
+    pub(crate) endings: Vec<Option<Ending>>,
+    clock: usize,
 }
 
 impl Model {
-    fn by_message(&self) -> bool {
-        self.shape.message_read
+    pub(crate) fn new(shape: Shape) -> Self {
+        Model { shape, instances: Vec::new(), ends: Vec::new(), endings: Vec::new(), clock: 0 }
     }
 
-    fn end(&mut self, request: usize, status: Status, count: usize, bytes: Vec<u8>) {
-        assert!(self.endings[request].is_none(), "the model ends a request twice");
-        self.endings[request] = Some(Ending { status, count, bytes });
+    fn apply(&mut self, endings: Vec<(usize, Ending)>) {
+        for (request, ending) in endings {
+            assert!(self.endings[request].is_none(), "the model ends a request twice");
+            self.endings[request] = Some(ending);
+        }
     }
 
-    /// Completes the writes whose messages fit the quota now.
-    fn settle(&mut self, to: usize) {
-        let mut sum = 0;
-        let quota = self.channels[to].quota;
-        let mut done = Vec::new();
-        for message in &mut self.channels[to].messages {
-            sum += message.rest.len();
-            if sum > quota {
-                break;
+    fn end_all(&mut self, requests: impl IntoIterator<Item = usize>, status: Status) {
+        self.apply(requests.into_iter().map(|request| (request, Ending::with(status))).collect());
+    }
+
+    /// Instances that have an end.
+    pub(crate) fn count(&self) -> usize {
+        self.instances.iter().filter(|instance| instance.ends != [None; 2]).count()
+    }
+
+    fn has_server(&self) -> bool {
+        self.instances.iter().any(|instance| instance.ends[SERVER].is_some())
+    }
+
+    fn listening(&self) -> Option<usize> {
+        let listening = |number: &usize| self.instances[*number].state == State::Listening;
+        let listening = (0..self.instances.len()).filter(listening);
+        listening.min_by_key(|number| self.instances[*number].listens_since)
+    }
+
+    fn instance(&mut self, end: usize) -> Option<&mut Instance> {
+        self.ends[end].place.map(|place| &mut self.instances[place])
+    }
+
+    fn state(&self, end: usize) -> Option<State> {
+        self.ends[end].place.map(|place| self.instances[place].state)
+    }
+
+    fn new_end(&mut self, place: usize, side: usize, message_read: bool, nowait: bool) -> usize {
+        self.ends.push(End { place: Some(place), side, is_open: true, message_read, nowait });
+        self.instances[place].ends[side] = Some(self.ends.len() - 1);
+        self.ends.len() - 1
+    }
+
+    pub(crate) fn create(&mut self, first: bool, message_read: bool, nowait: bool) -> Result<usize, Status> {
+        if message_read && !self.shape.message_type {
+            return Err(Status::INVALID_PARAMETER);
+        }
+        if first && self.count() != 0 {
+            return Err(Status::ACCESS_DENIED);
+        }
+        if self.shape.max_instances != 255 && self.count() >= self.shape.max_instances as usize {
+            return Err(Status::INSTANCE_NOT_AVAILABLE);
+        }
+        self.clock += 1;
+        self.instances.push(Instance {
+            state: State::Listening,
+            listens_since: self.clock,
+            ends: [None; 2],
+            has_client: false,
+            channels: self.shape.quotas.map(|quota| Channel::new(quota as usize)),
+            connects: Vec::new(),
+        });
+        Ok(self.new_end(self.instances.len() - 1, SERVER, message_read, nowait))
+    }
+
+    pub(crate) fn open(&mut self) -> Result<usize, Status> {
+        if !self.has_server() {
+            return Err(Status::OBJECT_NAME_NOT_FOUND);
+        }
+        let place = self.listening().ok_or(Status::PIPE_NOT_AVAILABLE)?;
+        let instance = &mut self.instances[place];
+        instance.state = State::Connected;
+        instance.has_client = true;
+        let connects = std::mem::take(&mut instance.connects);
+        self.end_all(connects, Status::SUCCESS);
+        Ok(self.new_end(place, CLIENT, false, false))
+    }
+
+    pub(crate) fn wait_available(&self) -> Result<(), Status> {
+        match self.listening() {
+            _ if !self.has_server() => Err(Status::OBJECT_NAME_NOT_FOUND),
+            Some(_) => Ok(()),
+            None => Err(Status::IO_TIMEOUT),
+        }
+    }
+
+    pub(crate) fn listen(&mut self, end: usize, request: usize) {
+        let nowait = self.ends[end].nowait;
+        self.clock += 1;
+        let clock = self.clock;
+        let refusal = match self.state(end) {
+            _ if self.ends[end].side == CLIENT => Some(Status::ILLEGAL_FUNCTION),
+            Some(State::Connected) => Some(Status::PIPE_CONNECTED),
+            Some(State::Closing) => Some(Status::PIPE_CLOSING),
+            _ => nowait.then_some(Status::PIPE_LISTENING),
+        };
+        if self.ends[end].side == SERVER {
+            let instance = self.instance(end).expect("a server's end has an instance");
+            if instance.state == State::Disconnected {
+                instance.state = State::Listening;
+                instance.listens_since = clock;
             }
-            done.extend(message.writer.take().map(|writer| (writer, message.length)));
-        }
-        for (writer, length) in done {
-            self.end(writer, Status::SUCCESS, length, Vec::new());
-        }
-    }
-
-    /// Takes up to `room` bytes of the first message. The message goes when it is empty.
-    fn bite(&mut self, to: usize, room: usize) -> Vec<u8> {
-        let message = &mut self.channels[to].messages[0];
-        let count = room.min(message.rest.len());
-        let bytes = message.rest.drain(..count).collect();
-        if message.rest.is_empty() {
-            let message = self.channels[to].messages.remove(0).unwrap();
-            if let Some(writer) = message.writer {
-                self.end(writer, Status::SUCCESS, message.length, Vec::new());
+            if refusal.is_none() {
+                instance.connects.push(request);
             }
         }
-        bytes
+        self.end_all(refusal.map(|_| request), refusal.unwrap_or(Status::SUCCESS));
     }
 
-    fn write(&mut self, side: usize, request: usize, data: &[u8]) {
-        let to = 1 - side;
-        let refusal = match self.state {
-            State::Connected => None,
-            State::Closing => Some(Status::PIPE_CLOSING),
-            State::Disconnected => Some(Status::PIPE_DISCONNECTED),
+    pub(crate) fn disconnect(&mut self, end: usize) -> Result<(), Status> {
+        let state = self.state(end).ok_or(Status::PIPE_DISCONNECTED)?;
+        if self.ends[end].side == CLIENT {
+            return Err(Status::ILLEGAL_FUNCTION);
+        }
+        if state == State::Disconnected {
+            return Err(Status::PIPE_DISCONNECTED);
+        }
+        let instance = self.instance(end).unwrap();
+        instance.state = State::Disconnected;
+        instance.has_client = false;
+        let client = instance.ends[CLIENT].take();
+        let mut failed = std::mem::take(&mut instance.connects);
+        for channel in &mut instance.channels {
+            failed.extend(channel.fail());
+            channel.messages.clear();
+        }
+        if let Some(client) = client {
+            self.ends[client].place = None;
+        }
+        self.end_all(failed, Status::PIPE_DISCONNECTED);
+        Ok(())
+    }
+
+    pub(crate) fn close(&mut self, end: usize) {
+        let side = self.ends[end].side;
+        self.ends[end].is_open = false;
+        let Some(instance) = self.instance(end) else { return };
+        let mut failed = std::mem::take(&mut instance.connects);
+        // What it has written stays readable; what was written to it nobody can see any more.
+        failed.extend(instance.channels.iter_mut().flat_map(Channel::fail));
+        instance.ends[side] = None;
+        // One that listened or was disconnected has no other end, and is gone.
+        instance.state = State::Closing;
+        self.end_all(failed, Status::PIPE_BROKEN);
+    }
+
+    pub(crate) fn write(&mut self, end: usize, request: usize, data: &[u8]) {
+        let refusal = match self.state(end) {
+            Some(State::Connected) => None,
+            Some(State::Closing) => Some(Status::PIPE_CLOSING),
+            Some(State::Listening) => Some(Status::PIPE_LISTENING),
+            Some(State::Disconnected) | None => Some(Status::PIPE_DISCONNECTED),
         };
         if let Some(status) = refusal {
-            return self.end(request, status, 0, Vec::new());
+            return self.end_all([request], status);
         }
-        if data.is_empty() && !self.shape.message_type {
-            return self.end(request, Status::SUCCESS, 0, Vec::new());
+        let (to, is_message_type, nowait) =
+            (1 - self.ends[end].side, self.shape.message_type, self.ends[end].nowait);
+        let channel = &mut self.instance(end).unwrap().channels[to];
+        let mut length = data.len();
+        if nowait {
+            length = channel.admitted(length, is_message_type);
         }
-        let mut writer = Some(request);
-        if data.is_empty() {
-            writer = None; // never waits
-            self.end(request, Status::SUCCESS, 0, Vec::new());
+        let done = Ending { status: Status::SUCCESS, count: length, bytes: Vec::new() };
+        if length == 0 && !(is_message_type && data.is_empty()) {
+            return self.apply(vec![(request, done)]);
         }
-        let rest = data.iter().copied().collect();
-        self.channels[to].messages.push_back(Message { rest, length: data.len(), writer });
-        while !self.channels[to].messages.is_empty() {
-            let Some((reader, room)) = self.channels[to].readers.pop_front() else { break };
-            let rest = self.channels[to].messages[0].rest.len();
-            let status =
-                if self.by_message() && rest > room { Status::BUFFER_OVERFLOW } else { Status::SUCCESS };
-            let bytes = if room == 0 && rest != 0 { Vec::new() } else { self.bite(to, room) };
-            self.end(reader, status, bytes.len(), bytes);
+        // An empty message, and a write that must not wait, do not wait.
+        let waits = length != 0 && !nowait;
+        let endings = channel.push(&data[..length], waits.then_some(request));
+        if !waits {
+            self.apply(vec![(request, done)]);
         }
-        self.settle(to);
+        self.apply(endings);
     }
 
-    fn read(&mut self, side: usize, request: usize, room: usize) {
-        if self.state == State::Disconnected {
-            return self.end(request, Status::PIPE_DISCONNECTED, 0, Vec::new());
-        }
-        if self.channels[side].messages.is_empty() || !self.channels[side].readers.is_empty() {
-            if self.state == State::Closing {
-                return self.end(request, Status::PIPE_BROKEN, 0, Vec::new());
-            }
-            return self.channels[side].readers.push_back((request, room));
-        }
-        let mut bytes = Vec::new();
-        let mut status = Status::SUCCESS;
-        while !self.channels[side].messages.is_empty() {
-            let rest = self.channels[side].messages[0].rest.len();
-            let left = room - bytes.len();
-            if rest > left {
-                if left != 0 {
-                    bytes.extend(self.bite(side, left));
-                }
-                if self.by_message() {
-                    status = Status::BUFFER_OVERFLOW;
-                }
-                break;
-            }
-            bytes.extend(self.bite(side, left));
-            if self.by_message() || bytes.len() == room && room != 0 {
-                break;
-            }
-        }
-        self.end(request, status, bytes.len(), bytes);
-        self.settle(side);
-    }
-
-    fn fail_all(&mut self, status: Status) {
-        for to in 0..2 {
-            let readers: Vec<_> = self.channels[to].readers.drain(..).map(|(request, _)| request).collect();
-            let writers = self.channels[to].messages.iter_mut().filter_map(|message| message.writer.take());
-            for request in readers.into_iter().chain(writers.collect::<Vec<_>>()) {
-                self.end(request, status, 0, Vec::new());
-            }
-        }
-    }
-
-    fn cancel(&mut self, side: usize) -> bool {
-        let mut cancelled: Vec<usize> =
-            self.channels[side].readers.drain(..).map(|(request, _)| request).collect();
-        // The unread rest of a write that is cancelled goes with it.
-        let messages = std::mem::take(&mut self.channels[1 - side].messages);
-        for message in messages {
-            match message.writer {
-                Some(writer) => cancelled.push(writer),
-                None => self.channels[1 - side].messages.push_back(message),
-            }
-        }
-        for request in &cancelled {
-            self.end(*request, Status::CANCELLED, 0, Vec::new());
-        }
-        !cancelled.is_empty()
-    }
-}
-
-/// A request of the real pipe, with the memory that it reports into.
-struct Real {
-    block: Box<[usize; 2]>,
-    buffer: Vec<u8>,
-    at_once: Option<Result<(Status, usize), Status>>,
-}
-
-impl Real {
-    fn ending(&self) -> Option<Ending> {
-        let (status, count) = match self.at_once {
-            Some(Ok(done)) => done,
-            Some(Err(status)) => (status, 0),
-            None => {
-                // SAFETY: the executive writes the words as atomics or not at all.
-                let word = |index: usize| unsafe {
-                    AtomicUsize::from_ptr(std::ptr::from_ref(&self.block[index]).cast_mut())
-                        .load(Ordering::Acquire)
-                };
-                let status = Status(word(0) as u32);
-                if status == Status::PENDING {
-                    return None;
-                }
-                (status, word(1))
-            }
+    pub(crate) fn read(&mut self, end: usize, request: usize, room: usize) {
+        let (side, by_message, nowait) =
+            (self.ends[end].side, self.ends[end].message_read, self.ends[end].nowait);
+        let Some(instance) = self.instance(end) else {
+            return self.end_all([request], Status::PIPE_DISCONNECTED);
         };
-        Some(Ending { status, count, bytes: self.buffer[..count.min(self.buffer.len())].to_vec() })
-    }
-}
-
-/// Drives a pipe and the model through the steps.
-///
-/// # Panics
-/// They differ, or the arena is not whole afterwards.
-pub(crate) fn run(shape: Shape, steps: &[Step]) {
-    static RUNS: AtomicU64 = AtomicU64::new(0);
-    let name = format!("model {}", RUNS.fetch_add(1, Ordering::Relaxed));
-    let name: Vec<u16> = name.encode_utf16().collect();
-    let server = Server {
-        direction: Direction::Duplex,
-        extra_access: 0,
-        overlapped: true,
-        first_instance: true,
-        message_type: shape.message_type,
-        message_read: shape.message_read,
-        nowait: false,
-        reject_remote: false,
-        max_instances: 1,
-        out_quota: shape.quotas[1],
-        in_quota: shape.quotas[0],
-        default_timeout_ms: 50,
-        inherit: false,
-    };
-    let connect = || {
-        let client = pipe::open(&name, 0xC000_0000, true, false).unwrap();
-        pipe::set_mode(client, shape.message_read, false).unwrap();
-        client
-    };
-    let (end, _) = pipe::create(&name, &server).unwrap();
-    let mut handles = [end, connect()];
-    let channel = |quota| Channel { quota, ..Channel::default() };
-    let mut model = Model {
-        shape,
-        state: State::Connected,
-        has_client: true,
-        channels: shape.quotas.map(|quota| channel(quota as usize)),
-        endings: Vec::new(),
-    };
-    let mut requests: Vec<Real> = Vec::new();
-    let mut byte = 0_u8;
-    for (number, step) in steps.iter().enumerate() {
-        one_step(*step, &mut model, &mut requests, &mut handles, &connect, &mut byte);
-        io::deliver();
-        for (request, (real, expected)) in requests.iter().zip(&model.endings).enumerate() {
-            assert_eq!(
-                real.ending(),
-                *expected,
-                "request {request} after step {number}, {step:?} of {shape:?}"
-            );
-        }
-    }
-    if model.has_client {
-        handle::close(handles[1]).unwrap();
-    }
-    handle::close(handles[0]).unwrap();
-    io::deliver();
-    assert!(requests.iter().all(|real| real.ending().is_some()), "a closed pipe leaves nothing pending");
-    assert_eq!(pipe::open(&name, 0xC000_0000, true, false), Err(Status::OBJECT_NAME_NOT_FOUND));
-}
-
-/// Proves the arena whole.
-pub(crate) fn check() {
-    assert_eq!(inspect::check(), []);
-}
-
-/// A call that starts a request.
-type Call<'c> = dyn Fn(&mut [u8], Overlapped) -> Result<Outcome, Status> + 'c;
-
-fn one_step(
-    step: Step,
-    model: &mut Model,
-    requests: &mut Vec<Real>,
-    handles: &mut [Handle; 2],
-    connect: &dyn Fn() -> Handle,
-    byte: &mut u8,
-) {
-    let number = requests.len();
-    let issue = |buffer: Vec<u8>, call: &Call<'_>| {
-        let mut real = Real { block: Box::new([0; 2]), buffer, at_once: None };
-        // SAFETY: the words are boxed and live until the pipe is closed, which ends the request.
-        let block = unsafe { StatusBlock::new(&raw mut *real.block) };
-        real.at_once =
-            match call(&mut real.buffer, Overlapped { block, event: None, routine: None, no_packet: true }) {
-                Ok(Outcome::Done { status, information }) => Some(Ok((status, information))),
-                Ok(Outcome::Pending) => None,
-                Err(status) => Some(Err(status)),
-            };
-        real
-    };
-    match step {
-        Step::Write { side, length } if side == 0 || model.has_client => {
-            let data: Vec<u8> = (0..length)
-                .map(|_| {
-                    *byte = byte.wrapping_add(1);
-                    *byte
-                })
-                .collect();
-            model.endings.push(None);
-            requests
-                .push(issue(Vec::new(), &|_, overlapped| io::write(handles[side], &data, Some(overlapped))));
-            model.write(side, number, &data);
-        }
-        Step::Read { side, room } if side == 0 || model.has_client => {
-            model.endings.push(None);
-            requests.push(issue(vec![0; room], &|buffer, overlapped| {
-                // SAFETY: the bytes are on the heap and live until the pipe is closed, which ends the request.
-                let buffer = unsafe { ReadBuffer::new(buffer.as_mut_ptr(), buffer.len()) };
-                io::read(handles[side], buffer, Some(overlapped))
-            }));
-            model.read(side, number, room);
-        }
-        Step::Peek { side, room } if side == 0 || model.has_client => peek(model, handles[side], side, room),
-        Step::Cancel { side } if side == 0 || model.has_client => {
-            let expected = if model.cancel(side) { Ok(()) } else { Err(Status::NOT_FOUND) };
-            assert_eq!(io::cancel_requests(handles[side], None), expected);
-            model.settle(1 - side);
-        }
-        Step::CloseClient if model.has_client => {
-            handle::close(handles[1]).unwrap();
-            model.has_client = false;
-            if model.state == State::Connected {
-                model.fail_all(Status::PIPE_BROKEN);
-                model.channels[1].messages.clear();
-                model.state = State::Closing;
+        let channel = &mut instance.channels[side];
+        let refusal = match instance.state {
+            State::Listening => Some(Status::PIPE_LISTENING),
+            State::Disconnected => Some(Status::PIPE_DISCONNECTED),
+            _ if channel.is_readable() => {
+                let endings = channel.read(request, room, by_message);
+                return self.apply(endings);
             }
+            State::Closing => Some(Status::PIPE_BROKEN),
+            State::Connected => nowait.then_some(Status::PIPE_EMPTY),
+        };
+        match refusal {
+            Some(status) => self.end_all([request], status),
+            None => channel.readers.push_back((request, room, by_message)),
         }
-        Step::Disconnect => {
-            let expected =
-                if model.state == State::Disconnected { Err(Status::PIPE_DISCONNECTED) } else { Ok(()) };
-            assert_eq!(pipe::disconnect(handles[0]), expected);
-            model.fail_all(Status::PIPE_DISCONNECTED);
-            model.channels.iter_mut().for_each(|channel| channel.messages.clear());
-            model.state = State::Disconnected;
-        }
-        Step::Reconnect if model.state == State::Disconnected => {
-            if model.has_client {
-                handle::close(handles[1]).unwrap();
-            }
-            requests.push(issue(Vec::new(), &|_, overlapped| pipe::listen(handles[0], Some(overlapped))));
-            assert_eq!(requests[number].ending(), None, "it waits for a client");
-            handles[1] = connect();
-            model.endings.push(Some(Ending { status: Status::SUCCESS, count: 0, bytes: Vec::new() }));
-            model.has_client = true;
-            model.state = State::Connected;
-        }
-        _ => {}
     }
-}
 
-fn peek(model: &Model, handle: Handle, side: usize, room: usize) {
-    let channel = &model.channels[side];
-    let mut buffer = vec![0; room];
-    let result = pipe::peek(handle, &mut buffer);
-    let refusal = match model.state {
-        State::Connected => None,
-        State::Closing if !channel.messages.is_empty() => None,
-        State::Closing => Some(Status::PIPE_BROKEN),
-        State::Disconnected if side == 0 => Some(Status::INVALID_PIPE_STATE),
-        State::Disconnected => Some(Status::PIPE_DISCONNECTED),
-    };
-    if let Some(status) = refusal {
-        return assert_eq!(result, Err(status));
+    pub(crate) fn transact(&mut self, end: usize, request: usize, input: &[u8], room: usize) {
+        let side = self.ends[end].side;
+        let refusal = match self.state(end) {
+            None => Some(Status::PIPE_DISCONNECTED),
+            Some(State::Connected) if !self.ends[end].message_read => Some(Status::INVALID_READ_MODE),
+            Some(State::Connected) => {
+                let channel = &self.instance(end).unwrap().channels[side];
+                (!channel.messages.is_empty()).then_some(Status::PIPE_BUSY)
+            }
+            Some(_) => Some(Status::INVALID_PIPE_STATE),
+        };
+        if let Some(status) = refusal {
+            return self.end_all([request], status);
+        }
+        let endings = self.instance(end).unwrap().channels[1 - side].push(input, None);
+        self.apply(endings);
+        self.read(end, request, room);
     }
-    let first = channel.messages.front().map_or(0, |message| message.rest.len());
-    let most = if model.shape.message_type { first } else { channel.unread() };
-    let bytes: Vec<u8> =
-        channel.messages.iter().flat_map(|message| &message.rest).copied().take(most.min(room)).collect();
-    let left = if model.shape.message_type { first as u32 } else { 0 };
-    let left = left.wrapping_sub(bytes.len() as u32);
-    let expected = pipe::Peek { copied: bytes.len(), available: channel.unread() as u32, left };
-    assert_eq!(result, Ok(expected));
-    assert_eq!(buffer[..bytes.len()], bytes[..]);
+
+    pub(crate) fn flush(&mut self, end: usize, request: usize) {
+        let to = 1 - self.ends[end].side;
+        let Some(instance) = self.instance(end) else {
+            return self.end_all([request], Status::PIPE_DISCONNECTED);
+        };
+        let last = instance.channels[to].messages.back().map(|message| message.number);
+        match last.filter(|_| instance.state == State::Connected) {
+            Some(last) => instance.channels[to].flushes.push((request, last)),
+            None => self.end_all([request], Status::SUCCESS),
+        }
+    }
+
+    /// Cancels what waits on an end: everything, or one request.
+    pub(crate) fn cancel(&mut self, end: usize, only: Option<usize>) -> Result<(), Status> {
+        let side = self.ends[end].side;
+        let is_meant = |request: usize| only.is_none_or(|only| only == request);
+        let Some(instance) = self.instance(end) else { return Err(Status::NOT_FOUND) };
+        let mut cancelled = Vec::new();
+        if side == SERVER {
+            cancelled.extend(instance.connects.extract_if(.., |request| is_meant(*request)));
+        }
+        cancelled.extend(instance.channels[side].cancel_reads(&is_meant));
+        let (writes, endings) = instance.channels[1 - side].cancel_writes(&is_meant);
+        cancelled.extend(writes);
+        let any = !cancelled.is_empty();
+        self.end_all(cancelled, Status::CANCELLED);
+        self.apply(endings);
+        if any { Ok(()) } else { Err(Status::NOT_FOUND) }
+    }
+
+    /// Whether requests wait on an end, and whether flushes do.
+    pub(crate) fn waits(&self, end: usize) -> (bool, bool) {
+        let Some(place) = self.ends[end].place else { return (false, false) };
+        let (instance, side) = (&self.instances[place], self.ends[end].side);
+        let outgoing = &instance.channels[1 - side];
+        let connects = side == SERVER && !instance.connects.is_empty();
+        let reads = !instance.channels[side].readers.is_empty();
+        let writes = outgoing.messages.iter().any(|message| message.writer.is_some());
+        (connects || reads || writes, !outgoing.flushes.is_empty())
+    }
+
+    pub(crate) fn set_mode(&mut self, end: usize, message_read: bool, nowait: bool) -> Result<(), Status> {
+        self.state(end).ok_or(Status::PIPE_DISCONNECTED)?;
+        if message_read && !self.shape.message_type {
+            return Err(Status::INVALID_PARAMETER);
+        }
+        if nowait && !self.ends[end].nowait && self.waits(end).0 {
+            return Err(Status::PIPE_BUSY);
+        }
+        let end = &mut self.ends[end];
+        (end.message_read, end.nowait) = (message_read, nowait);
+        Ok(())
+    }
+
+    /// Whether an end is of an instance, and whether that has a client.
+    pub(crate) fn client(&self, end: usize) -> Result<(), Status> {
+        match self.ends[end].place {
+            None => Err(Status::PIPE_DISCONNECTED),
+            Some(place) if self.instances[place].has_client => Ok(()),
+            Some(_) => Err(Status::NOT_FOUND),
+        }
+    }
+
+    /// How many reads wait for what an end writes.
+    pub(crate) fn readers_of(&self, end: usize) -> usize {
+        let place = self.ends[end].place;
+        place.map_or(0, |place| self.instances[place].channels[1 - self.ends[end].side].readers.len())
+    }
+
+    pub(crate) fn peek(&self, end: usize, room: usize) -> Result<(Peek, Vec<u8>), Status> {
+        let side = self.ends[end].side;
+        let place = self.ends[end].place.ok_or(Status::PIPE_DISCONNECTED)?;
+        let instance = &self.instances[place];
+        let messages: &VecDeque<Message> = &instance.channels[side].messages;
+        match instance.state {
+            State::Connected => {}
+            State::Closing if !messages.is_empty() => {}
+            State::Closing => return Err(Status::PIPE_BROKEN),
+            State::Listening | State::Disconnected => return Err(Status::INVALID_PIPE_STATE),
+        }
+        let available = instance.channels[side].unread();
+        let first = messages.front().map_or(0, |message| message.rest.len());
+        let most = if self.shape.message_type { first } else { available };
+        let rests = messages.iter().flat_map(|message| &message.rest);
+        let bytes: Vec<u8> = rests.copied().take(most.min(room)).collect();
+        let left = if self.shape.message_type { first as u32 } else { 0 };
+        let left = left.wrapping_sub(bytes.len() as u32);
+        Ok((Peek { copied: bytes.len(), available: available as u32, left }, bytes))
+    }
 }
