@@ -6,7 +6,7 @@ use crate::handle::{Handle, look_up};
 use crate::records::Kind;
 use crate::status::{Result, Status};
 
-use super::{CLIENT, MESSAGE_TYPE, SERVER, end_flag, place_of};
+use super::{CLIENT, MESSAGE_TYPE, SERVER, channel, end_flag, place_of};
 
 /// Modes of an end, and how many instances its pipe has.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -59,7 +59,7 @@ pub fn set_mode(pipe: Handle, message_read: bool, nowait: bool) -> Result<()> {
     }
     let before = place.own_flags(&lock);
     let waits = place.incoming().first_reader.get(&lock) != 0
-        || place.outgoing().first_unsettled.get(&lock) != 0
+        || channel::has_writer(&lock, place.outgoing())?
         || place.is_server() && place.instance.first_connect.get(&lock) != 0;
     if nowait && before & end_flag::NOWAIT == 0 && waits {
         return Err(Status::PIPE_BUSY);

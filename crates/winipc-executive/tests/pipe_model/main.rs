@@ -40,3 +40,15 @@ fn nothing_is_left_of_them() {
     }
     drive::check();
 }
+
+#[test]
+fn a_request_left_by_a_cancelled_transaction_is_not_waited_for() {
+    namespace();
+    let shape = Shape { message_type: true, max_instances: 1, message_read: true, quotas: [5, 5] };
+    let steps = [
+        Step::Transact { end: 0, length: 20, room: 5 },
+        Step::Cancel { end: 0, only: None },
+        Step::SetMode { end: 0, flags: 1 },
+    ];
+    drive::run(shape, &steps);
+}

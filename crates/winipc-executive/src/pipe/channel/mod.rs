@@ -16,11 +16,27 @@ pub(super) use serve::{READS_MESSAGES, Taken, serve_readers, take};
 pub(super) use withdraw::{fail_all, fail_queue, withdraw};
 
 use crate::arena::Txn;
+use crate::arena::block::BlockRef;
 use crate::records::Channel;
+use crate::status::Result;
 
 /// Whether the last message does not fit the quota: it does not if any before it does not.
 pub(super) fn is_last_unsettled(lock: &Txn<'_>, channel: &Channel) -> bool {
     channel.first_unsettled.get(lock) != 0
+}
+
+/// Whether a write waits. A transaction's does not, also where its message does not fit the quota.
+pub(super) fn has_writer(lock: &Txn<'_>, channel: &Channel) -> Result<bool> {
+    let mut message = BlockRef(channel.first_unsettled.get(lock));
+    while !message.is_none() {
+        lock.step()?;
+        let block = lock.arena().block(message)?;
+        if block.words[WRITER].get(lock) != 0 {
+            return Ok(true);
+        }
+        message = BlockRef(block.head.link.get(lock));
+    }
+    Ok(false)
 }
 
 /// Unread bytes, those of waiting writers included.
