@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -149,19 +149,18 @@ impl Process {
     pub(crate) fn finish(mut self) -> (ExitStatus, Vec<String>, String) {
         self.input = None;
         let end = Instant::now() + PATIENCE;
-        let status = loop {
-            match self.child.try_wait().unwrap() {
-                Some(status) => break status,
-                None if Instant::now() < end => thread::sleep(Duration::from_millis(2)),
-                None => {
+        // Its output ends when it does.
+        loop {
+            match self.lines.recv_timeout(end.saturating_duration_since(Instant::now())) {
+                Ok(line) => self.seen.push(line),
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => {
                     self.child.kill().unwrap();
                     panic!("does not end after:\n{}", self.seen.join("\n"));
                 }
             }
-        };
-        while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
-            self.seen.push(line);
         }
+        let status = self.child.wait().unwrap();
         let errors = self.errors.take().unwrap().join().unwrap();
         (status, std::mem::take(&mut self.seen), errors)
     }

@@ -251,7 +251,8 @@ pub(crate) fn start_watchdog() {
     });
 }
 
-/// Waits for a condition; the watchdog bounds it.
+/// Waits for a condition; the watchdog bounds it. It looks again and again, because the conditions are words of other
+/// processes, which may be killed before they could wake anybody, and the states of those processes and their threads.
 pub(crate) fn until(mut condition: impl FnMut() -> bool) {
     while !condition() {
         std::thread::sleep(Duration::from_micros(20));

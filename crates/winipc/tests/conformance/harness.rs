@@ -5,6 +5,7 @@ use crate::wine::{KNOWN_FAULTS, is_wine};
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::Mutex;
+use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 pub(crate) struct Test {
@@ -91,23 +92,25 @@ fn in_own_process(name: &str, limit: Duration) -> Result<(), Failed> {
         .args(["--exact", name, "--test-threads=1", "--nocapture"])
         .env(ALONE, "1")
         .stdin(Stdio::null())
-        .stdout(Stdio::null())
+        .stdout(Stdio::piped())
         .spawn()
         .expect("start of a process");
-    let start = Instant::now();
-    loop {
-        if let Some(status) = process.try_wait().expect("state of the process") {
-            return if status.success() {
-                Ok(())
-            } else {
-                Err(format!("its process ended with {status}").into())
-            };
-        }
-        if start.elapsed() > limit {
-            process.kill().and_then(|()| process.wait()).expect("end of the process");
-            return Err(format!("did not end within {} s", limit.as_secs()).into());
-        }
-        std::thread::sleep(Duration::from_millis(5));
+    let mut output = process.stdout.take().expect("it is piped");
+    let (ended, end) = channel();
+    // Its output ends when it does.
+    std::thread::spawn(move || {
+        let _ = std::io::copy(&mut output, &mut std::io::sink());
+        let _ = ended.send(());
+    });
+    let is_over = end.recv_timeout(limit).is_ok();
+    if !is_over {
+        process.kill().expect("end of the process");
+    }
+    let status = process.wait().expect("state of the process");
+    match is_over {
+        true if status.success() => Ok(()),
+        true => Err(format!("its process ended with {status}").into()),
+        false => Err(format!("did not end within {} s", limit.as_secs()).into()),
     }
 }
 
