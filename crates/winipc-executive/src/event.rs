@@ -66,7 +66,9 @@ fn change(handle: Handle, set: bool) -> Result<()> {
     while state & CLAIM == 0 && (!set || state & WAITERS == 0) {
         let value = value_of(state);
         let new = if set { value | signal::SET } else { value & !signal::SET };
-        if new == value {
+        // Setting an event that is set changes the word too: whoever takes this signal must see what the caller wrote
+        // before, and a mere look at the word could come before those writes are visible.
+        if new == value && !set {
             return Ok(());
         }
         match found.object.state.exchange(state, with_value(state, new)) {

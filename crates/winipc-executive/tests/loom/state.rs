@@ -59,3 +59,34 @@ fn no_change_of_a_fast_path_is_overwritten() {
 fn undoing_brings_back_no_past() {
     mix(true);
 }
+
+const SET: u64 = 1;
+
+/// `event::set` without the lock.
+fn set(word: &AtomicU64) {
+    let mut state = word.load(Ordering::Acquire);
+    while let Err(now) = word.compare_exchange(state, state | SET, Ordering::AcqRel, Ordering::Acquire) {
+        state = now;
+    }
+}
+
+/// What is written before an event is set is seen by whoever takes the signal, also where the event was set already:
+/// else both go on, one sure that it has told the other, who waits for ever.
+#[test]
+fn setting_a_set_event_publishes_what_was_written_before() {
+    explore(|| {
+        let shared = Arc::new((AtomicU64::new(SET), AtomicU64::new(0)));
+        let setter = {
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || {
+                shared.1.store(1, Ordering::Relaxed);
+                set(&shared.0);
+            })
+        };
+        let taken = shared.0.compare_exchange(SET, 0, Ordering::AcqRel, Ordering::Acquire).is_ok();
+        let seen = shared.1.load(Ordering::Relaxed);
+        setter.join().unwrap();
+        let is_set_again = shared.0.load(Ordering::Acquire) & SET != 0;
+        assert!(!taken || seen == 1 || is_set_again);
+    });
+}
