@@ -9,7 +9,7 @@ use crate::context::Current;
 use crate::process::{self, HANDLES_AT_A_TIME, claim};
 use crate::records::{Process, Thread};
 use crate::status::Result;
-use crate::{apc, dispatcher, handle, io, keeper, mutex, thread, timer};
+use crate::{apc, dispatcher, handle, io, keeper, mutex, thread, timer, wait};
 
 /// Calls dropped under one hold of the lock.
 const CALLS_AT_A_TIME: u32 = 64;
@@ -202,6 +202,7 @@ fn clear_thread(
         mutex::abandon_if_owned(&mut lock, object, id)?;
     }
     dispatcher::revoke(&mut lock, number, thread)?;
+    wait::let_go(&mut lock, thread)?;
     io::thread_ended(&mut lock, process, thread, id)?;
     timer::thread_ended(&mut lock, process, id)?;
     lock.commit()?;

@@ -148,7 +148,10 @@ record! {
         blocks: [WaitBlock; MAXIMUM_WAIT_OBJECTS],
         /// When the current or last blocking wait began, in nanoseconds of the monotonic clock. For those who look on.
         blocked_since: Free64,
-        more_padding: [Guarded64; 119],
+        /// The object that a SignalObjectAndWait is about to wait for: a reference keeps it while the signaling lets others go on.
+        kept: Guarded32,
+        padding: Guarded32,
+        more_padding: [Guarded64; 118],
     }
 }
 

@@ -6,7 +6,7 @@
 use crate::arena::Ref;
 use crate::arena::state::value_of;
 use crate::arena::transaction::phase;
-use crate::context::attach_in_memory;
+use crate::context::{attach_in_memory, join_in_memory};
 use crate::dispatcher::{self, status};
 use crate::handle::{self, look_up};
 use crate::inspect::check_arena;
@@ -16,7 +16,7 @@ use crate::pipe::{self, Direction, Server};
 use crate::records::Request;
 use crate::status::Status;
 use crate::wait::{self, Mode, Outcome};
-use crate::{event, process, semaphore};
+use crate::{death, event, process, semaphore};
 
 const ALL: u32 = 0x1F_0003;
 
@@ -117,5 +117,35 @@ fn a_request_completed_during_a_burial_is_appended_to_none_that_is_gone() {
     let mut lock = current.begin().unwrap();
     assert_eq!(io::drop_requests(&mut lock, process), Ok(false));
     lock.commit().unwrap();
+    assert_eq!(check_arena(&current), []);
+}
+
+/// `SignalObjectAndWait` kept what it waits for by a handle of its own, and so the name, too.
+#[test]
+fn a_name_goes_with_the_last_handle_while_signal_object_and_wait_waits() {
+    let current = attach_in_memory();
+    let name: Vec<u16> = "waited for".encode_utf16().collect();
+    let named = Attributes { name: Some(&name), inherit: false };
+    let (semaphore, _) = semaphore::create(&Attributes::default(), ALL, 0, 1).unwrap();
+    let (event, _) = event::create(&named, ALL, false, false).unwrap();
+    let found = look_up(&current, event).unwrap();
+    let context = current.context;
+    let waiter = std::thread::spawn(move || {
+        join_in_memory(context);
+        let outcome = wait::signal_and_wait(semaphore, event, None, false);
+        death::end_own_thread(crate::context::current().unwrap());
+        outcome
+    });
+    while found.object.first_waiter.peek() == 0 {
+        std::thread::yield_now();
+    }
+    handle::close(event).unwrap();
+    assert_eq!(event::open(&name, ALL, false), Err(Status::OBJECT_NAME_NOT_FOUND));
+    assert_eq!(check_arena(&current), []);
+    let mut lock = current.begin().unwrap();
+    dispatcher::set_signal(&mut lock, found.object, true).unwrap();
+    lock.commit().unwrap();
+    assert_eq!(waiter.join().unwrap(), Ok(Outcome::Object(0)));
+    assert!(!found.is_current(&current.begin().unwrap()), "nothing keeps it any more");
     assert_eq!(check_arena(&current), []);
 }

@@ -12,11 +12,12 @@ use look::{look_and_spin, try_any, try_one};
 use queue::slow;
 
 use crate::access::SYNCHRONIZE;
+use crate::arena::{Ref, Txn};
 use crate::context::{Current, current};
 use crate::handle::{self, Found, Handle, resolve};
-use crate::records::{Kind, MAXIMUM_WAIT_OBJECTS};
+use crate::records::{Kind, MAXIMUM_WAIT_OBJECTS, Object, Thread};
 use crate::status::{Result, Status};
-use crate::{access, apc, event, io, mutex, semaphore};
+use crate::{access, apc, event, io, mutex, object, semaphore};
 
 /// What has to be there for a wait to be satisfied.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -150,12 +151,14 @@ pub fn signal_and_wait(
     let signaled = handle::look_up(&current, signal)?;
     let waited = resolve(&current, wait)?;
     access::require(waited.access, SYNCHRONIZE)?;
-    // Whoever is let go on may close every handle to what is waited for: one of this call's own keeps it.
+    // Whoever is let go on may close every handle to what is waited for: the thread's record keeps it.
+    let kept = &current.thread.kept;
     let mut lock = current.begin()?;
     if !waited.is_current(&lock) {
         return Err(Status::INVALID_HANDLE);
     }
-    let own = handle::insert(&mut lock, current.process(), waited.reference, SYNCHRONIZE, false)?;
+    object::retain(&mut lock, waited.object);
+    kept.set(&mut lock, waited.reference.index());
     lock.commit()?;
     let outcome = match signaled.kind() {
         Some(Kind::Event) => event::set(signal),
@@ -165,8 +168,17 @@ pub fn signal_and_wait(
     };
     let outcome =
         outcome.and_then(|()| one_found(&current, &waited, timeout, alertable, Gone::NeverSignaled));
-    handle::close(own)?;
+    let mut lock = current.begin()?;
+    let_go(&mut lock, current.thread)?;
+    lock.commit()?;
     outcome
+}
+
+/// Lets go of what a thread keeps for its SignalObjectAndWait.
+pub(crate) fn let_go(lock: &mut Txn<'_>, thread: &Thread) -> Result<()> {
+    let Some(kept) = Ref::<Object>::from_index(thread.kept.get(lock)).some() else { return Ok(()) };
+    thread.kept.set(lock, 0);
+    object::release(lock, kept)
 }
 
 /// Waits for time to pass, or alertably for an asynchronous procedure call.

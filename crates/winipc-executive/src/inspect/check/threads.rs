@@ -35,6 +35,10 @@ impl Checker<'_> {
             self.calls(&place, seat.id(reference), thread);
             self.input_output(&place, seat.id(reference), thread);
             self.thread_object(&place, seat.id(reference), thread);
+            let kept = thread.kept.peek();
+            if kept != 0 {
+                self.refer(format!("object that {place} keeps"), kept, |tally| &mut tally.records);
+            }
         }
     }
 
@@ -71,6 +75,7 @@ impl Checker<'_> {
             ("spare block", thread.spare_block.peek()),
             ("message being read", thread.reading.peek()),
             ("message read in part", thread.partial.peek()),
+            ("object kept", thread.kept.peek()),
         ] {
             self.same(format!("{what} of free {place}"), 0, word);
         }
