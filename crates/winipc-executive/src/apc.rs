@@ -58,33 +58,60 @@ pub enum Apc {
     },
 }
 
-impl Apc {
-    fn words(&self) -> [u64; 5] {
-        match *self {
-            Apc::User { address, argument } => [0, address as u64, argument as u64, 0, 0],
-            Apc::Timer { address, argument, low, high } => {
-                [1, address as u64, argument as u64, low.into(), high.into()]
-            }
-            Apc::Io { address, status, information, block } => {
-                [2, address as u64, block as u64, status.0.into(), information as u64]
-            }
+/// What the arena holds of a call. Addresses stay in their process ([`crate::routines`]), but for those that another
+/// process has named.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Queued {
+    /// A routine that the thread's process keeps under a number, to run once.
+    Kept(u64),
+    /// A timer's, and when the timer was due: the two halves of the time.
+    Timer { number: u64, low: u32, high: u32 },
+    /// A routine of the thread's process that another process has named.
+    Foreign { address: u64, argument: u64 },
+}
+
+impl Queued {
+    fn words(self) -> [u64; WORDS] {
+        match self {
+            Queued::Kept(number) => [0, number, 0, 0],
+            Queued::Timer { number, low, high } => [1, number, low.into(), high.into()],
+            Queued::Foreign { address, argument } => [2, address, argument, 0],
         }
     }
 
-    fn from_words(words: [u64; 5]) -> Self {
-        let [kind, address, first, second, third] = words;
-        let (address, argument) = (address as usize, first as usize);
+    fn from_words([kind, first, second, third]: [u64; WORDS]) -> Option<Self> {
         match kind {
-            0 => Apc::User { address, argument },
-            1 => Apc::Timer { address, argument, low: second as u32, high: third as u32 },
-            _ => Apc::Io {
-                address,
-                status: Status(second as u32),
-                information: third as usize,
-                block: argument,
-            },
+            0 => Some(Queued::Kept(first)),
+            1 => Some(Queued::Timer { number: first, low: second as u32, high: third as u32 }),
+            2 => Some(Queued::Foreign { address: first, argument: second }),
+            _ => None,
         }
     }
+
+    /// The call itself; `None` where the process has named no such routine for the thread.
+    fn resolve(self, current: &Current) -> Option<Apc> {
+        match self {
+            Queued::Kept(number) => current.context.routines.take(current.id, number),
+            Queued::Timer { number, low, high } => {
+                let Routine { address, context } = current.context.routines.timer(current.id, number)?;
+                Some(Apc::Timer { address, argument: context, low, high })
+            }
+            Queued::Foreign { address, argument } => {
+                Some(Apc::User { address: address as usize, argument: argument as usize })
+            }
+        }
+    }
+}
+
+/// A sum over a call, its thread and its place. It is no secret: it tells what was queued from what a neighbour's fault
+/// has left there, not from what a neighbour means to forge.
+fn seal(thread: &Thread, place: BlockRef, words: &[u64; WORDS]) -> u64 {
+    let mut sum = 0xCBF2_9CE4_8422_2325_u64;
+    for word in [u64::from(thread.id.load()), u64::from(place.0)].iter().chain(words) {
+        sum = (sum ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        sum ^= sum >> 32;
+    }
+    sum
 }
 
 /// Tag of the blocks that hold calls.
@@ -92,8 +119,11 @@ pub(crate) const APC_TAG: u32 = 2;
 /// Words of a call's block.
 pub(crate) const NEXT: usize = 0;
 pub(crate) const TIMER: usize = 1;
-/// Bytes of a call.
-const LENGTH: usize = 40;
+const SEAL: [usize; 2] = [2, 3];
+/// 64-bit words of a call, and its bytes.
+const WORDS: usize = 4;
+const LENGTH: usize = WORDS * 8;
+
 /// Whether a call is queued to the calling thread.
 #[inline]
 pub(crate) fn is_pending(current: &Current) -> bool {
@@ -101,6 +131,8 @@ pub(crate) fn is_pending(current: &Current) -> bool {
 }
 
 /// Queues a call to a thread, which runs it in its next alertable wait.
+///
+/// The address is one in the thread's process. Where that is another, the address goes through the arena.
 ///
 /// # Errors
 /// [`Status::INVALID_HANDLE`], [`Status::OBJECT_TYPE_MISMATCH`]: no thread. [`Status::ACCESS_DENIED`]: the handle lacks
@@ -117,12 +149,22 @@ pub fn queue(thread: Handle, address: usize, argument: usize) -> Result<()> {
         thread::seat_of(found.object)
     };
     let mut lock = current.begin()?;
-    append(&mut lock, id, &Apc::User { address, argument }, Ref::NONE)?;
-    lock.commit()
+    if lock.arena().get(id.seat())?.process() != current.context.process.index() {
+        let call = Queued::Foreign { address: address as u64, argument: argument as u64 };
+        append(&mut lock, id, call, Ref::NONE)?;
+        return lock.commit();
+    }
+    let routines = &current.context.routines;
+    let number = routines.keep_user(id, Routine { address, context: argument });
+    let queued = append(&mut lock, id, Queued::Kept(number), Ref::NONE).and_then(|()| lock.commit());
+    if queued.is_err() {
+        routines.take(id, number);
+    }
+    queued
 }
 
 /// Appends a call to a thread's queue, and wakes the thread if it waits alertably.
-pub(crate) fn append(lock: &mut Txn<'_>, id: SeatId, call: &Apc, timer: Ref<Object>) -> Result<()> {
+pub(crate) fn append(lock: &mut Txn<'_>, id: SeatId, call: Queued, timer: Ref<Object>) -> Result<()> {
     let arena = lock.arena();
     let seat = arena.get(id.seat())?;
     if seat.id(id.seat()) != id || !seat.is_open() {
@@ -130,12 +172,16 @@ pub(crate) fn append(lock: &mut Txn<'_>, id: SeatId, call: &Apc, timer: Ref<Obje
     }
     let thread: &Thread = arena.get(Ref::from_index(id.seat().index()))?;
     let chain = lock.allocate_chain(LENGTH, APC_TAG)?;
+    let words = call.words();
     let mut bytes = [0; LENGTH];
-    for (place, word) in bytes.chunks_exact_mut(8).zip(call.words()) {
+    for (place, word) in bytes.chunks_exact_mut(8).zip(words) {
         place.copy_from_slice(&word.to_ne_bytes());
     }
     arena.copy_in(chain, &bytes)?;
     let block = arena.block(chain)?;
+    let seal = seal(thread, chain, &words);
+    block.words[SEAL[0]].set(lock, seal as u32);
+    block.words[SEAL[1]].set(lock, (seal >> 32) as u32);
     block.words[NEXT].set(lock, 0);
     block.words[TIMER].set(lock, timer.index());
     match BlockRef(thread.last_apc.get(lock)) {
@@ -179,42 +225,61 @@ pub(crate) fn take_back(lock: &mut Txn<'_>, id: SeatId, timer: Ref<Object>) -> R
 /// The next call queued to the calling thread, for its alertable wait to run.
 pub fn take() -> Option<Apc> {
     let current = current().ok()?;
-    if !is_pending(&current) {
-        return None;
+    while is_pending(&current) {
+        let mut lock = current.begin().ok()?;
+        let popped = pop(&mut lock, current.thread).ok()?;
+        lock.commit().ok()?;
+        // Not before: the call may be the routine of a request that was completed after.
+        crate::io::deliver_for(&current);
+        if let Popped::Call(call) = popped
+            && let Some(call) = call.resolve(&current)
+        {
+            return Some(call);
+        }
     }
-    let mut lock = current.begin().ok()?;
-    let call = pop(&mut lock, current.thread).ok()?;
-    lock.commit().ok()?;
-    // Not before: the call may be the routine of a request that was completed after.
-    crate::io::deliver_for(&current);
-    call
+    None
 }
 
-fn pop(lock: &mut Txn<'_>, thread: &Thread) -> Result<Option<Apc>> {
+enum Popped {
+    /// The queue is empty.
+    Nothing,
+    Call(Queued),
+    /// Something that was never queued there.
+    Damaged,
+}
+
+fn pop(lock: &mut Txn<'_>, thread: &Thread) -> Result<Popped> {
     let arena = lock.arena();
     let first = BlockRef(thread.first_apc.get(lock));
     if first.is_none() {
-        return Ok(None);
+        return Ok(Popped::Nothing);
     }
-    let after = arena.block(first)?.words[NEXT].get(lock);
+    let block = arena.block(first)?;
+    let after = block.words[NEXT].get(lock);
     thread.first_apc.set(lock, after);
     if after == 0 {
         thread.last_apc.set(lock, 0);
     }
     let mut bytes = [0; LENGTH];
     arena.copy_out(first, 0, &mut bytes)?;
+    let sealed = SEAL.map(|word| u64::from(block.words[word].get(lock)));
+    // What is left of the call in the free block is none any more.
+    for word in SEAL {
+        block.words[word].set(lock, 0);
+    }
     lock.free_chain(first)?;
-    let mut words = [0; 5];
+    let mut words = [0; WORDS];
     for (word, place) in words.iter_mut().zip(bytes.chunks_exact(8)) {
         *word = u64::from_ne_bytes(place.try_into().unwrap_or_default());
     }
-    Ok(Some(Apc::from_words(words)))
+    let is_sealed = seal(thread, first, &words) == sealed[1] << 32 | sealed[0];
+    Ok(Queued::from_words(words).filter(|_| is_sealed).map_or(Popped::Damaged, Popped::Call))
 }
 
 /// Drops up to `most` calls of a thread that has ended. Returns whether there may be more.
 pub(crate) fn drop_some(lock: &mut Txn<'_>, thread: &Thread, most: u32) -> Result<bool> {
     for _ in 0..most {
-        if pop(lock, thread)?.is_none() {
+        if let Popped::Nothing = pop(lock, thread)? {
             return Ok(false);
         }
     }
@@ -228,11 +293,11 @@ mod tests {
     #[test]
     fn a_call_survives_the_queue() {
         for call in [
-            Apc::User { address: 1, argument: usize::MAX },
-            Apc::Timer { address: 2, argument: 3, low: u32::MAX, high: 5 },
-            Apc::Io { address: 6, status: Status::CANCELLED, information: 7, block: 8 },
+            Queued::Kept(u64::MAX),
+            Queued::Timer { number: 2, low: u32::MAX, high: 5 },
+            Queued::Foreign { address: 6, argument: u64::MAX },
         ] {
-            assert_eq!(Apc::from_words(call.words()), call);
+            assert_eq!(Queued::from_words(call.words()), Some(call));
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::arena::seat::{Life, Seat, SeatId};
 use crate::arena::{Arena, Ref, Txn, futex};
 use crate::io::Deliveries;
 use crate::records::{Process, Thread};
+use crate::routines::Routines;
 use crate::status::{Result, Status};
 use crate::{death, dispatcher, keeper, process};
 
@@ -24,6 +25,7 @@ pub(crate) struct Context {
     /// Number of the seat of the thread that ends the process; 0 while nobody does.
     leaver: AtomicU32,
     pub(crate) deliveries: Deliveries,
+    pub(crate) routines: Routines,
 }
 
 impl Context {
@@ -237,6 +239,7 @@ fn join() -> core::result::Result<&'static Context, AttachError> {
         mark,
         leaver,
         deliveries: Deliveries::default(),
+        routines: Routines::default(),
     }));
     // The thread that attaches sits down before the directory is unlocked: from then on the arena is inhabited.
     let current = sit_down_for(context).map_err(no_room)?;
@@ -260,6 +263,7 @@ pub(crate) fn attach_in_memory() -> Current {
         mark: ForkMark::new().unwrap(),
         leaver: AtomicU32::new(0),
         deliveries: Deliveries::default(),
+        routines: Routines::default(),
     }));
     let current = sit_down_for(context).unwrap();
     process::join(current).unwrap();

@@ -140,6 +140,9 @@ pub(crate) fn end_thread(current: &Current, number: Ref<Seat>, process: &Process
     let is_same = |seat: &Seat| seat.id(number) == id && seat.claim.load() != 0 && seat.life() == Life::Dead;
     wake_again(current)?;
     clear_thread(current, number, process, &is_same)?;
+    if core::ptr::eq(process, current.process()) {
+        current.context.routines.thread_ended(id);
+    }
     let lock = current.begin()?;
     if is_same(arena.get(number)?) {
         arena.clear_seat(number);
@@ -230,6 +233,7 @@ pub(crate) fn end_own_thread(current: Current) {
     let cleared = clear_thread(&current, current.seat, current.process(), &|_| true);
     // What it had begun may report into its own stack, which is another thread's soon.
     io::deliver_for(&current);
+    current.context.routines.thread_ended(current.id);
     if cleared.is_ok() {
         current.arena().leave_seat(current.seat);
     }

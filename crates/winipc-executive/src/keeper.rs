@@ -107,11 +107,11 @@ fn nanoseconds(duration: Duration) -> u64 {
 }
 
 fn run_timers(current: &Current) -> Result<Option<Deadline>> {
-    if current.process().first_timer.peek() == 0 {
+    if current.process().first_timer.peek() == 0 && !current.context.routines.has_timers() {
         return Ok(None);
     }
     let mut lock = current.begin()?;
-    let deadline = timer::run_routines(&mut lock, current.process())?;
+    let deadline = timer::run_routines(&mut lock, current)?;
     lock.commit()?;
     Ok(deadline)
 }

@@ -39,6 +39,7 @@ pub mod process;
 mod records;
 #[cfg(test)]
 mod regressions;
+mod routines;
 pub mod semaphore;
 mod spin;
 mod status;

@@ -206,8 +206,9 @@ record! {
         process_next: Guarded32,
         process_previous: Guarded32,
         flags: Guarded32,
-        /// The completion routine, and the address of the status block that it is told.
+        /// Under which number the issuing process keeps the completion routine; 0 if there is none.
         routine: Guarded64,
+        /// Address of the status block, by which the issuing process names the request to cancel it.
         block: Guarded64,
         spare: [Guarded32; 8],
     }

@@ -3,14 +3,16 @@
 //! No thread watches a timer: whoever waits for it sleeps until it is due, and whoever looks at a running one asks the
 //! clock. Only routines, which must run although nobody waits for the timer, are the keeper's.
 
+use std::collections::HashSet;
+
 use crate::access;
-use crate::apc::{self, Apc};
+use crate::apc::{self, Queued};
 use crate::arena::futex::{Deadline, monotonic_now, real_time_now};
 use crate::arena::seat::SeatId;
 use crate::arena::state::{value_of, with_value};
 use crate::arena::word::Guarded64;
 use crate::arena::{Ref, Txn};
-use crate::context::current;
+use crate::context::{Current, current};
 use crate::dispatcher::{self, signal};
 use crate::handle::{Handle, look_up};
 use crate::keeper;
@@ -24,9 +26,8 @@ pub(crate) const DUE: usize = 0;
 pub(crate) const PERIOD: usize = 1;
 /// 1 if the timer follows the real-time clock.
 pub(crate) const ABSOLUTE: usize = 2;
-/// The routine's address and argument.
+/// Under which number the process of the thread that runs the routine keeps it.
 const ROUTINE: usize = 3;
-const CONTEXT: usize = 4;
 /// The thread that runs the routine; 0 if there is none.
 pub(crate) const THREAD: usize = 5;
 /// Next timer in the list of the thread's process.
@@ -97,8 +98,9 @@ pub fn set(handle: Handle, setting: &Setting) -> Result<()> {
     let state = found.claim(&mut lock)?;
     object.state.set(&mut lock, with_value(state, value_of(state) & !signal::SET | signal::ARMED));
     if let Some(routine) = setting.routine {
-        body[ROUTINE].set(&mut lock, routine.address as u64);
-        body[CONTEXT].set(&mut lock, routine.context as u64);
+        // Where this transaction fails, the keeper forgets it.
+        let number = current.context.routines.keep_timer(current.id, routine);
+        body[ROUTINE].set(&mut lock, number);
         body[THREAD].set(&mut lock, u64::from(current.id.0));
         body[ROUTINE_DUE].set(&mut lock, due.max(1));
         let process = current.process();
@@ -164,6 +166,8 @@ pub(crate) fn detach_routine(lock: &mut Txn<'_>, reference: Ref<Object>, object:
     }
     object.body[THREAD].set(lock, 0);
     object.body[ROUTINE_DUE].set(lock, 0);
+    // The process may be another: its keeper forgets the routine.
+    lock.ring_after(keeper::doorbell(process));
     Ok(())
 }
 
@@ -213,15 +217,19 @@ fn deadline_at(lock: &Txn<'_>, object: &Object, word: &Guarded64) -> Deadline {
     if object.body[ABSOLUTE].get(lock) != 0 { Deadline::RealTime(at) } else { Deadline::Monotonic(at) }
 }
 
-/// Queues the routines of a process that are due, and says when the next one is. For the keeper.
-pub(crate) fn run_routines(lock: &mut Txn<'static>, process: &Process) -> Result<Option<Deadline>> {
+/// Queues the routines of a process that are due, forgets those whose timers have none any more, and says when the next
+/// one is due. For the keeper.
+pub(crate) fn run_routines(lock: &mut Txn<'static>, current: &Current) -> Result<Option<Deadline>> {
     let arena = lock.arena();
+    let process = current.process();
+    let mut set = HashSet::new();
     let mut earliest: Option<(u64, Deadline)> = None;
     let mut next = process.first_timer.get(lock);
     while let Some(reference) = Ref::<Object>::from_index(next).some() {
         lock.step()?;
         let object = arena.get(reference)?;
         next = object.body[NEXT].get(lock) as u32;
+        set.insert(object.body[ROUTINE].get(lock));
         let due = object.body[ROUTINE_DUE].get(lock);
         if due == 0 {
             continue;
@@ -239,6 +247,8 @@ pub(crate) fn run_routines(lock: &mut Txn<'static>, process: &Process) -> Result
             }
         }
     }
+    // Who sets a timer keeps its routine while it holds the lock: none is missed that is about to come into the list.
+    current.context.routines.retain_timers(&set);
     Ok(earliest.map(|(_, deadline)| deadline))
 }
 
@@ -251,14 +261,10 @@ fn queue_routine(lock: &mut Txn<'static>, reference: Ref<Object>, object: &Objec
         real_time_now().saturating_sub(monotonic_now().saturating_sub(due))
     };
     let time = (real / 100).saturating_add(UNIX_EPOCH as u64);
-    let routine = Apc::Timer {
-        address: object.body[ROUTINE].get(lock) as usize,
-        argument: object.body[CONTEXT].get(lock) as usize,
-        low: time as u32,
-        high: (time >> 32) as u32,
-    };
+    let number = object.body[ROUTINE].get(lock);
+    let routine = Queued::Timer { number, low: time as u32, high: (time >> 32) as u32 };
     apc::take_back(lock, thread, reference)?; // only one is outstanding
-    match apc::append(lock, thread, &routine, reference) {
+    match apc::append(lock, thread, routine, reference) {
         // The thread is about to end, and its timers with it: those of others go on.
         Err(Status::UNSUCCESSFUL) => Ok(()),
         result => result,

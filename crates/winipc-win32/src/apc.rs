@@ -18,6 +18,8 @@ use crate::error::{Error, Result, boolean, value};
 
 /// Queues a routine to a thread, to run in its next alertable wait. Returns 0 on failure.
 ///
+/// `routine` is an address in the thread's process, which need not be the caller's.
+///
 /// # Errors
 /// - `ERROR_INVALID_HANDLE` (6): not a handle to a thread.
 /// - `ERROR_ACCESS_DENIED` (5): the handle lacks `THREAD_SET_CONTEXT`.
@@ -59,7 +61,8 @@ pub(crate) fn run_apcs() {
         match apc {
             Apc::User { address, argument } => {
                 // SAFETY: the address is that of the routine given to `QueueUserAPC`, whose caller promised that it
-                // may be called with this argument.
+                // may be called with this argument, once. From a thread of this process it never left the process; from
+                // another one it came through the arena, whose writers are trusted with that (SECURITY.md).
                 unsafe {
                     if let Some(routine) =
                         transmute::<*const c_void, PAPCFUNC>(with_exposed_provenance(address))
@@ -69,7 +72,8 @@ pub(crate) fn run_apcs() {
                 }
             }
             Apc::Timer { address, argument, low, high } => {
-                // SAFETY: the address is that of the routine given to `SetWaitableTimer`, and so is the argument.
+                // SAFETY: the address is that of the routine given to `SetWaitableTimer`, and so is the argument; both
+                // never left the process.
                 unsafe {
                     let routine =
                         transmute::<*const c_void, PTIMERAPCROUTINE>(with_exposed_provenance(address));
@@ -80,7 +84,8 @@ pub(crate) fn run_apcs() {
             }
             Apc::Io { address, status, information, block } => {
                 // SAFETY: the address is that of the routine given to `ReadFileEx` or `WriteFileEx`, and the block is
-                // the structure given to it, which its caller keeps valid until the routine has run.
+                // the structure given to it, which its caller keeps valid until the routine has run; both never left
+                // the process. The request is over, and so many bytes have been moved.
                 unsafe {
                     let routine = transmute::<*const c_void, LPOVERLAPPED_COMPLETION_ROUTINE>(
                         with_exposed_provenance(address),

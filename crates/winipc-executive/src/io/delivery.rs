@@ -5,11 +5,12 @@ use std::sync::{Mutex, MutexGuard};
 
 use crate::arena::Ref;
 use crate::arena::block::BlockRef;
+use crate::arena::seat::SeatId;
 use crate::context::{Current, current};
 use crate::records::Request;
 use crate::status::{Result, Status};
 
-use super::request::{Operation, forget};
+use super::request::forget;
 use super::{ReadBuffer, StatusBlock};
 
 /// What only the issuing process may know of a request.
@@ -17,6 +18,8 @@ use super::{ReadBuffer, StatusBlock};
 pub(super) struct Local {
     pub(super) buffer: Option<ReadBuffer>,
     pub(super) block: StatusBlock,
+    /// The thread that runs its routine, and the routine's number.
+    pub(super) routine: Option<(SeatId, u64)>,
 }
 
 /// What a process keeps of its requests outside the arena. It belongs to the attachment, so that a child forked while a
@@ -100,18 +103,21 @@ fn deliver_first(current: &Current) -> Result<()> {
     let message = BlockRef(request.message.get(&lock));
     let offset = request.offset.get(&lock) as usize;
     let (result, count) = (Status(request.status.get(&lock)), request.information.get(&lock) as usize);
-    let is_read = request.head.tag.get(&lock) == Operation::Read as u32;
     lock.commit()?;
     // The request stays in the list meanwhile: it keeps the message, and others wait until it is delivered.
     if let Some(local) = &local {
-        // The caller takes a read's count at its word, so it must have been copied.
+        // The caller takes a read's count at its word, so it must have been copied. Only a read has a buffer.
         let copied = match &local.buffer {
-            Some(buffer) if is_read && count != 0 => buffer.fill(arena, message, offset, 0, count),
+            Some(buffer) if count != 0 => buffer.fill(arena, message, offset, 0, count),
             _ => Ok(()),
         };
-        match copied {
-            Ok(()) => local.block.complete(result, count),
-            Err(status) => local.block.complete(status, 0),
+        let (result, count) = match copied {
+            Ok(()) => (result, count),
+            Err(status) => (status, 0),
+        };
+        local.block.complete(result, count);
+        if let Some((thread, number)) = local.routine {
+            current.context.routines.complete_io(thread, number, result, count);
         }
     }
     let mut lock = current.begin()?;

@@ -1,7 +1,7 @@
 //! How an overlapped call reports: its status block, its event and its routine.
 
 use crate::access;
-use crate::apc::{self, Apc};
+use crate::apc::{self, Queued};
 use crate::arena::state::generation_of;
 use crate::arena::{Ref, Txn};
 use crate::context::Current;
@@ -76,8 +76,15 @@ impl Report {
             dispatcher::set_signal(&mut lock, event.object, true)?;
         }
         if let Some(address) = self.routine {
-            let call = Apc::Io { address, status, information, block: self.block.address() };
-            apc::append(&mut lock, current.id, &call, Ref::NONE)?;
+            let routines = &current.context.routines;
+            let number = routines.keep_io(current.id, address, self.block.address());
+            routines.complete_io(current.id, number, status, information);
+            let queued = apc::append(&mut lock, current.id, Queued::Kept(number), Ref::NONE);
+            let queued = queued.and_then(|()| lock.commit());
+            if queued.is_err() {
+                routines.take(current.id, number);
+            }
+            return queued;
         }
         lock.commit()
     }
@@ -99,10 +106,14 @@ pub(crate) fn make_overlapped(
         request.event_generation.set(lock, generation_of(event.state));
         object::retain(lock, event.object);
     }
-    request.routine.set(lock, report.routine.unwrap_or(0) as u64);
+    let routines = &current.context.routines;
+    let address = report.block.address();
+    let routine = report.routine.map(|routine| routines.keep_io(current.id, routine, address));
+    request.routine.set(lock, routine.unwrap_or(0));
     request.block.set(lock, report.block.address() as u64);
     request.flags.set(lock, if report.no_packet { flag::NO_PACKET } else { 0 });
-    let local = current.context.deliveries.keep(Local { buffer, block: report.block });
+    let routine = routine.map(|number| (current.id, number));
+    let local = current.context.deliveries.keep(Local { buffer, block: report.block, routine });
     request.local.set(lock, local);
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! A request's life: issued, queued, waited for, completed and forgotten.
 
-use crate::apc::{self, Apc};
+use crate::apc::{self, Queued};
 use crate::arena::block::BlockRef;
 use crate::arena::futex;
 use crate::arena::seat::SeatId;
@@ -139,11 +139,9 @@ pub(crate) fn complete(
         None => process.first_completed.set(lock, reference.index()),
     }
     process.last_completed.set(lock, reference.index());
-    let routine = request.routine.get(lock) as usize;
+    let routine = request.routine.get(lock);
     if routine != 0 {
-        let block = request.block.get(lock) as usize;
-        let call = Apc::Io { address: routine, status: result, information: information as usize, block };
-        match apc::append(lock, issuer, &call, Ref::NONE) {
+        match apc::append(lock, issuer, Queued::Kept(routine), Ref::NONE) {
             Ok(()) | Err(Status::UNSUCCESSFUL) => {} // the thread has ended: its routines are dropped
             Err(status) => return Err(status),
         }
