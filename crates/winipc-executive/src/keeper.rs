@@ -10,7 +10,7 @@ use core::time::Duration;
 
 use crate::arena::Ref;
 use crate::arena::file::AttachError;
-use crate::arena::futex::{self, Deadline, MAXIMUM_WORDS, monotonic_now};
+use crate::arena::futex::{self, Deadline, Deadlines, MAXIMUM_WORDS, monotonic_now};
 use crate::arena::seat::{Life, Seat};
 use crate::arena::system;
 use crate::arena::transaction::Ring;
@@ -81,7 +81,7 @@ fn keep(current: &Current) {
         process.doorbell.fetch_and(!Ring::RUNG);
         io::deliver_for(current);
         // An arena that a neighbour has damaged is no reason to burn the processor: the next death or ring is.
-        let mut deadline = run_timers(current).unwrap_or(None);
+        let mut deadlines = run_timers(current).unwrap_or_default();
         let mut watched: Vec<(&AtomicU32, u32)> = Vec::with_capacity(MAXIMUM_WORDS);
         watched.push((membership.for_futex(), members));
         let dying = match look_around(current, &mut watched) {
@@ -91,13 +91,13 @@ fn keep(current: &Current) {
         };
         if dying {
             let soon = monotonic_now() + nanoseconds(DYING_INTERVAL);
-            deadline = Some(Deadline::Monotonic(soon));
+            deadlines.add(Deadline::Monotonic(soon));
         }
         if process.doorbell.compare_exchange(0, Ring::ASLEEP).is_err() {
             continue;
         }
         watched.push((process.doorbell.for_futex(), Ring::ASLEEP));
-        futex::wait_many(&watched, deadline);
+        futex::wait_many(&watched, deadlines.sleep());
         process.doorbell.fetch_and(!Ring::ASLEEP);
     }
 }
@@ -106,14 +106,14 @@ fn nanoseconds(duration: Duration) -> u64 {
     duration.as_nanos() as u64
 }
 
-fn run_timers(current: &Current) -> Result<Option<Deadline>> {
+fn run_timers(current: &Current) -> Result<Deadlines> {
     if current.process().first_timer.peek() == 0 && !current.context.routines.has_timers() {
-        return Ok(None);
+        return Ok(Deadlines::default());
     }
     let mut lock = current.begin()?;
-    let deadline = timer::run_routines(&mut lock, current)?;
+    let deadlines = timer::run_routines(&mut lock, current)?;
     lock.commit()?;
-    Ok(deadline)
+    Ok(deadlines)
 }
 
 /// What a keeper sees when it looks around.

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use crate::access;
 use crate::apc::{self, Queued};
-use crate::arena::futex::{Deadline, monotonic_now, real_time_now};
+use crate::arena::futex::{Deadline, Deadlines, monotonic_now, real_time_now};
 use crate::arena::seat::SeatId;
 use crate::arena::state::{value_of, with_value};
 use crate::arena::word::Guarded64;
@@ -218,12 +218,12 @@ fn deadline_at(lock: &Txn<'_>, object: &Object, word: &Guarded64) -> Deadline {
 }
 
 /// Queues the routines of a process that are due, forgets those whose timers have none any more, and says when the next
-/// one is due. For the keeper.
-pub(crate) fn run_routines(lock: &mut Txn<'static>, current: &Current) -> Result<Option<Deadline>> {
+/// ones are due. For the keeper.
+pub(crate) fn run_routines(lock: &mut Txn<'static>, current: &Current) -> Result<Deadlines> {
     let arena = lock.arena();
     let process = current.process();
     let mut set = HashSet::new();
-    let mut earliest: Option<(u64, Deadline)> = None;
+    let mut deadlines = Deadlines::default();
     let mut next = process.first_timer.get(lock);
     while let Some(reference) = Ref::<Object>::from_index(next).some() {
         lock.step()?;
@@ -239,17 +239,13 @@ pub(crate) fn run_routines(lock: &mut Txn<'static>, current: &Current) -> Result
             queue_routine(lock, reference, object, due)?;
             object.body[ROUTINE_DUE].set(lock, advance(due, object.body[PERIOD].get(lock), now));
         }
-        let due = object.body[ROUTINE_DUE].get(lock);
-        if due != 0 {
-            let remaining = due - now.min(due);
-            if earliest.is_none_or(|(least, _)| remaining < least) {
-                earliest = Some((remaining, deadline_at(lock, object, &object.body[ROUTINE_DUE])));
-            }
+        if object.body[ROUTINE_DUE].get(lock) != 0 {
+            deadlines.add(deadline_at(lock, object, &object.body[ROUTINE_DUE]));
         }
     }
     // Who sets a timer keeps its routine while it holds the lock: none is missed that is about to come into the list.
     current.context.routines.retain_timers(&set);
-    Ok(earliest.map(|(_, deadline)| deadline))
+    Ok(deadlines)
 }
 
 fn queue_routine(lock: &mut Txn<'static>, reference: Ref<Object>, object: &Object, due: u64) -> Result<()> {

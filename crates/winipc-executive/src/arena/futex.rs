@@ -15,6 +15,51 @@ pub(crate) enum Deadline {
     RealTime(u64),
 }
 
+/// The earliest deadline by each of the two clocks.
+///
+/// The kernel lets a sleep end by one clock, and the clocks part when somebody sets the real-time one. So while there are
+/// both, a sleep goes by the monotonic clock, which no one can set, and is short: if the real-time clock was set forward
+/// meanwhile, its deadline is noticed late, by no more than it was set forward and no more than [`LONGEST_SLEEP`].
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub(crate) struct Deadlines {
+    monotonic: Option<u64>,
+    real_time: Option<u64>,
+}
+
+/// Longest sleep in nanoseconds while there are deadlines by both clocks.
+const LONGEST_SLEEP: u64 = 1_000_000_000;
+
+impl Deadlines {
+    pub(crate) fn add(&mut self, deadline: Deadline) {
+        let (clock, at) = match deadline {
+            Deadline::Monotonic(at) => (&mut self.monotonic, at),
+            Deadline::RealTime(at) => (&mut self.real_time, at),
+        };
+        *clock = Some(clock.map_or(at, |earliest| earliest.min(at)));
+    }
+
+    /// Whether one of them has come.
+    pub(crate) fn have_passed(self) -> bool {
+        self.monotonic.is_some_and(|end| monotonic_now() >= end)
+            || self.real_time.is_some_and(|due| real_time_now() >= due)
+    }
+
+    /// When to look at the clocks again. Where none of them has come by then, the answer is to be asked for again.
+    pub(crate) fn sleep(self) -> Option<Deadline> {
+        self.sleep_at(monotonic_now(), real_time_now())
+    }
+
+    fn sleep_at(self, monotonic_now: u64, real_time_now: u64) -> Option<Deadline> {
+        match (self.monotonic, self.real_time) {
+            (Some(end), Some(due)) => {
+                let remaining = due.saturating_sub(real_time_now).min(LONGEST_SLEEP);
+                Some(Deadline::Monotonic(end.min(monotonic_now.saturating_add(remaining))))
+            }
+            (end, due) => end.map(Deadline::Monotonic).or(due.map(Deadline::RealTime)),
+        }
+    }
+}
+
 /// Nanoseconds of the monotonic clock.
 pub(crate) fn monotonic_now() -> u64 {
     clock(libc::CLOCK_MONOTONIC)
@@ -95,6 +140,8 @@ struct Waiter {
 const FUTEX_32: u32 = 2;
 
 /// Sleeps while every word holds the value given with it, until one is woken or the deadline passes.
+///
+/// May return early.
 pub(crate) fn wait_many(words: &[(&AtomicU32, u32)], deadline: Option<Deadline>) {
     crash::point();
     let mut waiters = [Waiter { expected: 0, address: 0, flags: 0, reserved: 0 }; MAXIMUM_WORDS];
@@ -123,4 +170,75 @@ pub(crate) fn wait_many_works() -> std::io::Result<()> {
     unsafe { libc::syscall(libc::SYS_futex_waitv, &raw const waiter, 1, 0, none, libc::CLOCK_MONOTONIC) };
     let error = std::io::Error::last_os_error();
     if error.raw_os_error() == Some(libc::EAGAIN) { Ok(()) } else { Err(error) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Plays a sleep through on two clocks, of which the real-time one is set once, after `set_after` nanoseconds of the
+    /// monotonic one, by `step`. Returns how long it was until a deadline had come and was noticed.
+    fn sleep_through(end: Option<u64>, due: Option<u64>, set_after: u64, step: i64) -> u64 {
+        const REAL_TIME: u64 = 1_000_000 * SECOND;
+        let real_time = |now: u64| {
+            let real_time = REAL_TIME + now;
+            if now >= set_after { real_time.saturating_add_signed(step) } else { real_time }
+        };
+        let mut deadlines = Deadlines::default();
+        let due_at = due.map(|due| Deadline::RealTime(REAL_TIME + due));
+        end.map(Deadline::Monotonic).into_iter().chain(due_at).for_each(|deadline| deadlines.add(deadline));
+        let mut now = 0;
+        loop {
+            if end.is_some_and(|end| now >= end) || due.is_some_and(|due| real_time(now) >= REAL_TIME + due) {
+                return now;
+            }
+            // What the kernel does: a sleep by the real-time clock follows its changes.
+            let wake = match deadlines.sleep_at(now, real_time(now)).unwrap() {
+                Deadline::Monotonic(at) => at,
+                Deadline::RealTime(at) => {
+                    let before = at - REAL_TIME;
+                    let after = (at - REAL_TIME).saturating_add_signed(-step).max(set_after);
+                    if before < set_after { before } else { after }
+                }
+            };
+            assert!(wake > now, "it would not sleep");
+            now = wake;
+        }
+    }
+
+    const SECOND: u64 = 1_000_000_000;
+    const HOUR: i64 = 3600 * SECOND as i64;
+
+    /// The wait slept by the clock of the nearer deadline only: one that was set back held up the time-out.
+    #[test]
+    fn a_clock_that_is_set_back_holds_up_no_time_out() {
+        assert_eq!(sleep_through(Some(10 * SECOND), Some(5 * SECOND), SECOND, -HOUR), 10 * SECOND);
+    }
+
+    /// And one that was set forward was noticed at the time-out only.
+    #[test]
+    fn a_clock_that_is_set_forward_is_noticed_while_there_is_a_time_out() {
+        let (end, due) = (Some(1000 * SECOND), Some(2000 * SECOND));
+        let noticed = sleep_through(end, due, SECOND / 2, HOUR);
+        assert!((SECOND / 2..=SECOND / 2 + LONGEST_SLEEP).contains(&noticed), "{noticed}");
+        // Set by less, it is late by no more than that.
+        let noticed = sleep_through(end, Some(900 * SECOND), SECOND / 2, 1000);
+        assert!((900 * SECOND - 1000..=900 * SECOND).contains(&noticed), "{noticed}");
+    }
+
+    #[test]
+    fn without_a_change_the_nearer_deadline_is_met_exactly() {
+        for (end, due) in [(5, 10), (10, 5), (7, 7)] {
+            let (end, due) = (end * SECOND + 1, due * SECOND + 2);
+            assert_eq!(sleep_through(Some(end), Some(due), 0, 0), end.min(due));
+        }
+    }
+
+    #[test]
+    fn one_clock_alone_is_slept_by() {
+        assert_eq!(sleep_through(None, Some(5 * SECOND), SECOND, HOUR), SECOND);
+        assert_eq!(sleep_through(None, Some(5 * SECOND), SECOND, -HOUR), 5 * SECOND + HOUR as u64);
+        assert_eq!(sleep_through(Some(5 * SECOND), None, SECOND, HOUR), 5 * SECOND);
+        assert_eq!(Deadlines::default().sleep_at(0, 0), None);
+    }
 }

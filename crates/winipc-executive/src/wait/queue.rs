@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use super::{Gone, Mode, Outcome};
-use crate::arena::futex::{self, Deadline, monotonic_now, real_time_now};
+use crate::arena::futex::{self, Deadline, Deadlines, monotonic_now};
 use crate::arena::transaction::phase;
 use crate::arena::{Ref, Txn};
 use crate::context::Current;
@@ -32,17 +32,18 @@ impl Limit {
         self.end.is_some_and(|end| monotonic_now() >= end)
     }
 
-    /// The earlier of the wait's own end and of the times its timers are due.
-    fn deadline(&self, timers: Option<Deadline>) -> Option<Deadline> {
-        let remaining = |deadline: Deadline| match deadline {
-            Deadline::Monotonic(at) => at.saturating_sub(monotonic_now()),
-            Deadline::RealTime(at) => at.saturating_sub(real_time_now()),
-        };
-        let own = self.end.map(Deadline::Monotonic);
-        match (own, timers) {
-            (Some(own), Some(timers)) => Some(if remaining(own) <= remaining(timers) { own } else { timers }),
-            (own, timers) => own.or(timers),
+    /// The wait's own end and the times its timers are due.
+    fn deadlines(&self, lock: &Txn<'_>, objects: &[Found]) -> Deadlines {
+        let mut deadlines = Deadlines::default();
+        if let Some(end) = self.end {
+            deadlines.add(Deadline::Monotonic(end));
         }
+        for found in timers(lock, objects) {
+            if let Some(due) = timer::deadline(lock, found.object) {
+                deadlines.add(due);
+            }
+        }
+        deadlines
     }
 }
 
@@ -105,9 +106,9 @@ pub(super) fn slow(
     thread.status.set(&mut lock, waiting);
     thread.blocked_since.store_relaxed(monotonic_now());
     current.seat_record.wake.0.store(number | phase::ARMED);
-    let deadline = limit.deadline(earliest_timer(&lock, objects));
+    let deadlines = limit.deadlines(&lock, objects);
     lock.commit()?;
-    sleep_until_done(current, objects, number, limit, deadline, alertable)
+    sleep_until_done(current, objects, number, limit, deadlines, alertable)
 }
 
 /// Takes what the wait is for, if it is there, and says with which result.
@@ -191,22 +192,13 @@ fn refresh_timers(lock: &mut Txn<'static>, objects: &[Found]) -> Result<()> {
     Ok(())
 }
 
-fn earliest_timer(lock: &Txn<'_>, objects: &[Found]) -> Option<Deadline> {
-    timers(lock, objects).filter_map(|found| timer::deadline(lock, found.object)).min_by_key(|deadline| {
-        match deadline {
-            Deadline::Monotonic(at) => at.saturating_sub(monotonic_now()),
-            Deadline::RealTime(at) => at.saturating_sub(real_time_now()),
-        }
-    })
-}
-
 /// Sleeps until the wait with this number is over.
 fn sleep_until_done(
     current: &Current,
     objects: &[Found],
     number: u32,
     limit: Limit,
-    mut deadline: Option<Deadline>,
+    mut deadlines: Deadlines,
     alertable: bool,
 ) -> Result<Outcome> {
     let word = &current.seat_record.wake.0;
@@ -225,26 +217,18 @@ fn sleep_until_done(
             phase::ARMED => {
                 let _ = word.compare_exchange(seen, number | phase::ASLEEP);
             }
-            phase::ASLEEP if !has_passed(deadline) => futex::wait(word, seen, deadline),
+            phase::ASLEEP if !deadlines.have_passed() => futex::wait(word, seen, deadlines.sleep()),
             _ => match look_again(current, objects, number, limit, alertable)? {
                 Decision::Over(outcome) => return Ok(outcome),
-                Decision::SleepUntil(new) => deadline = new,
+                Decision::SleepUntil(new) => deadlines = new,
             },
         }
     }
 }
 
-fn has_passed(deadline: Option<Deadline>) -> bool {
-    match deadline {
-        Some(Deadline::Monotonic(at)) => monotonic_now() >= at,
-        Some(Deadline::RealTime(at)) => real_time_now() >= at,
-        None => false,
-    }
-}
-
 enum Decision {
     Over(Outcome),
-    SleepUntil(Option<Deadline>),
+    SleepUntil(Deadlines),
 }
 
 /// Decides under the lock whether a queued wait goes on: a time has come, or somebody asked to look.
@@ -278,8 +262,8 @@ fn look_again(
         io::deliver_for(current);
         return Ok(Decision::Over(outcome));
     }
-    let deadline = limit.deadline(earliest_timer(&lock, objects));
+    let deadlines = limit.deadlines(&lock, objects);
     current.seat_record.wake.0.store(number | phase::ARMED);
     lock.commit()?;
-    Ok(Decision::SleepUntil(deadline))
+    Ok(Decision::SleepUntil(deadlines))
 }
