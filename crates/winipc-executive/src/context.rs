@@ -2,11 +2,10 @@
 
 use core::time::Duration;
 use std::cell::Cell;
-use std::sync::RwLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::arena::file::{AttachError, Directory};
-use crate::arena::fork::ForkMark;
+use crate::arena::fork::{ForkMark, Joining, Published};
 use crate::arena::seat::{Life, Seat, SeatId};
 use crate::arena::{Arena, Ref, Txn, futex};
 use crate::io::Deliveries;
@@ -44,7 +43,8 @@ pub(crate) struct Current {
     pub(crate) thread: &'static Thread,
 }
 
-static CONTEXT: RwLock<Option<&'static Context>> = RwLock::new(None);
+/// The attachment of this process, or of one that it descends from.
+static CONTEXT: Published<Context> = Published::nothing();
 
 thread_local! {
     static CURRENT: Cell<Option<Current>> = const { Cell::new(None) };
@@ -182,34 +182,32 @@ impl Current {
 /// The directory belongs to somebody else or is open to others; the kernel or a sandbox refuses `futex_waitv`; there is
 /// no memory.
 pub(crate) fn attach() -> core::result::Result<&'static Context, AttachError> {
-    let attached = |slot: &Option<&'static Context>| slot.filter(|context| context.mark.is_same_process());
-    if let Some(context) = attached(&CONTEXT.read().unwrap_or_else(|poison| poison.into_inner())) {
+    if let Some(context) = attached() {
         return Ok(context);
     }
-    let mut slot = CONTEXT.write().unwrap_or_else(|poison| poison.into_inner());
-    if let Some(context) = attached(&slot) {
+    let cannot_mark = |error| AttachError::system("cannot mark the process", error);
+    let _joining = Joining::begin().map_err(cannot_mark)?;
+    if let Some(context) = attached() {
         return Ok(context);
     }
-    let context = join()?;
-    *slot = Some(context);
+    let context = join(ForkMark::new().map_err(cannot_mark)?)?;
+    CONTEXT.set(context);
     Ok(context)
 }
 
 /// The process's attachment, if it has one.
 pub(crate) fn attached() -> Option<&'static Context> {
-    let slot = *CONTEXT.try_read().ok()?;
-    slot.filter(|context| context.mark.is_same_process())
+    CONTEXT.get().filter(|context| context.mark.is_same_process())
 }
 
 /// Joins the namespace: finds or makes its arena, takes a process record, and starts the keeper.
-fn join() -> core::result::Result<&'static Context, AttachError> {
+fn join(mark: ForkMark) -> core::result::Result<&'static Context, AttachError> {
     futex::wait_many_works().map_err(|error| {
         AttachError::system(
             "the kernel or a sandbox refuses futex_waitv, which winipc needs (Linux 5.16 or later)",
             error,
         )
     })?;
-    let mark = ForkMark::new().map_err(|error| AttachError::system("cannot mark the process", error))?;
     let directory = Directory::lock()?;
     let arena = match directory.open()? {
         Some(arena) if arena.is_of_this_boot() && is_inhabited(&arena) => arena,
@@ -226,8 +224,12 @@ fn join() -> core::result::Result<&'static Context, AttachError> {
             sibling.display()
         );
     }
-    let no_room =
-        |status: Status| AttachError::new(format!("no room for the process in the arena ({status})"));
+    let no_room = |status: Status| match status {
+        Status::NOT_SUPPORTED => AttachError::new(
+            "the process was made by a raw clone system call, so that the C library does not know its thread",
+        ),
+        _ => AttachError::new(format!("no room for the process in the arena ({status})")),
+    };
     let arena: &'static Arena = Box::leak(Box::new(arena));
     let process = process::claim_record(arena).map_err(no_room)?;
     let record = arena.get(process).map_err(no_room)?;
@@ -285,10 +287,7 @@ pub(crate) fn is_inhabited(arena: &Arena) -> bool {
 
 /// Leaves the namespace at the process's normal end.
 pub(crate) fn leave() {
-    let Some(context) = *CONTEXT.read().unwrap_or_else(|poison| poison.into_inner()) else { return };
-    if !context.mark.is_same_process() {
-        return;
-    }
+    let Some(context) = attached() else { return };
     let Ok(current) = current() else { return };
     let Ok(directory) = Directory::lock() else { return };
     context.leaver.store(current.seat.index(), Ordering::Relaxed);

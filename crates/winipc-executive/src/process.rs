@@ -38,6 +38,12 @@ pub fn id() -> u32 {
     std::process::id()
 }
 
+/// Tells the calling process from those that it descends from by `fork`, whose handles are none of its: they have other
+/// numbers. 0 where the system has no room for a page that tells.
+pub fn identity() -> u64 {
+    crate::arena::fork::identity().unwrap_or(0)
+}
+
 /// Id of the calling thread as the system knows it.
 pub(crate) fn system_thread_id() -> u32 {
     crate::arena::system::system_thread_id()

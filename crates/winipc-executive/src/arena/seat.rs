@@ -9,6 +9,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 use super::layout::Region;
 use super::slab::{Head, Record, Ref};
+use super::system::system_thread_id;
 use super::word::{Free32, Free64};
 use super::{Arena, crash};
 use crate::status::{Result, Status};
@@ -271,6 +272,13 @@ impl RobustMutex {
         };
         if result != 0 {
             return Err(Status::INSUFFICIENT_RESOURCES);
+        }
+        // Where a raw clone made the process, the C library takes the thread for its parent's, and the kernel does not
+        // know the list of its mutexes: nobody would learn of its end.
+        if self.word().load(Ordering::Acquire) & libc::FUTEX_TID_MASK != system_thread_id() {
+            // SAFETY: locked above; to the C library this thread is the one that did.
+            unsafe { libc::pthread_mutex_unlock(self.0.get()) };
+            return Err(Status::NOT_SUPPORTED);
         }
         LOCKED.with(|locked| locked.set(self.words()));
         Ok(())

@@ -94,6 +94,7 @@ fn enter() {
         "stale" => crate::arguments::use_stale_handles(),
         "garbage" => crate::arguments::use_garbage(),
         "forked" => crate::forked::use_handles_in_child(),
+        "forked-attaching" => crate::forked::attach_in_child_of_one_that_attaches(),
         "forked-exit" => crate::forked::exit_in_child(),
         "noise" => crate::noise::scribble_and_call(argument),
         "visit" => crate::noise::visit(),

@@ -1,9 +1,10 @@
 //! A child of fork without exec is a new process: the parent's handles are none of its.
 
+use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 use winipc_executive::wait::Outcome;
-use winipc_executive::{Attributes, Handle, Status, event, handle, mutex, process, wait};
+use winipc_executive::{Attributes, Handle, Status, event, handle, mutex, namespace, process, wait};
 
 use crate::child::{Scratch, succeeds};
 
@@ -90,4 +91,47 @@ pub(crate) fn exit_in_child() {
 fn a_forked_child_that_ends_does_not_join() {
     let scratch = Scratch::private("forked-exit");
     succeeds("forked-exit", scratch.path());
+}
+
+/// How many descriptors of the process lead to the namespace's directory.
+fn descriptors_of_directory() -> usize {
+    let directory = std::fs::canonicalize(std::env::var_os("WINIPC_DIR").unwrap()).unwrap();
+    let descriptors = std::fs::read_dir("/proc/self/fd").unwrap();
+    let leads_there = |path: std::path::PathBuf| std::fs::read_link(path).is_ok_and(|to| to == directory);
+    descriptors.filter(|entry| leads_there(entry.as_ref().unwrap().path())).count()
+}
+
+/// Runs in a process of its own.
+pub(crate) fn attach_in_child_of_one_that_attaches() {
+    let directory = std::fs::File::open(std::env::var_os("WINIPC_DIR").unwrap()).unwrap();
+    // SAFETY: a valid descriptor.
+    assert_eq!(unsafe { libc::flock(directory.as_raw_fd(), libc::LOCK_EX) }, 0);
+    let attaching = std::thread::spawn(|| namespace::attach().is_ok());
+    // It attaches, and waits for the directory.
+    while descriptors_of_directory() < 2 {
+        std::thread::yield_now();
+    }
+    // SAFETY: the other thread sleeps between two looks at the directory; the child only calls winipc and ends.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        // SAFETY: a child that hangs is killed.
+        unsafe { libc::alarm(60) };
+        let made = event::create(&Attributes::default(), 0x1F_0003, true, true);
+        // SAFETY: ends the child at once.
+        unsafe { libc::_exit(if made.is_ok() { 0 } else { 1 }) };
+    }
+    // SAFETY: a valid descriptor.
+    assert_eq!(unsafe { libc::flock(directory.as_raw_fd(), libc::LOCK_UN) }, 0);
+    assert!(attaching.join().unwrap());
+    let mut status = 0;
+    // SAFETY: waits for the child just made.
+    assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+    assert_eq!(status, 0, "the child's wait status");
+}
+
+/// The child found the lock on the attachment taken for ever.
+#[test]
+fn a_child_forked_while_another_thread_attaches_can_attach() {
+    let scratch = Scratch::private("forked-attaching");
+    succeeds("forked-attaching", scratch.path());
 }
