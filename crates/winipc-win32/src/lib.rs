@@ -78,6 +78,9 @@ mod thread;
 mod timer;
 mod wait;
 
+/// Not a function of Win32: Windows has no `fork`. It tells whether a handle that was kept is still the process's own.
+pub use winipc_executive::process::identity as process_identity;
+
 pub use apc::{QueueUserAPC, QueueUserAPC2};
 pub use error::{GetLastError, RtlNtStatusToDosError, SetLastError};
 pub use event::{

@@ -64,8 +64,11 @@ impl<'a> MutexGuard<'a> {
 
 impl Drop for MutexGuard<'_> {
     fn drop(&mut self) {
-        // The only failure is that the thread does not own it, and then there is nothing to give back.
-        let _ = self.mutex.release();
+        // A forked child has none of the mutexes of its parent.
+        if self.mutex.handle.is_own() {
+            // The only failure is that the thread does not own it, and then there is nothing to give back.
+            let _ = self.mutex.release();
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The functions as `winipc-win32` defines them.
 
+pub(crate) use winipc_win32::process_identity;
 #[rustfmt::skip]
 pub use winipc_win32::{
     CallNamedPipeA, CallNamedPipeW, CancelIo, CancelIoEx, CancelSynchronousIo, CancelWaitableTimer,

@@ -28,6 +28,9 @@
 //! | requests | `GetOverlappedResult(Ex)`, `CancelIo(Ex)`, `CancelSynchronousIo` |
 //! | pipes | `CreateNamedPipeA/W`, `ConnectNamedPipe`, `DisconnectNamedPipe`, `WaitNamedPipeA/W`, `CallNamedPipeA/W`, `PeekNamedPipe`, `TransactNamedPipe`, `Get/SetNamedPipeHandleState(A/W)`, `GetNamedPipeInfo`, `GetNamedPipeClient/ServerProcessId`, `GetNamedPipeClient/ServerSessionId`, `GetNamedPipeClientComputerNameA/W` |
 //!
+//! And one that Windows does not have: `process_identity`, a number by which a child of `fork`, to which no handle of its
+//! parent belongs, differs from all that it descends from.
+//!
 //! # Examples
 //!
 //! ```

@@ -2,8 +2,9 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::ptr;
 
-use super::{CloseHandle, HANDLE};
+use super::{CloseHandle, HANDLE, process_identity};
 
 /// A handle that this value owns: dropping it closes the handle.
 ///
@@ -12,6 +13,9 @@ use super::{CloseHandle, HANDLE};
 ///
 /// Where the handle is protected from being closed
 /// ([`set_protected_from_close`](BorrowedHandle::set_protected_from_close)), dropping it leaves it open.
+///
+/// On Linux a child of `fork` is a new process without handles. There, every call on the copy of a handle of its parent
+/// fails with `ERROR_INVALID_HANDLE`, and dropping it does nothing.
 ///
 /// # Examples
 ///
@@ -30,6 +34,8 @@ use super::{CloseHandle, HANDLE};
 pub struct OwnedHandle {
     // As a number: a handle is no pointer, and belongs to the process and not to a thread.
     raw: isize,
+    /// The process that it belongs to ([`process_identity`]).
+    process: u64,
 }
 
 /// A handle that something else owns, for as long as `'a`.
@@ -62,7 +68,7 @@ impl OwnedHandle {
     ///
     /// `raw` is an open handle of this process, nobody else closes it, and it is no pseudo-handle.
     pub unsafe fn from_raw(raw: HANDLE) -> OwnedHandle {
-        OwnedHandle { raw: raw as isize }
+        OwnedHandle { raw: raw as isize, process: process_identity() }
     }
 
     /// Gives the raw handle away; closing it is up to the caller.
@@ -72,20 +78,28 @@ impl OwnedHandle {
         raw
     }
 
-    /// The raw handle, for the functions in [`sys`](crate::sys). It stays owned by `self`.
+    /// The raw handle, for the functions in [`sys`](crate::sys). It stays owned by `self`. In a child of the process, made
+    /// by `fork`, it is NULL.
     pub fn as_raw(&self) -> HANDLE {
-        self.raw as HANDLE
+        if self.is_own() { self.raw as HANDLE } else { ptr::null_mut() }
     }
 
     pub(crate) fn borrow(&self) -> BorrowedHandle<'_> {
-        BorrowedHandle { raw: self.raw, owner: PhantomData }
+        BorrowedHandle { raw: self.as_raw() as isize, owner: PhantomData }
+    }
+
+    /// Whether it is a handle of the calling process, and not of one that forked it.
+    pub(crate) fn is_own(&self) -> bool {
+        self.process == process_identity()
     }
 }
 
 impl Drop for OwnedHandle {
     fn drop(&mut self) {
-        // SAFETY: the handle is ours and used no more. A failure means that it is protected from being closed.
-        unsafe { CloseHandle(self.as_raw()) };
+        if self.is_own() {
+            // SAFETY: the handle is ours and used no more. A failure means that it is protected from being closed.
+            unsafe { CloseHandle(self.as_raw()) };
+        }
     }
 }
 

@@ -84,7 +84,8 @@ impl<O: Operation> Request<O> {
 
     /// Whether the system is done with the request.
     pub(crate) fn is_complete(&self) -> bool {
-        if self.settled.is_some() {
+        // In a forked child it is not on its way: the system is done with what the child has a copy of.
+        if self.settled.is_some() || !self.file.is_own() {
             return true;
         }
         // The status block alone may lag behind: asking brings it up to date.
@@ -109,6 +110,7 @@ impl<O: Operation> Request<O> {
     pub(crate) fn finish(self, wait: bool) -> Result<(Result<Received>, O), Self> {
         let outcome = match self.settled {
             Some(received) => Ok(received),
+            None if !self.file.is_own() => Err(Win32Error::INVALID_HANDLE),
             // SAFETY: the handle is open and the `OVERLAPPED` lives.
             None => unsafe { outcome(self.file.as_raw(), self.overlapped(), wait) },
         };
@@ -236,7 +238,9 @@ fn event_of_this_thread() -> Result<Rc<OwnedHandle>> {
     thread_local! {
         static EVENT: RefCell<Option<Rc<OwnedHandle>>> = const { RefCell::new(None) };
     }
-    if let Ok(Some(event)) = EVENT.try_with(|event| event.borrow().clone()) {
+    if let Ok(Some(event)) = EVENT.try_with(|event| event.borrow().clone())
+        && event.is_own()
+    {
         return Ok(event);
     }
     let event = Rc::new(new_event()?);

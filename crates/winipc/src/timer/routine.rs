@@ -50,8 +50,11 @@ impl<'a> TimerRoutine<'a> {
 
 impl Drop for TimerRoutine<'_> {
     fn drop(&mut self) {
-        // The handle could set the timer, so it can cancel it.
-        let _ = self.timer.cancel();
+        // A forked child has none of the timers of its parent.
+        if self.timer.handle.is_own() {
+            // The handle could set the timer, so it can cancel it.
+            let _ = self.timer.cancel();
+        }
     }
 }
 
