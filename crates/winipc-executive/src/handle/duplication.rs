@@ -1,10 +1,10 @@
 //! Duplication of handles, within a process and between two.
 
 use super::table::{close_in, insert, look_up_in};
-use super::{Handle, look_up};
+use super::{Found, Handle, look_up};
 use crate::arena::{Ref, Txn};
 use crate::context::{Current, current};
-use crate::records::{Kind, Object, Process};
+use crate::records::{Kind, Process};
 use crate::status::{Result, Status};
 use crate::{access, death, io, process, thread};
 
@@ -110,7 +110,7 @@ fn copy(
 struct Side {
     process: &'static Process,
     /// Its object, unless it is the calling process.
-    object: Option<&'static Object>,
+    object: Option<Found>,
 }
 
 impl Side {
@@ -124,15 +124,53 @@ impl Side {
         if death::is_dead(current.arena(), process) {
             return Err(Status::PROCESS_IS_TERMINATING);
         }
-        Ok(Side { process, object: Some(found.object) })
+        Ok(Side { process, object: Some(found) })
     }
 
-    /// Makes sure that the record still is the process's, and nobody is closing its handles: a handle put into its
+    /// Makes sure that the record still is that of the process which was found, and nobody is closing its handles: a handle put into its
     /// table after that would never be closed.
     fn is_there(&self, lock: &Txn<'static>) -> Result<()> {
-        match self.object {
-            Some(object) => process::record_of(lock.arena(), object).map(|_| ()),
-            None => Ok(()),
+        let Some(found) = self.object else { return Ok(()) };
+        let is_same = |record| core::ptr::eq(record, self.process);
+        if found.is_current(lock) && is_same(process::record_of(lock.arena(), found.object)?) {
+            Ok(())
+        } else {
+            Err(Status::PROCESS_IS_TERMINATING)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arena::state::next_generation;
+    use crate::context::attach_in_memory;
+    use crate::process::open;
+
+    /// Between its look-up and the lock a process can be buried, and both its object's slot and its record be another's:
+    /// the handle went to that one.
+    #[test]
+    fn a_process_whose_object_is_another_now_is_given_no_handle() {
+        let current = attach_in_memory();
+        let own = open(std::process::id(), access::PROCESS_DUP_HANDLE, false).unwrap();
+        let side = Side::behind(&current, own).unwrap();
+        let mut lock = current.begin().unwrap();
+        assert_eq!(side.is_there(&lock), Ok(()));
+        let object = side.object.unwrap().object;
+        let state = object.state.claim(&mut lock);
+        object.state.set(&mut lock, next_generation(state));
+        assert_eq!(side.is_there(&lock), Err(Status::PROCESS_IS_TERMINATING));
+    }
+
+    /// The record that the object stands for was not compared with the one that the handle goes into.
+    #[test]
+    fn a_handle_goes_into_the_record_that_was_found() {
+        let current = attach_in_memory();
+        let own = open(std::process::id(), access::PROCESS_DUP_HANDLE, false).unwrap();
+        let other = process::claim_record(current.arena()).unwrap();
+        let side =
+            Side { process: current.arena().get(other).unwrap(), ..Side::behind(&current, own).unwrap() };
+        let lock = current.begin().unwrap();
+        assert_eq!(side.is_there(&lock), Err(Status::PROCESS_IS_TERMINATING));
     }
 }
