@@ -82,9 +82,7 @@ pub(crate) fn seat_of(object: &Object) -> SeatId {
 
 /// The calling thread's object.
 pub(crate) fn own_object(current: &Current) -> Result<Ref<Object>> {
-    if let Some(reference) = Ref::from_index(current.thread.object.peek()).some() {
-        return Ok(reference);
-    }
+    // Not peeked at: somebody else may be making it, and not come to commit it.
     let mut lock = current.begin()?;
     let reference = object_for(&mut lock, current.id)?;
     lock.commit()?;
@@ -116,4 +114,23 @@ pub(crate) fn ended(lock: &mut Txn<'_>, thread: &Thread) -> Result<()> {
     thread.object.set(lock, 0);
     dispatcher::set_signal(lock, object, true)?;
     object::release(lock, reference)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::context::attach_in_memory;
+
+    /// The object of a transaction that is rolled back later was taken for the thread's.
+    #[test]
+    fn an_object_that_is_not_committed_is_nobodys() {
+        let current = attach_in_memory();
+        let mut lock = current.begin().unwrap();
+        object_for(&mut lock, current.id).unwrap();
+        // The lock is asked for, which here is held already.
+        assert_eq!(own_object(&current), Err(Status::ARENA_CORRUPT));
+        drop(lock);
+        let own = own_object(&current).unwrap();
+        assert_eq!(own_object(&current), Ok(own));
+    }
 }
