@@ -80,19 +80,14 @@ fn keep(current: &Current) {
         let members = membership.load();
         process.doorbell.fetch_and(!Ring::RUNG);
         io::deliver_for(current);
-        // An arena that a neighbour has damaged is no reason to burn the processor: the next death or ring is.
-        let mut deadlines = run_timers(current).unwrap_or_default();
+        let timers = run_timers(current);
         let mut watched: Vec<(&AtomicU32, u32)> = Vec::with_capacity(MAXIMUM_WORDS);
         watched.push((membership.for_futex(), members));
-        let dying = match look_around(current, &mut watched) {
-            Ok(Seen::SomeoneDied) => continue,
-            Ok(Seen::Dying) | Err(_) => true,
-            Ok(Seen::Quiet) => false,
-        };
-        if dying {
-            let soon = monotonic_now() + nanoseconds(DYING_INTERVAL);
-            deadlines.add(Deadline::Monotonic(soon));
+        let seen = look_around(current, &mut watched);
+        if matches!(seen, Ok(Seen::SomeoneDied)) {
+            continue;
         }
+        let deadlines = next_look(timers, seen);
         if process.doorbell.compare_exchange(0, Ring::ASLEEP).is_err() {
             continue;
         }
@@ -100,6 +95,17 @@ fn keep(current: &Current) {
         futex::wait_many(&watched, deadlines.sleep());
         process.doorbell.fetch_and(!Ring::ASLEEP);
     }
+}
+
+/// When to look again if nothing wakes the keeper. What has failed is tried again, but not at once: where memory was short
+/// there may be some later, and in an arena that a neighbour has damaged it would burn the processor.
+fn next_look(timers: Result<Deadlines>, seen: Result<Seen>) -> Deadlines {
+    let has_failed = timers.is_err() || !matches!(seen, Ok(Seen::Quiet | Seen::SomeoneDied));
+    let mut deadlines = timers.unwrap_or_default();
+    if has_failed {
+        deadlines.add(Deadline::Monotonic(monotonic_now() + nanoseconds(DYING_INTERVAL)));
+    }
+    deadlines
 }
 
 fn nanoseconds(duration: Duration) -> u64 {
@@ -167,4 +173,22 @@ fn look_around(current: &Current, watched: &mut Vec<(&AtomicU32, u32)>) -> Resul
         }
     }
     Ok(seen)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::context::attach_in_memory;
+
+    /// A routine that was due when memory was short ran only after the next death or ring.
+    #[test]
+    fn timers_that_failed_are_looked_at_again_soon() {
+        let current = attach_in_memory();
+        let mut lock = current.begin().unwrap();
+        current.process().first_timer.set(&mut lock, u32::MAX);
+        lock.commit().unwrap();
+        let timers = run_timers(&current);
+        assert!(timers.is_err());
+        assert!(next_look(timers, Ok(Seen::Quiet)).sleep().is_some());
+    }
 }
