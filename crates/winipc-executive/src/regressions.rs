@@ -4,6 +4,7 @@
 #![allow(unsafe_code)]
 
 use crate::arena::Ref;
+use crate::arena::layout::Region;
 use crate::arena::state::value_of;
 use crate::arena::transaction::phase;
 use crate::context::{attach_in_memory, join_in_memory};
@@ -147,5 +148,24 @@ fn a_name_goes_with_the_last_handle_while_signal_object_and_wait_waits() {
     lock.commit().unwrap();
     assert_eq!(waiter.join().unwrap(), Ok(Outcome::Object(0)));
     assert!(!found.is_current(&current.begin().unwrap()), "nothing keeps it any more");
+    assert_eq!(check_arena(&current), []);
+}
+
+/// Closing the handles of a process that ends journalled every free entry of its table: a large one outgrew the journal.
+#[test]
+fn free_entries_of_a_table_are_not_journalled() {
+    let current = attach_in_memory();
+    let make = || event::create(&Attributes::default(), ALL, false, false).unwrap().0;
+    make();
+    let journal = || current.arena().committed(Region::JournalOverflow as usize);
+    let before = journal();
+    let many: Vec<_> = (0..2 * before).map(|_| make()).collect();
+    for event in many {
+        handle::close(event).unwrap();
+    }
+    let mut lock = current.begin().unwrap();
+    assert_eq!(handle::close_some(&mut lock, &current, current.process(), 32), Ok(false));
+    lock.commit().unwrap();
+    assert_eq!(journal(), before);
     assert_eq!(check_arena(&current), []);
 }

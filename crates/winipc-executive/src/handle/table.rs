@@ -195,26 +195,28 @@ pub(crate) fn close_some(
 ) -> Result<bool> {
     let mut closed = 0;
     // From the newest on, and what is closed leaves the range: the search does not begin anew each time.
-    loop {
-        let index = process.fresh_handle.get(lock).saturating_sub(1);
-        if index == 0 {
-            process.free_handle.set(lock, 0);
-            return Ok(false);
+    let mut end = process.fresh_handle.get(lock);
+    let more = loop {
+        if end <= 1 {
+            break false;
         }
         lock.step()?;
+        let index = end - 1;
         let word = entry_word(lock.arena(), process, index).ok_or(Status::ARENA_CORRUPT)?;
         let entry = Entry(word.get(lock));
         if entry.is_live() {
             if closed == most {
-                // Its entries are behind the range's end now, where nothing that is made meanwhile would be closed.
-                process.free_handle.set(lock, 0);
-                return Ok(true);
+                break true;
             }
             remove(lock, current, process, index, entry)?;
             closed += 1;
         }
-        process.fresh_handle.set(lock, index);
-    }
+        end = index;
+    };
+    process.fresh_handle.set(lock, end);
+    // Its entries are behind the range's end now, where nothing that is made meanwhile would be closed.
+    process.free_handle.set(lock, 0);
+    Ok(more)
 }
 
 /// Gives the pages of an empty table back.
