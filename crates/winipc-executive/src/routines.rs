@@ -74,21 +74,21 @@ impl Routines {
     /// Takes out a call that is due to a thread, which it therefore is only once.
     pub(crate) fn take(&self, thread: SeatId, number: u64) -> Option<Apc> {
         let mut tables = self.tables();
-        let kept = tables.once.get_mut(&thread.0)?;
-        if let Once::Io { result: None, .. } = kept.get(&number)? {
+        if let Once::Io { result: None, .. } = tables.once.get(&thread.0)?.get(&number)? {
             return None;
         }
-        let call = match kept.remove(&number)? {
+        Some(match tables.remove(thread, number)? {
             Once::User(Routine { address, context }) => Apc::User { address, argument: context },
             Once::Io { address, block, result } => {
                 let (status, information) = result?;
                 Apc::Io { address, status, information, block }
             }
-        };
-        if kept.is_empty() {
-            tables.once.remove(&thread.0);
-        }
-        Some(call)
+        })
+    }
+
+    /// Forgets a call that has not come to be.
+    pub(crate) fn forget(&self, thread: SeatId, number: u64) {
+        self.tables().remove(thread, number);
     }
 
     /// The routine of a timer that a thread has set.
@@ -129,6 +129,15 @@ impl Tables {
         let number = self.next_number();
         self.once.entry(thread.0).or_default().insert(number, call);
         number
+    }
+
+    fn remove(&mut self, thread: SeatId, number: u64) -> Option<Once> {
+        let kept = self.once.get_mut(&thread.0)?;
+        let call = kept.remove(&number);
+        if kept.is_empty() {
+            self.once.remove(&thread.0);
+        }
+        call
     }
 }
 

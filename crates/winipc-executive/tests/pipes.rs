@@ -2,7 +2,7 @@
 
 use std::sync::Once;
 
-use winipc_executive::io::{self, Outcome, ReadBuffer};
+use winipc_executive::io::{self, Outcome, Overlapped, ReadBuffer, StatusBlock};
 use winipc_executive::pipe::{self, Direction, Server};
 use winipc_executive::{Handle, Status, handle};
 
@@ -145,4 +145,62 @@ fn requests_and_answers_alternate() {
         assert_eq!(read(client, 64).unwrap().0, number.to_ne_bytes());
     }
     echo.join().unwrap();
+}
+
+fn transact(end: Handle, request: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![0; 64];
+    // SAFETY: the buffer outlives the call, which returns when the answer is there.
+    let buffer = unsafe { ReadBuffer::new(bytes.as_mut_ptr(), bytes.len()) };
+    match pipe::transact(end, request, buffer, None).unwrap() {
+        Outcome::Done { information, .. } => bytes.truncate(information),
+        Outcome::Pending => panic!("a blocking call is never pending"),
+    }
+    bytes
+}
+
+/// Between the write and the read of one thread's transaction came another's, which took its answer.
+#[test]
+fn threads_that_transact_on_one_end_get_their_own_answers() {
+    let (end, client) = pair("transactions", true, 4096);
+    let echo = std::thread::spawn(move || {
+        while let Ok((bytes, _)) = read(end, 64) {
+            write(end, &bytes).unwrap();
+        }
+    });
+    std::thread::scope(|scope| {
+        for thread in 0..3_u64 {
+            scope.spawn(move || {
+                for number in 0..3000_u64 {
+                    let request = (thread << 32 | number).to_ne_bytes();
+                    assert_eq!(transact(client, &request), request);
+                }
+            });
+        }
+    });
+    handle::close(client).unwrap();
+    echo.join().unwrap();
+}
+
+/// The event was looked up after the message had gone.
+#[test]
+fn a_transaction_with_a_bad_event_writes_nothing() {
+    let (end, client) = pair("bad event", true, 4096);
+    let (mut words, mut byte) = ([0_usize; 2], 0_u8);
+    // SAFETY: nothing else uses them while the call, which fails at once, lasts.
+    let (block, buffer) = unsafe { (StatusBlock::new(&mut words), ReadBuffer::new(&mut byte, 1)) };
+    let event = Some(Handle::from_raw(0x7FFF_0000));
+    let overlapped = Overlapped { block, event, routine: None, no_packet: false };
+    assert_eq!(pipe::transact(client, b"x", buffer, Some(overlapped)), Err(Status::INVALID_HANDLE));
+    assert_eq!(transact_later(end, client), b"y");
+}
+
+/// Transacts with `y` and says what came at the other end, which echoes it.
+fn transact_later(end: Handle, client: Handle) -> Vec<u8> {
+    let echo = std::thread::spawn(move || {
+        let (bytes, _) = read(end, 64).unwrap();
+        write(end, &bytes).unwrap();
+        bytes
+    });
+    assert_eq!(transact(client, b"y").len(), 1);
+    echo.join().unwrap()
 }

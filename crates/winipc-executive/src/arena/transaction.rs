@@ -84,7 +84,7 @@ pub(crate) mod phase {
 }
 
 /// Most entries and claims of one transaction.
-pub(super) const LONGEST_JOURNAL: usize = LOCAL_ENTRIES
+pub(crate) const LONGEST_JOURNAL: usize = LOCAL_ENTRIES
     + super::layout::EXTENTS[Region::JournalOverflow as usize].capacity
     + LOCAL_CLAIMS
     + super::layout::EXTENTS[Region::ClaimOverflow as usize].capacity;

@@ -55,7 +55,13 @@ impl Deliveries {
         }
     }
 
-    fn take(&self, number: u32) -> Option<Local> {
+    /// Whether nothing is kept.
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.locals().entries.is_empty()
+    }
+
+    pub(super) fn take(&self, number: u32) -> Option<Local> {
         self.locals().entries.remove(&number)
     }
 }

@@ -18,7 +18,7 @@ pub(crate) use cancel::{drop_requests, thread_ended};
 pub use delivery::deliver;
 pub(crate) use delivery::{Deliveries, deliver_for};
 pub use report::Overlapped;
-pub(crate) use report::{Report, make_overlapped};
+pub(crate) use report::{Report, pend};
 pub(crate) use request::{
     Operation, complete, dequeue, enqueue, flag, forget, issue, result_of, state, wait_for,
 };

@@ -13,7 +13,7 @@ use crate::status::{Result, Status};
 
 use super::delivery::Local;
 use super::request::flag;
-use super::{ReadBuffer, StatusBlock};
+use super::{Outcome, ReadBuffer, StatusBlock};
 
 /// How an overlapped call reports.
 #[derive(Debug)]
@@ -90,30 +90,69 @@ impl Report {
     }
 }
 
-/// Gives a request an asynchronous way to report. What was resolved for the call is counted for the request.
-pub(crate) fn make_overlapped(
-    lock: &mut Txn<'static>,
+/// Gives a request an asynchronous way to report, and commits it to be completed later. What was resolved for the call
+/// is counted for the request.
+pub(crate) fn pend(
+    mut lock: Txn<'static>,
     current: &Current,
     request: &Request,
     report: Report,
     buffer: Option<ReadBuffer>,
-) -> Result<()> {
+) -> Result<Outcome> {
     if let Some(event) = &report.event {
-        if !event.is_current(lock) {
+        if !event.is_current(&lock) {
             return Err(Status::INVALID_HANDLE);
         }
-        request.event.set(lock, event.reference.index());
-        request.event_generation.set(lock, generation_of(event.state));
-        object::retain(lock, event.object);
+        request.event.set(&mut lock, event.reference.index());
+        request.event_generation.set(&mut lock, generation_of(event.state));
+        object::retain(&mut lock, event.object);
     }
     let routines = &current.context.routines;
     let address = report.block.address();
-    let routine = report.routine.map(|routine| routines.keep_io(current.id, routine, address));
-    request.routine.set(lock, routine.unwrap_or(0));
-    request.block.set(lock, report.block.address() as u64);
-    request.flags.set(lock, if report.no_packet { flag::NO_PACKET } else { 0 });
-    let routine = routine.map(|number| (current.id, number));
+    let routine = report.routine.map(|routine| (current.id, routines.keep_io(current.id, routine, address)));
+    request.routine.set(&mut lock, routine.map_or(0, |(_, number)| number));
+    request.block.set(&mut lock, address as u64);
+    if report.no_packet {
+        let flags = request.flags.get(&lock) | flag::NO_PACKET;
+        request.flags.set(&mut lock, flags);
+    }
+    // It has to be there as soon as somebody can complete the request.
     let local = current.context.deliveries.keep(Local { buffer, block: report.block, routine });
-    request.local.set(lock, local);
-    Ok(())
+    request.local.set(&mut lock, local);
+    let committed = lock.commit();
+    if committed.is_err() {
+        current.context.deliveries.take(local);
+        if let Some((thread, number)) = routine {
+            routines.forget(thread, number);
+        }
+    }
+    committed.map(|()| Outcome::Pending)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arena::transaction::LONGEST_JOURNAL;
+    use crate::context::attach_in_memory;
+    use crate::io::{Operation, issue};
+
+    /// What the process keeps of a request stayed when the request was not committed.
+    #[test]
+    fn a_request_that_is_not_committed_leaves_nothing() {
+        let current = attach_in_memory();
+        let file = Ref::from_index(current.process().object.peek());
+        let words = Box::leak(Box::new([0_usize; 2]));
+        // SAFETY: the words are never freed and nothing else uses them.
+        #[allow(unsafe_code)]
+        let block = unsafe { StatusBlock::new(words) };
+        let report = Report { block, event: None, routine: Some(1), no_packet: false };
+        let mut lock = current.begin().unwrap();
+        let (_, request) = issue(&mut lock, &current, Operation::Read, file, 0).unwrap();
+        for number in 1..=LONGEST_JOURNAL as u32 {
+            request.offset.set(&mut lock, number);
+        }
+        assert_eq!(pend(lock, &current, request, report, None), Err(Status::INSUFFICIENT_RESOURCES));
+        assert!(current.context.deliveries.is_empty());
+        assert_eq!(current.context.routines.count(), (0, 0));
+    }
 }

@@ -13,6 +13,7 @@ use crate::keeper;
 use crate::object;
 use crate::pipe;
 use crate::records::{Object, Process, Request, Thread};
+use crate::spin::Spinner;
 use crate::status::{Result, Status};
 
 use super::delivery::deliver_for;
@@ -181,12 +182,14 @@ pub(crate) fn forget(lock: &mut Txn<'static>, reference: Ref<Request>, request: 
     object::release(lock, file)
 }
 
-/// Commits a transaction that has queued a request of the calling thread's, and sleeps until it is complete.
+/// Commits a transaction that has queued a request of the calling thread's, and sleeps until it is complete; with
+/// `spinner` it spins first.
 pub(crate) fn wait_for(
     mut lock: Txn<'static>,
     current: &Current,
     reference: Ref<Request>,
     request: &Request,
+    spinner: Option<Spinner>,
 ) -> Result<()> {
     let thread = current.thread;
     let number = thread.wait.get(&lock).wrapping_add(phase::MASK + 1);
@@ -205,6 +208,9 @@ pub(crate) fn wait_for(
     lock.commit()?;
     // What the call has completed of its own process's does not wait for the call's own end.
     deliver_for(current);
+    if let Some(mut spinner) = spinner {
+        spinner.spin(|| word.load() & phase::MASK == phase::DONE);
+    }
     loop {
         let seen = word.load();
         match seen & phase::MASK {

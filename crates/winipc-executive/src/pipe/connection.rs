@@ -134,11 +134,9 @@ pub fn listen(pipe: Handle, overlapped: Option<Overlapped>) -> Result<Outcome> {
     let (reference, request) = io::issue(&mut lock, &current, Operation::Connect, found.reference, 0)?;
     io::enqueue(&mut lock, &instance.first_connect, &instance.last_connect, reference, request)?;
     if is_overlapped && let Some(report) = report {
-        io::make_overlapped(&mut lock, &current, request, report, None)?;
-        lock.commit()?;
-        return Ok(Outcome::Pending);
+        return io::pend(lock, &current, request, report, None);
     }
-    io::wait_for(lock, &current, reference, request)?;
+    io::wait_for(lock, &current, reference, request, None)?;
     let mut lock = current.begin()?;
     let (status, _) = io::result_of(&mut lock, &current, request);
     if status == Status::SUCCESS && report.is_none() {

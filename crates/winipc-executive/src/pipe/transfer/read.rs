@@ -27,16 +27,29 @@ pub(crate) fn read(
     buffer: ReadBuffer,
     overlapped: Option<Overlapped>,
 ) -> Result<Outcome> {
-    let is_overlapped = pipe::is_overlapped(file.object);
     let report = overlapped.map(|overlapped| Report::begin(current, overlapped)).transpose()?;
-    if report.is_none() || !is_overlapped {
+    if report.is_none() || !pipe::is_overlapped(file.object) {
         spin_for_data(current, file);
     }
     let mut lock = begin_call(current, file)?;
     reclaim(&mut lock, current.thread)?;
     let place = place_of(&lock, file)?;
+    // Whoever has spun in vain sleeps now.
+    read_in(lock, current, file, &place, buffer, report, None)
+}
+
+/// Reads in a transaction that is under way and may have done more. A wait for data begins with `spinner`.
+pub(super) fn read_in(
+    mut lock: Txn<'static>,
+    current: &Current,
+    file: &Found,
+    place: &Place,
+    buffer: ReadBuffer,
+    report: Option<Report>,
+    spinner: Option<Spinner>,
+) -> Result<Outcome> {
     let by_message = place.own_flags(&lock) & end_flag::MESSAGE_READ != 0;
-    let empty = match readable(&lock, &place) {
+    let empty = match readable(&lock, place) {
         Ok(empty) => empty,
         Err(status) => return fail(lock, file, status),
     };
@@ -56,16 +69,13 @@ pub(crate) fn read(
     let (reference, request) = io::issue(&mut lock, current, Operation::Read, file.reference, length)?;
     io::enqueue(&mut lock, &incoming.first_reader, &incoming.last_reader, reference, request)?;
     dispatcher::set_signal(&mut lock, file.object, false)?;
-    let flags = if by_message { READS_MESSAGES } else { 0 };
-    if is_overlapped && let Some(report) = report {
-        io::make_overlapped(&mut lock, current, request, report, Some(buffer))?;
-        let flags = request.flags.get(&lock) | flags;
-        request.flags.set(&mut lock, flags);
-        lock.commit()?;
-        return Ok(Outcome::Pending);
+    request.flags.set(&mut lock, if by_message { READS_MESSAGES } else { 0 });
+    if pipe::is_overlapped(file.object)
+        && let Some(report) = report
+    {
+        return io::pend(lock, current, request, report, Some(buffer));
     }
-    request.flags.set(&mut lock, flags);
-    io::wait_for(lock, current, reference, request)?;
+    io::wait_for(lock, current, reference, request, spinner)?;
     let mut lock = current.begin()?;
     let (status, count) = io::result_of(&mut lock, current, request);
     let message = BlockRef(request.message.get(&lock));

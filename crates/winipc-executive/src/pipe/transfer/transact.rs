@@ -3,16 +3,18 @@
 use crate::access;
 use crate::context::current;
 use crate::handle::{Handle, look_up};
-use crate::io::{self, Outcome, Overlapped, ReadBuffer};
+use crate::io::{self, Outcome, Overlapped, ReadBuffer, Report};
 use crate::pipe::channel;
 use crate::pipe::{begin_call, end_flag, place_of, state};
 use crate::records::Kind;
+use crate::spin::Spinner;
 use crate::status::{Result, Status};
 
-use super::read::read;
+use super::read::read_in;
+use super::reclaim;
 use super::write::stage;
 
-/// Writes a message and waits for the one that answers it.
+/// Writes a message and waits for the one that answers it. Both are one step: no other call on the end comes between.
 ///
 /// # Errors
 /// [`Status::INVALID_PIPE_STATE`]: not a connected message pipe of both directions. [`Status::INVALID_READ_MODE`]: the end
@@ -33,8 +35,10 @@ pub fn transact(
     if u32::try_from(input.len()).is_err() {
         return Err(Status::INVALID_PARAMETER);
     }
+    let report = overlapped.map(|overlapped| Report::begin(&current, overlapped)).transpose()?;
     let message = stage(&current, input)?;
     let mut lock = begin_call(&current, &file)?;
+    reclaim(&mut lock, current.thread)?;
     let place = place_of(&lock, &file)?;
     match place.instance.state.get(&lock) {
         state::CONNECTED => {}
@@ -53,8 +57,7 @@ pub fn transact(
     channel::append(&mut lock, outgoing, message)?;
     channel::serve_readers(&mut lock, outgoing, place.other_end())?;
     channel::settle(&mut lock, outgoing)?;
-    lock.commit()?;
-    let outcome = read(&current, &file, output, overlapped);
+    let outcome = read_in(lock, &current, &file, &place, output, report, Some(Spinner::new(None)));
     io::deliver_for(&current);
     outcome
 }

@@ -97,11 +97,9 @@ pub(crate) fn write(
     channel::set_writer(&mut lock, message, reference, request)?;
     dispatcher::set_signal(&mut lock, file.object, false)?;
     if is_overlapped && let Some(report) = report {
-        io::make_overlapped(&mut lock, current, request, report, None)?;
-        lock.commit()?;
-        return Ok(Outcome::Pending);
+        return io::pend(lock, current, request, report, None);
     }
-    io::wait_for(lock, current, reference, request)?;
+    io::wait_for(lock, current, reference, request, None)?;
     let mut lock = current.begin()?;
     let (status, count) = io::result_of(&mut lock, current, request);
     io::forget(&mut lock, reference, request)?;
@@ -165,7 +163,7 @@ pub(crate) fn flush(current: &Current, file: &Found) -> Result<()> {
     let (reference, request) = io::issue(&mut lock, current, Operation::Flush, file.reference, 0)?;
     request.message.set(&mut lock, last);
     io::enqueue(&mut lock, &outgoing.first_flush, &outgoing.last_flush, reference, request)?;
-    io::wait_for(lock, current, reference, request)?;
+    io::wait_for(lock, current, reference, request, None)?;
     let mut lock = current.begin()?;
     let (status, _) = io::result_of(&mut lock, current, request);
     io::forget(&mut lock, reference, request)?;
