@@ -9,7 +9,7 @@ use crate::context::Current;
 use crate::process::{self, HANDLES_AT_A_TIME, claim};
 use crate::records::{Process, Thread};
 use crate::status::Result;
-use crate::{apc, dispatcher, handle, io, keeper, mutex, thread, timer, wait};
+use crate::{apc, dispatcher, handle, io, keeper, mutex, pipe, thread, timer, wait};
 
 /// Calls dropped under one hold of the lock.
 const CALLS_AT_A_TIME: u32 = 64;
@@ -78,6 +78,7 @@ fn clear_process(
     // Under the lock the answer stays true: only a burial frees the record, and first it raises the generation.
     let is_same = || process.generation.load() == generation && process.claim.load() != claim::FREE;
     wake_again(current)?;
+    pipe::sweep(current);
     for (number, seat) in arena.seats() {
         if seat.process() == reference.index() {
             clear_thread(current, number, process, &|seat| seat.process() == reference.index() && is_same())?;
@@ -104,6 +105,7 @@ fn clear_process(
         }
         let more = handle::close_some(&mut lock, current, process, HANDLES_AT_A_TIME)?;
         lock.commit()?;
+        pipe::sweep(current);
         if !more {
             break;
         }
@@ -139,6 +141,7 @@ pub(crate) fn end_thread(current: &Current, number: Ref<Seat>, process: &Process
     let Some(id) = arena.get(number).ok().map(|seat| seat.id(number)) else { return Ok(()) };
     let is_same = |seat: &Seat| seat.id(number) == id && seat.claim.load() != 0 && seat.life() == Life::Dead;
     wake_again(current)?;
+    pipe::sweep(current);
     clear_thread(current, number, process, &is_same)?;
     if core::ptr::eq(process, current.process()) {
         current.context.routines.thread_ended(id);
@@ -206,10 +209,20 @@ fn clear_thread(
     }
     dispatcher::revoke(&mut lock, number, thread)?;
     wait::let_go(&mut lock, thread)?;
-    io::thread_ended(&mut lock, process, thread, id)?;
     timer::thread_ended(&mut lock, process, id)?;
     lock.commit()?;
 
+    loop {
+        let mut lock = current.begin()?;
+        if !is_same(seat) {
+            return Ok(());
+        }
+        let more = io::thread_ended(&mut lock, process, thread, id)?;
+        lock.commit()?;
+        if !more {
+            break;
+        }
+    }
     loop {
         let mut lock = current.begin()?;
         if !is_same(seat) {
@@ -250,6 +263,7 @@ pub(crate) fn close_own_process(current: Current) {
             let mut lock = current.begin()?;
             let more = handle::close_some(&mut lock, &current, process, HANDLES_AT_A_TIME)?;
             lock.commit()?;
+            pipe::sweep(&current);
             if !more {
                 return Ok(());
             }

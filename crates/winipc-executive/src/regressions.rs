@@ -7,9 +7,9 @@ use crate::arena::Ref;
 use crate::arena::layout::Region;
 use crate::arena::state::value_of;
 use crate::arena::transaction::phase;
-use crate::context::{attach_in_memory, join_in_memory};
+use crate::context::{Current, attach_in_memory, join_in_memory};
 use crate::dispatcher::{self, status};
-use crate::handle::{self, look_up};
+use crate::handle::{self, Handle, look_up};
 use crate::inspect::check_arena;
 use crate::io::{self, Overlapped, ReadBuffer, StatusBlock};
 use crate::object::Attributes;
@@ -20,6 +20,28 @@ use crate::wait::{self, Mode, Outcome};
 use crate::{death, event, process, semaphore};
 
 const ALL: u32 = 0x1F_0003;
+
+/// Both ends of a message pipe, the server's for overlapped use.
+fn pipe_pair(quota: u32) -> (Handle, Handle) {
+    let server = Server {
+        direction: Direction::Duplex,
+        extra_access: 0,
+        overlapped: true,
+        first_instance: true,
+        message_type: true,
+        message_read: true,
+        nowait: false,
+        reject_remote: false,
+        max_instances: 1,
+        out_quota: quota,
+        in_quota: quota,
+        default_timeout_ms: 50,
+        inherit: false,
+    };
+    let name: Vec<u16> = "pair".encode_utf16().collect();
+    let (server, _) = pipe::create(&name, &server).unwrap();
+    (server, pipe::open(&name, 0xC000_0000, false, false).unwrap())
+}
 
 /// A thread that dies after its blocking read was completed, and before it knew, has taken no object with it: what it
 /// last waited for was signaled once more.
@@ -70,24 +92,7 @@ fn handles_made_while_the_table_is_closed_are_closed_too() {
 #[test]
 fn a_request_completed_during_a_burial_is_appended_to_none_that_is_gone() {
     let current = attach_in_memory();
-    let server = Server {
-        direction: Direction::Duplex,
-        extra_access: 0,
-        overlapped: true,
-        first_instance: true,
-        message_type: true,
-        message_read: true,
-        nowait: false,
-        reject_remote: false,
-        max_instances: 1,
-        out_quota: 16,
-        in_quota: 16,
-        default_timeout_ms: 50,
-        inherit: false,
-    };
-    let name: Vec<u16> = "buried".encode_utf16().collect();
-    let (server, _) = pipe::create(&name, &server).unwrap();
-    pipe::open(&name, 0xC000_0000, false, false).unwrap();
+    let (server, _) = pipe_pair(16);
     for _ in 0..40 {
         let words = Box::leak(Box::new([0_usize; 2]));
         // SAFETY: the words are never freed and nothing else uses them.
@@ -166,6 +171,61 @@ fn free_entries_of_a_table_are_not_journalled() {
     let mut lock = current.begin().unwrap();
     assert_eq!(handle::close_some(&mut lock, &current, current.process(), 32), Ok(false));
     lock.commit().unwrap();
+    assert_eq!(journal(), before);
+    assert_eq!(check_arena(&current), []);
+}
+
+/// More unread messages than a transaction can free went in one: the end could not be closed, nor the client
+/// disconnected, nor a dead process buried.
+#[test]
+fn any_number_of_messages_is_discarded() {
+    let endings: [fn(&Current, Handle); 3] = [
+        |_, server| handle::close(server).unwrap(),
+        |_, server| pipe::disconnect(server).unwrap(),
+        |current, _| {
+            let mut lock = current.begin().unwrap();
+            handle::close_some(&mut lock, current, current.process(), 32).unwrap();
+            lock.commit().unwrap();
+            pipe::sweep(current);
+        },
+    ];
+    for end in endings {
+        let current = attach_in_memory();
+        let journal = || current.arena().committed(Region::JournalOverflow as usize);
+        let before = journal();
+        let (server, client) = pipe_pair(16);
+        for _ in 0..before {
+            io::write(client, b"", None).unwrap();
+        }
+        end(&current, server);
+        assert_eq!(journal(), before);
+        assert_eq!(check_arena(&current), []);
+    }
+}
+
+/// A thread that ends while it has many requests pending ended them all in one transaction.
+#[test]
+fn any_number_of_requests_ends_with_its_thread() {
+    let current = attach_in_memory();
+    let journal = || current.arena().committed(Region::JournalOverflow as usize);
+    let before = journal();
+    let (server, _) = pipe_pair(16);
+    for _ in 0..before / 8 {
+        let words = Box::leak(Box::new([0_usize; 2]));
+        // SAFETY: the words are never freed and nothing else uses them.
+        let block = unsafe { StatusBlock::new(words) };
+        // SAFETY: no byte is ever written.
+        let buffer = unsafe { ReadBuffer::new(Box::leak(Box::new(0_u8)), 0) };
+        let overlapped = Overlapped { block, event: None, routine: None, no_packet: false };
+        assert_eq!(io::read(server, buffer, Some(overlapped)), Ok(io::Outcome::Pending));
+    }
+    let step = || {
+        let mut lock = current.begin().unwrap();
+        let more = io::thread_ended(&mut lock, current.process(), current.thread, current.id).unwrap();
+        lock.commit().unwrap();
+        more
+    };
+    while step() {}
     assert_eq!(journal(), before);
     assert_eq!(check_arena(&current), []);
 }

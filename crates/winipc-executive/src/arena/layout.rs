@@ -124,6 +124,8 @@ pub(crate) struct Header {
     pub(crate) membership: Lone<Free32>,
     /// What each region has in use.
     pub(crate) slabs: [Lone<SlabHead>; REGIONS],
+    /// First of the messages that nobody will read and that are still to be freed.
+    pub(crate) discarded: Lone<Guarded32>,
     /// First name of each bucket of the name table.
     pub(crate) names: [Guarded32; NAME_BUCKETS],
 }

@@ -14,7 +14,7 @@ use crate::arena::{Ref, Txn, state};
 use crate::context::{Current, current};
 use crate::records::{Kind, Object};
 use crate::status::{Result, Status};
-use crate::{access, io, thread};
+use crate::{access, io, pipe, thread};
 
 /// A handle as callers know it: a multiple of four, whose two low bits are ignored; negative values are pseudo-handles.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -144,6 +144,7 @@ pub fn close(handle: Handle) -> Result<()> {
     let mut lock = current.begin()?;
     close_in(&mut lock, &current, current.process(), index)?;
     lock.commit()?;
+    pipe::sweep(&current);
     io::deliver_for(&current);
     Ok(())
 }

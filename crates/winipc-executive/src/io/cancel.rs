@@ -103,25 +103,32 @@ pub fn cancel_synchronous(thread: Handle) -> Result<()> {
     Ok(())
 }
 
-/// Ends the requests of a thread that has ended: those still pending are cancelled, what it was reading is let go.
+/// Ends some requests of a thread that has ended: those still pending are cancelled, what it was reading is let go.
+/// Returns whether there are more.
 pub(crate) fn thread_ended(
     lock: &mut Txn<'static>,
     process: &Process,
     thread: &Thread,
     id: SeatId,
-) -> Result<()> {
+) -> Result<bool> {
     let arena = lock.arena();
     pipe::thread_ended(lock, thread)?;
+    let mut ended = 0;
     let mut next = process.first_request.get(lock);
     while let Some(reference) = Ref::<Request>::from_index(next).some() {
         lock.step()?;
         let request: &'static Request = arena.get(reference)?;
         next = request.process_next.get(lock);
-        if request.thread.get(lock) != id.0 {
+        let is_pending = request.state.get(lock) == state::PENDING;
+        let is_synchronous = request.flags.get(lock) & flag::SYNCHRONOUS != 0;
+        if request.thread.get(lock) != id.0 || !is_pending && !is_synchronous {
             continue;
         }
-        let is_synchronous = request.flags.get(lock) & flag::SYNCHRONOUS != 0;
-        if request.state.get(lock) == state::PENDING {
+        if ended == REQUESTS_AT_A_TIME {
+            return Ok(true);
+        }
+        ended += 1;
+        if is_pending {
             if is_synchronous {
                 pipe::withdraw(lock, reference, request)?;
             } else {
@@ -134,10 +141,10 @@ pub(crate) fn thread_ended(
         }
     }
     thread.synchronous.set(lock, 0);
-    Ok(())
+    Ok(false)
 }
 
-/// Requests dropped under one hold of the lock when a process is buried.
+/// Requests ended under one hold of the lock when a thread or a process is buried.
 const REQUESTS_AT_A_TIME: u32 = 32;
 
 /// Withdraws and forgets requests of a process that has ended. Returns whether there are more.

@@ -190,6 +190,7 @@ pub fn disconnect(pipe: Handle) -> Result<()> {
     }
     instance.state.set(&mut lock, state::DISCONNECTED);
     lock.commit()?;
+    channel::sweep(&current);
     io::deliver_for(&current);
     Ok(())
 }

@@ -18,7 +18,7 @@ mod instance;
 mod transfer;
 
 pub use availability::{PipeTimeout, wait_available};
-pub(crate) use channel::unpin;
+pub(crate) use channel::{sweep, unpin};
 pub use connection::{disconnect, listen, open};
 pub use information::{Info, State, client_process_id, info, server_process_id, set_mode, state};
 pub(crate) use instance::end_closed;

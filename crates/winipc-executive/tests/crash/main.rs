@@ -106,6 +106,8 @@ operations! {
     connections::close_client_end,
     connections::close_server_end,
     connections::disconnect,
+    connections::close_with_unread_messages,
+    connections::disconnect_with_unread_messages,
 }
 
 /// Declares a test for each kind of death, and finds one by its name.

@@ -16,6 +16,7 @@ use crate::records::{Channel, Instance, Kind, Object, Pipe, Request};
 impl Checker<'_> {
     pub(super) fn pipes(&mut self) {
         self.files();
+        self.discarded();
         let mut instances = vec![0; self.pipes.used.len()];
         let mut servers = vec![0; self.pipes.used.len()];
         for number in 1..self.instances.used.len() as u32 {
@@ -53,6 +54,30 @@ impl Checker<'_> {
             let Some(instance) = instance.ok().filter(|_| self.instances.used[number]) else { continue };
             let should = instance.state.peek() == state::LISTENING;
             self.same(format!("instance #{number} is among those that listen"), should, listens);
+        }
+    }
+
+    /// The messages that nobody will read and that are still to be freed.
+    fn discarded(&mut self) {
+        let mut next = BlockRef(self.arena.header().discarded.0.peek());
+        if !next.is_none() {
+            // Another one next time if somebody is about it.
+            self.fault(
+                format!("discarded message {}", name_of(next)),
+                "freed by who discarded it",
+                "not yet",
+            );
+        }
+        while !next.is_none() {
+            let message = format!("discarded message {}", name_of(next));
+            if !self.own_chain(&message, next, [QUEUED_TAG, SPARE_TAG]) {
+                return;
+            }
+            let Ok(block) = self.arena.block(next) else { return };
+            let pins = self.pins.get(&next.0).copied().unwrap_or(0);
+            self.same(format!("pins of {message}"), pins, block.words[PINS].peek());
+            self.same(format!("writer of {message}"), 0, block.words[WRITER].peek());
+            next = BlockRef(block.head.link.peek());
         }
     }
 

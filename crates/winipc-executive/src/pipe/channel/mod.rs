@@ -4,14 +4,17 @@
 //! begin those whose writers wait. A message that is being copied is pinned, and is freed when it has left the queue and
 //! nobody pins it.
 
+mod discard;
 mod message;
 mod queue;
 mod serve;
 mod withdraw;
 
+pub(super) use discard::discard;
+pub(crate) use discard::sweep;
 pub(crate) use message::{LOOSE_TAG, OFFSET, PINS, QUEUED_TAG, SPARE_TAG, WRITER, unpin};
 pub(super) use message::{fits, make_spare, prepare, rest_of, room_of, set_writer};
-pub(super) use queue::{append, discard, settle};
+pub(super) use queue::{append, settle};
 pub(super) use serve::{READS_MESSAGES, Taken, serve_readers, take};
 pub(super) use withdraw::{fail_all, fail_queue, withdraw};
 

@@ -169,12 +169,3 @@ pub(super) fn remove(lock: &mut Txn<'static>, channel: &Channel, message: BlockR
     }
     Ok(())
 }
-
-/// Throws all messages away.
-pub(in crate::pipe) fn discard(lock: &mut Txn<'static>, channel: &Channel) -> Result<()> {
-    while channel.first.get(lock) != 0 {
-        lock.step()?;
-        drop_first(lock, channel)?;
-    }
-    Ok(())
-}

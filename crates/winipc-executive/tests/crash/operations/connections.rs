@@ -2,7 +2,7 @@
 
 use winipc_executive::pipe::{self, PipeTimeout};
 use winipc_executive::wait::Outcome;
-use winipc_executive::{Status, handle, namespace};
+use winipc_executive::{Handle, Status, handle, namespace};
 
 use super::pipes::{create, drain, is_gone, of_client, of_server, open, reader, works, write};
 use crate::harness::Operation;
@@ -150,6 +150,41 @@ pub(crate) fn disconnect() -> Operation {
         },
         ..of_server(|victim| {
             let server = create("new");
+            victim.arm();
+            pipe::disconnect(server).unwrap();
+        })
+    }
+}
+
+/// More messages than are freed in one step.
+const MANY: u32 = 20;
+
+/// Both ends of a pipe of the victim's own, with many unread messages for the server.
+fn with_unread_messages() -> Handle {
+    let server = create("new");
+    let client = open("new").unwrap();
+    for _ in 0..MANY {
+        write(client, b"").unwrap();
+    }
+    server
+}
+
+pub(crate) fn close_with_unread_messages() -> Operation {
+    Operation {
+        judge: |_, _, _| is_gone(),
+        ..Operation::new(|victim| {
+            let server = with_unread_messages();
+            victim.arm();
+            handle::close(server).unwrap();
+        })
+    }
+}
+
+pub(crate) fn disconnect_with_unread_messages() -> Operation {
+    Operation {
+        judge: |_, _, _| is_gone(),
+        ..Operation::new(|victim| {
+            let server = with_unread_messages();
             victim.arm();
             pipe::disconnect(server).unwrap();
         })

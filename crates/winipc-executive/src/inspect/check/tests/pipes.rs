@@ -85,6 +85,9 @@ fn damage_to_a_channel_is_found() {
             world.set(from, 0);
         }
     });
+    damaged("discarded message", "not yet", |world| {
+        world.set(&world.current.arena().header().discarded.0, channel(world).first.peek());
+    });
     damaged("offset of message", "found 11", |world| world.set(&first(world).words[0], 11));
     damaged("pins of message", "found 2", |world| world.set(&first(world).words[2], 2));
     damaged("tag of block", "found 5", |world| world.set(&first(world).head.tag, SPARE_TAG));
