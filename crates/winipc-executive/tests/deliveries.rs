@@ -175,10 +175,10 @@ fn what_ends_with_its_thread_is_delivered_before_the_thread_is_gone() {
     let (end, client) = pair("thread", 4096);
     for _ in 0..300 {
         let block = Block::new();
+        let mut bytes = [0; 4];
         std::thread::scope(|scope| {
             let issuer = scope.spawn(|| {
-                let bytes = Box::leak(Box::new([0; 4]));
-                let outcome = io::read(end, buffer(bytes), Some(block.overlapped(None, None)));
+                let outcome = io::read(end, buffer(&mut bytes), Some(block.overlapped(None, None)));
                 assert_eq!(outcome, Ok(Outcome::Pending));
             });
             issuer.join().unwrap();

@@ -66,6 +66,13 @@ pub(crate) fn neighbour() -> u32 {
             assert!(child >= 0, "fork: {}", std::io::Error::last_os_error());
             if child == 0 {
                 drop(holder);
+                // After its leaving the namespace, which is registered later, nothing more of the parent's runs in it.
+                extern "C" fn vanish() {
+                    // SAFETY: ends the process.
+                    unsafe { libc::_exit(0) };
+                }
+                // SAFETY: the function stays valid and does not panic.
+                unsafe { libc::atexit(vanish) };
                 let attached = winipc_executive::namespace::attach();
                 let _ = teller.write_all(&[u8::from(attached.is_ok())]);
                 // Until the parent is gone, however it goes.
