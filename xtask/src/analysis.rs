@@ -36,8 +36,11 @@ pub(crate) fn address(arguments: &[String]) -> Result<Outcome, Failure> {
         .args(["--target", NATIVE])
         .env("RUSTC_BOOTSTRAP", "1")
         .env("RUSTFLAGS", "-Zsanitizer=address")
-        // What a process keeps until it ends, as its attachment, is no leak, and many tests end in the middle.
-        .env("ASAN_OPTIONS", "detect_leaks=0")
+        .env("ASAN_OPTIONS", "detect_leaks=1")
+        .env(
+            "LSAN_OPTIONS",
+            format!("suppressions={}:print_suppressions=0", root().join("xtask/leaks.txt").display()),
+        )
         .env("CARGO_TARGET_DIR", target().join("address"));
     // The sanitizer itself does not live with little address space.
     counted(command.args(["--", "--skip", "too_little_address_space"]).args(arguments)).map(Outcome::Done)
