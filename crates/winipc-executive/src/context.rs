@@ -9,6 +9,7 @@ use crate::arena::fork::{ForkMark, Joining, Published};
 use crate::arena::seat::{Life, Seat, SeatId};
 use crate::arena::{Arena, Ref, Txn, futex};
 use crate::io::Deliveries;
+use crate::keeper::Watchers;
 use crate::records::{Process, Thread};
 use crate::routines::Routines;
 use crate::status::{Result, Status};
@@ -25,6 +26,7 @@ pub(crate) struct Context {
     leaver: AtomicU32,
     pub(crate) deliveries: Deliveries,
     pub(crate) routines: Routines,
+    pub(crate) watchers: Watchers,
 }
 
 impl Context {
@@ -208,6 +210,8 @@ fn join(mark: ForkMark) -> core::result::Result<&'static Context, AttachError> {
             error,
         )
     })?;
+    // Before anything is in the arena: that there can be no more threads is what fails most.
+    let keeper = keeper::prepare()?;
     let directory = Directory::lock()?;
     let arena = match directory.open()? {
         Some(arena) if arena.is_of_this_boot() && is_inhabited(&arena) => arena,
@@ -242,15 +246,33 @@ fn join(mark: ForkMark) -> core::result::Result<&'static Context, AttachError> {
         leaver,
         deliveries: Deliveries::default(),
         routines: Routines::default(),
+        watchers: Watchers::default(),
     }));
     // The thread that attaches sits down before the directory is unlocked: from then on the arena is inhabited.
-    let current = sit_down_for(context).map_err(no_room)?;
-    let _ = LEAVER.try_with(|_| ());
-    process::join(current).map_err(no_room)?;
-    keeper::start(context)?;
+    let joined = sit_down_for(context)
+        .and_then(|current| {
+            let _ = LEAVER.try_with(|_| ());
+            process::join(current)
+        })
+        .and_then(|()| keeper.start(context));
+    if let Err(status) = joined {
+        take_back_join(context);
+        if !is_inhabited(arena) && directory.names(arena) {
+            directory.remove();
+        }
+        return Err(no_room(status));
+    }
     process::leave_at_exit();
     drop(directory);
     Ok(context)
+}
+
+/// Clears away what a join that has failed has left.
+fn take_back_join(context: &'static Context) {
+    match CURRENT.with(Cell::take) {
+        Some(current) => death::take_back_join(current),
+        None => process::free_record(context.process_record()),
+    }
 }
 
 /// Attaches the calling thread to an arena of its own on plain memory, for tests. Another seat plays the keeper.
@@ -266,12 +288,32 @@ pub(crate) fn attach_in_memory() -> Current {
         leaver: AtomicU32::new(0),
         deliveries: Deliveries::default(),
         routines: Routines::default(),
+        watchers: Watchers::default(),
     }));
     let current = sit_down_for(context).unwrap();
     process::join(current).unwrap();
     let keeper = context.arena.take_seat(process.index(), |_| Ok(())).unwrap();
     context.process_record().keeper.store(keeper.index());
     current
+}
+
+/// Has another process begin to join the arena and fail before it has a keeper, for tests.
+#[cfg(test)]
+pub(crate) fn fail_to_join(arena: &'static Arena) {
+    let process = process::claim_record(arena).unwrap();
+    let context = Box::leak(Box::new(Context {
+        arena,
+        process,
+        record: arena.get(process).unwrap(),
+        mark: ForkMark::new().unwrap(),
+        leaver: AtomicU32::new(0),
+        deliveries: Deliveries::default(),
+        routines: Routines::default(),
+        watchers: Watchers::default(),
+    }));
+    let current = sit_down_for(context).unwrap();
+    process::join(current).unwrap();
+    take_back_join(context);
 }
 
 /// Attaches the calling thread to the arena that another thread of the test has made.

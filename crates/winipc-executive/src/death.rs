@@ -75,6 +75,31 @@ fn clear_process(
     generation: u32,
 ) -> Result<bool> {
     let arena = current.arena();
+    empty_process(current, reference, process, generation)?;
+    let lock = current.begin()?;
+    if process.generation.load() == generation && process.claim.load() != claim::FREE {
+        // No part of a transaction: the claims of seats and records are free words. As long as the record says that it
+        // is buried this can be repeated, and nobody else has the record or a seat of its process.
+        process.claim.store(claim::BURIED);
+        for (number, seat) in arena.seats() {
+            if seat.process() == reference.index() {
+                arena.clear_seat(number);
+            }
+        }
+        process::free_record(process);
+    }
+    lock.commit()?;
+    Ok(true)
+}
+
+/// Clears away what a process leaves, all but its seats and its record.
+fn empty_process(
+    current: &Current,
+    reference: Ref<Process>,
+    process: &Process,
+    generation: u32,
+) -> Result<()> {
+    let arena = current.arena();
     // Under the lock the answer stays true: only a burial frees the record, and first it raises the generation.
     let is_same = || process.generation.load() == generation && process.claim.load() != claim::FREE;
     wake_again(current)?;
@@ -87,7 +112,7 @@ fn clear_process(
     loop {
         let mut lock = current.begin()?;
         if !is_same() {
-            return Ok(true);
+            return Ok(());
         }
         if process.claim.load() == claim::ATTACHED {
             process.claim.store(claim::TAKEN); // from now on nobody gives it a handle
@@ -101,7 +126,7 @@ fn clear_process(
     loop {
         let mut lock = current.begin()?;
         if !is_same() {
-            return Ok(true);
+            return Ok(());
         }
         let more = handle::close_some(&mut lock, current, process, HANDLES_AT_A_TIME)?;
         lock.commit()?;
@@ -112,27 +137,21 @@ fn clear_process(
     }
     let mut lock = current.begin()?;
     if !is_same() {
-        return Ok(true);
+        return Ok(());
     }
     process::ended(&mut lock, process)?;
     handle::free_table(&mut lock, process)?;
     lock.commit()?;
-    let lock = current.begin()?;
-    if is_same() {
-        // No part of a transaction: the claims of seats and records are free words. As long as the record says that it
-        // is buried this can be repeated, and nobody else has the record or a seat of its process.
-        process.claim.store(claim::BURIED);
-        for (number, seat) in arena.seats() {
-            if seat.process() == reference.index() {
-                arena.clear_seat(number);
-            }
-        }
-        process.keeper.store(0);
-        process.generation.fetch_add(1);
-        process.claim.store(claim::FREE);
+    Ok(())
+}
+
+/// The calling thread's process cannot join after all: it clears itself away, with all that others have put there.
+pub(crate) fn take_back_join(current: Current) {
+    let process = current.process();
+    if empty_process(&current, current.context.process, process, process.generation.load()).is_ok() {
+        current.arena().leave_seat(current.seat);
+        process::free_record(process);
     }
-    lock.commit()?;
-    Ok(true)
 }
 
 /// Clears away what a thread that died leaves, and frees its seat.

@@ -2,11 +2,16 @@
 //!
 //! It waits for the death of other processes, of those that come after its own in the order of their records, as many as
 //! the kernel lets it watch at once, so that each process is watched by several and a stopped watcher hides nobody's
-//! death. It waits for the raw end of its own process's threads, runs the routines of timers, and delivers completed
-//! requests for those who only look at memory.
+//! death. It waits for the raw end of its own process's threads, with helpers where they are many, runs the routines of
+//! timers, and delivers completed requests for those who only look at memory.
+
+mod watchers;
 
 use core::sync::atomic::AtomicU32;
 use core::time::Duration;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+pub(crate) use watchers::Watchers;
 
 use crate::arena::Ref;
 use crate::arena::file::AttachError;
@@ -17,11 +22,14 @@ use crate::arena::transaction::Ring;
 use crate::context::{Context, Current, keeper_current};
 use crate::process::{DYING_INTERVAL, claim};
 use crate::records::Process;
-use crate::status::Result;
+use crate::status::{Result, Status};
 use crate::{death, io, timer};
 
-/// How many of its own process's threads a keeper watches.
+/// How many of its own process's threads a keeper watches itself. The others are its [`watchers`]'.
 const OWN_THREADS: usize = 60;
+
+/// How long a keeper waits before it looks for itself at threads that nobody watches.
+const UNWATCHED_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Stack of the keeper; it is touched only as far as it is used.
 const STACK: usize = 128 << 10;
@@ -41,14 +49,22 @@ pub(crate) fn ring_again(process: &Process) {
     }
 }
 
-/// Starts the process's keeper and waits until it watches.
-pub(crate) fn start(context: &'static Context) -> core::result::Result<(), AttachError> {
-    let (ready, is_ready) = std::sync::mpsc::sync_channel(1);
+/// A keeper that waits to be told what it keeps. Where nobody tells it, it ends.
+pub(crate) struct Starting {
+    tell: SyncSender<&'static Context>,
+    is_ready: Receiver<Result<()>>,
+}
+
+/// Starts the thread of the process's keeper.
+pub(crate) fn prepare() -> core::result::Result<Starting, AttachError> {
+    let (tell, told) = sync_channel(1);
+    let (ready, is_ready) = sync_channel(1);
     let mask = system::block_signals();
     std::thread::Builder::new()
         .name("winipc-keeper".to_owned())
         .stack_size(STACK)
         .spawn(move || {
+            let Ok(context) = told.recv() else { return };
             let current = keeper_current(context);
             if let Ok(current) = &current {
                 current.process().keeper.store(current.seat.index());
@@ -60,17 +76,22 @@ pub(crate) fn start(context: &'static Context) -> core::result::Result<(), Attac
         })
         .map_err(|error| AttachError::system("cannot start the keeper thread", error))?;
     drop(mask);
-    match is_ready.recv() {
-        Ok(Ok(())) => {}
-        Ok(Err(status)) => {
-            return Err(AttachError::new(format!("no room for the keeper in the arena ({status})")));
-        }
-        Err(_) => return Err(AttachError::new("the keeper thread ended at once")),
+    Ok(Starting { tell, is_ready })
+}
+
+impl Starting {
+    /// Tells the keeper what it keeps, and waits until it watches.
+    ///
+    /// # Errors
+    /// There is no room for the keeper in the arena.
+    pub(crate) fn start(self, context: &'static Context) -> Result<()> {
+        let told = self.tell.send(context).map_err(|_| Status::UNSUCCESSFUL);
+        told.and_then(|()| self.is_ready.recv().map_err(|_| Status::UNSUCCESSFUL)?)?;
+        let membership = &context.arena.header().membership.0;
+        membership.fetch_add(1);
+        futex::wake(membership, u32::MAX);
+        Ok(())
     }
-    let membership = &context.arena.header().membership.0;
-    membership.fetch_add(1);
-    futex::wake(membership, u32::MAX);
-    Ok(())
 }
 
 fn keep(current: &Current) {
@@ -100,10 +121,15 @@ fn keep(current: &Current) {
 /// When to look again if nothing wakes the keeper. What has failed is tried again, but not at once: where memory was short
 /// there may be some later, and in an arena that a neighbour has damaged it would burn the processor.
 fn next_look(timers: Result<Deadlines>, seen: Result<Seen>) -> Deadlines {
-    let has_failed = timers.is_err() || !matches!(seen, Ok(Seen::Quiet | Seen::SomeoneDied));
+    let interval = match seen {
+        _ if timers.is_err() => Some(DYING_INTERVAL),
+        Ok(Seen::Dying) | Err(_) => Some(DYING_INTERVAL),
+        Ok(Seen::TooMany) => Some(UNWATCHED_INTERVAL),
+        Ok(Seen::Quiet | Seen::SomeoneDied) => None,
+    };
     let mut deadlines = timers.unwrap_or_default();
-    if has_failed {
-        deadlines.add(Deadline::Monotonic(monotonic_now() + nanoseconds(DYING_INTERVAL)));
+    if let Some(interval) = interval {
+        deadlines.add(Deadline::Monotonic(monotonic_now() + nanoseconds(interval)));
     }
     deadlines
 }
@@ -126,6 +152,8 @@ fn run_timers(current: &Current) -> Result<Deadlines> {
 enum Seen {
     /// All whom it watches live.
     Quiet,
+    /// There are threads of its own process that nobody watches.
+    TooMany,
     /// A process has begun to die and some of its threads still run.
     Dying,
     /// Somebody had died and is buried now: look again.
@@ -137,6 +165,7 @@ fn look_around(current: &Current, watched: &mut Vec<(&AtomicU32, u32)>) -> Resul
     let arena = current.arena();
     let own = current.context.process;
     let mut seen = Seen::Quiet;
+    let mut others = Vec::new();
     for (number, seat) in arena.seats() {
         if seat.process() != own.index() || number == current.seat {
             continue;
@@ -147,8 +176,12 @@ fn look_around(current: &Current, watched: &mut Vec<(&AtomicU32, u32)>) -> Resul
                 seen = Seen::SomeoneDied;
             }
             (_, Some(value)) if watched.len() <= OWN_THREADS => watched.push((seat.life_word(), value)),
+            (_, Some(_)) => others.push(number),
             _ => {}
         }
+    }
+    if !current.context.watchers.watch(current.context, others) && matches!(seen, Seen::Quiet) {
+        seen = Seen::TooMany;
     }
     // Those after the own record first, then from the start: a ring.
     let limit = arena.process_limit();

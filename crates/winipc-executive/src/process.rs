@@ -69,6 +69,13 @@ pub(crate) fn claim_record(arena: &Arena) -> Result<Ref<Process>> {
     Err(Status::INSUFFICIENT_RESOURCES)
 }
 
+/// Gives a record up that has nothing any more.
+pub(crate) fn free_record(process: &Process) {
+    process.keeper.store(0);
+    process.generation.fetch_add(1);
+    process.claim.store(claim::FREE);
+}
+
 /// Takes the record of a process that died so early in joining that it has no thread whose death can be seen. The caller
 /// holds the directory's lock, so nobody else is joining.
 fn take_over(arena: &Arena, reference: Ref<Process>, process: &Process) -> bool {

@@ -7,7 +7,7 @@ use crate::arena::Ref;
 use crate::arena::layout::Region;
 use crate::arena::state::value_of;
 use crate::arena::transaction::phase;
-use crate::context::{Current, attach_in_memory, join_in_memory};
+use crate::context::{Current, attach_in_memory, fail_to_join, join_in_memory};
 use crate::dispatcher::{self, status};
 use crate::handle::{self, Handle, look_up};
 use crate::inspect::check_arena;
@@ -227,5 +227,16 @@ fn any_number_of_requests_ends_with_its_thread() {
     };
     while step() {}
     assert_eq!(journal(), before);
+    assert_eq!(check_arena(&current), []);
+}
+
+/// A process that could not join left its record, a seat and a process object.
+#[test]
+fn a_process_that_fails_to_join_leaves_nothing() {
+    let current = attach_in_memory();
+    let arena = current.arena();
+    std::thread::spawn(move || fail_to_join(arena)).join().unwrap();
+    assert_eq!(process::all(arena).count(), 1);
+    assert!(arena.seats().all(|(_, seat)| seat.process() == current.context.process.index()));
     assert_eq!(check_arena(&current), []);
 }

@@ -144,6 +144,7 @@ impl Directory {
         let arena = map(&file)?;
         let header = arena.header();
         if header.magic.load() != MAGIC || header.fingerprint.load() != fingerprint() {
+            arena.unmap();
             return Err(AttachError::new(format!(
                 "{} is damaged: it does not begin as an arena does (remove it if no program uses it)",
                 self.arena_path().display()
@@ -176,9 +177,11 @@ impl Directory {
             AttachError::system(format!("cannot size the arena in {}", self.path.display()), error)
         })?;
         let arena = map(&file)?;
-        arena.initialise().map_err(|status| {
-            AttachError::new(format!("no memory for an arena in {} ({status})", self.path.display()))
-        })?;
+        if let Err(status) = arena.initialise() {
+            arena.unmap();
+            let directory = self.path.display();
+            return Err(AttachError::new(format!("no memory for an arena in {directory} ({status})")));
+        }
         let source =
             CString::new(format!("/proc/self/fd/{}", file.as_raw_fd())).expect("no NUL in a path of digits");
         // SAFETY: valid directory and NUL-terminated paths.
@@ -191,7 +194,12 @@ impl Directory {
                 libc::AT_SYMLINK_FOLLOW,
             )
         };
-        if linked != 0 { Err(fail("name the arena")) } else { Ok(arena) }
+        if linked != 0 {
+            let error = fail("name the arena");
+            arena.unmap();
+            return Err(error);
+        }
+        Ok(arena)
     }
 
     /// Removes the arena's name.

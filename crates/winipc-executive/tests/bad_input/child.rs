@@ -89,6 +89,7 @@ fn enter() {
         }
         "as-nobody" => crate::place::attach_as_nobody(),
         "without-futex-waitv" => crate::system::attach_without_futex_waitv(argument),
+        "without-threads" => crate::system::attach_without_threads(),
         "small-address-space" => crate::system::attach_in_small_address_space(),
         "full" => crate::memory::fill(),
         "stale" => crate::arguments::use_stale_handles(),

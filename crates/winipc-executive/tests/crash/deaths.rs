@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use winipc_executive::wait::{Mode, Outcome};
-use winipc_executive::{Handle, Status, apc, event, handle, mutex, namespace, thread, wait};
+use winipc_executive::{Handle, Status, apc, event, handle, inspect, mutex, namespace, thread, wait};
 
 use crate::harness::unnamed;
 use crate::support::{
@@ -143,6 +143,59 @@ pub(crate) fn raw_exit_of_a_waiting_thread() {
             unsafe { libc::pthread_kill(thread, libc::SIGUSR1) };
         },
     );
+}
+
+/// Whether the process's keeper and its watchers all sleep.
+fn keepers_sleep() -> bool {
+    let process = std::process::id() as i32;
+    std::fs::read_dir("/proc/self/task").unwrap().all(|entry| {
+        let thread = entry.unwrap().file_name().into_string().unwrap().parse().unwrap();
+        let name = std::fs::read_to_string(format!("/proc/self/task/{thread}/comm")).unwrap_or_default();
+        !name.starts_with("winipc-") || crate::support::is_asleep(process, thread)
+    })
+}
+
+/// More threads than a keeper can sleep on: of those beyond, a raw end was noticed when something else woke it.
+pub(crate) fn raw_exit_of_one_of_many_threads() {
+    const COUNT: usize = 200;
+    let (tell, told) = std::sync::mpsc::channel();
+    let threads: Vec<_> = (0..COUNT)
+        .map(|_| {
+            let tell = tell.clone();
+            let (end, ended) = std::sync::mpsc::channel::<()>();
+            let thread = std::thread::spawn(move || {
+                let (mutex, _) = mutex::create(&unnamed(), MUTEX_ALL, true).unwrap();
+                tell.send(mutex).unwrap();
+                ended.recv().unwrap();
+                end_thread_raw()
+            });
+            core::mem::forget(thread);
+            (told.recv().unwrap(), end)
+        })
+        .collect();
+    // The nearest and the farthest, and some of each watcher's.
+    for number in [0, COUNT - 1, 61, 100, 59, 60, 190, 120] {
+        progress(format!("thread {number}"));
+        let (mutex, end) = &threads[number];
+        let mutex = *mutex;
+        let waiter = Waiter::start(move || {
+            let outcome = wait::one(mutex, None, false);
+            mutex::release(mutex).unwrap();
+            outcome
+        });
+        // What the waiter's coming has woken goes to sleep again.
+        let mut seen = 0;
+        until(|| {
+            seen = if keepers_sleep() { seen + 1 } else { 0 };
+            seen == 50
+        });
+        end.send(()).unwrap();
+        assert_eq!(waiter.outcome(), Outcome::Abandoned(0));
+    }
+    for (mutex, _) in &threads {
+        handle::close(*mutex).unwrap();
+    }
+    assert_eq!(inspect::check(), []);
 }
 
 pub(crate) fn every_mutex_of_a_dead_owner_is_abandoned() {

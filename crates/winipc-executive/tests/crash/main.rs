@@ -138,6 +138,7 @@ deaths! {
     deaths::exec_of_a_program_that_stays,
     deaths::raw_exit_of_a_thread,
     deaths::raw_exit_of_a_waiting_thread,
+    deaths::raw_exit_of_one_of_many_threads,
     deaths::every_mutex_of_a_dead_owner_is_abandoned,
     deaths::a_killed_owner_abandons_to_its_waiter,
     deaths::all_but_one_at_once,
