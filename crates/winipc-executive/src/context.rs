@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::arena::file::{AttachError, Directory};
+use crate::arena::file::{AttachError, Directory, Place};
 use crate::arena::fork::{ForkMark, Joining, Published};
 use crate::arena::seat::{Life, Seat, SeatId};
 use crate::arena::{Arena, Ref, Txn, futex};
@@ -21,6 +21,8 @@ pub(crate) struct Context {
     pub(crate) process: Ref<Process>,
     /// What `process` refers to.
     record: &'static Process,
+    /// Where the arena's file is.
+    pub(crate) place: Place,
     mark: ForkMark,
     /// Number of the seat of the thread that ends the process; 0 while nobody does.
     leaver: AtomicU32,
@@ -235,6 +237,9 @@ fn join(mark: ForkMark) -> core::result::Result<&'static Context, AttachError> {
         _ => AttachError::new(format!("no room for the process in the arena ({status})")),
     };
     let arena: &'static Arena = Box::leak(Box::new(arena));
+    // From now on there may be something left of the process, should it be killed: the keepers see to it.
+    keeper::call_all(arena);
+    process::free_unborn(arena);
     let process = process::claim_record(arena).map_err(no_room)?;
     let record = arena.get(process).map_err(no_room)?;
     let leaver = AtomicU32::new(0);
@@ -242,6 +247,7 @@ fn join(mark: ForkMark) -> core::result::Result<&'static Context, AttachError> {
         arena,
         process,
         record,
+        place: directory.place(),
         mark,
         leaver,
         deliveries: Deliveries::default(),
@@ -284,6 +290,7 @@ pub(crate) fn attach_in_memory() -> Current {
         arena,
         process,
         record: arena.get(process).unwrap(),
+        place: Place::default(),
         mark: ForkMark::new().unwrap(),
         leaver: AtomicU32::new(0),
         deliveries: Deliveries::default(),
@@ -305,6 +312,7 @@ pub(crate) fn fail_to_join(arena: &'static Arena) {
         arena,
         process,
         record: arena.get(process).unwrap(),
+        place: Place::default(),
         mark: ForkMark::new().unwrap(),
         leaver: AtomicU32::new(0),
         deliveries: Deliveries::default(),

@@ -13,17 +13,17 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 pub(crate) use watchers::Watchers;
 
-use crate::arena::Ref;
-use crate::arena::file::AttachError;
+use crate::arena::file::{AttachError, Directory};
 use crate::arena::futex::{self, Deadline, Deadlines, MAXIMUM_WORDS, monotonic_now};
 use crate::arena::seat::{Life, Seat};
 use crate::arena::system;
 use crate::arena::transaction::Ring;
+use crate::arena::{Arena, Ref};
 use crate::context::{Context, Current, keeper_current};
 use crate::process::{DYING_INTERVAL, claim};
 use crate::records::Process;
 use crate::status::{Result, Status};
-use crate::{death, io, timer};
+use crate::{death, io, process, timer};
 
 /// How many of its own process's threads a keeper watches itself. The others are its [`watchers`]'.
 const OWN_THREADS: usize = 60;
@@ -87,16 +87,23 @@ impl Starting {
     pub(crate) fn start(self, context: &'static Context) -> Result<()> {
         let told = self.tell.send(context).map_err(|_| Status::UNSUCCESSFUL);
         told.and_then(|()| self.is_ready.recv().map_err(|_| Status::UNSUCCESSFUL)?)?;
-        let membership = &context.arena.header().membership.0;
-        membership.fetch_add(1);
-        futex::wake(membership, u32::MAX);
+        call_all(context.arena);
         Ok(())
     }
+}
+
+/// Has all keepers look around, for there is another process, or about to be one.
+pub(crate) fn call_all(arena: &Arena) {
+    let membership = &arena.header().membership.0;
+    membership.fetch_add(1);
+    futex::wake(membership, u32::MAX);
 }
 
 fn keep(current: &Current) {
     let process = current.process();
     let membership = &current.arena().header().membership.0;
+    // The members after whose coming nothing of one that failed to come is left.
+    let mut settled = None;
     loop {
         let members = membership.load();
         process.doorbell.fetch_and(!Ring::RUNG);
@@ -108,7 +115,10 @@ fn keep(current: &Current) {
         if matches!(seen, Ok(Seen::SomeoneDied)) {
             continue;
         }
-        let deadlines = next_look(timers, seen);
+        if settled != Some(members) && has_settled(current) {
+            settled = Some(members);
+        }
+        let deadlines = next_look(timers, seen, settled == Some(members));
         if process.doorbell.compare_exchange(0, Ring::ASLEEP).is_err() {
             continue;
         }
@@ -120,9 +130,9 @@ fn keep(current: &Current) {
 
 /// When to look again if nothing wakes the keeper. What has failed is tried again, but not at once: where memory was short
 /// there may be some later, and in an arena that a neighbour has damaged it would burn the processor.
-fn next_look(timers: Result<Deadlines>, seen: Result<Seen>) -> Deadlines {
+fn next_look(timers: Result<Deadlines>, seen: Result<Seen>, has_settled: bool) -> Deadlines {
     let interval = match seen {
-        _ if timers.is_err() => Some(DYING_INTERVAL),
+        _ if timers.is_err() || !has_settled => Some(DYING_INTERVAL),
         Ok(Seen::Dying) | Err(_) => Some(DYING_INTERVAL),
         Ok(Seen::TooMany) => Some(UNWATCHED_INTERVAL),
         Ok(Seen::Quiet | Seen::SomeoneDied) => None,
@@ -132,6 +142,19 @@ fn next_look(timers: Result<Deadlines>, seen: Result<Seen>) -> Deadlines {
         deadlines.add(Deadline::Monotonic(monotonic_now() + nanoseconds(interval)));
     }
     deadlines
+}
+
+/// Clears away what is left of those who were killed while they joined. False while somebody joins or leaves.
+fn has_settled(current: &Current) -> bool {
+    match Directory::try_lock_again(&current.context.place) {
+        Ok(None) => return false,
+        Ok(Some(directory)) if directory.names(current.arena()) => process::free_unborn(current.arena()),
+        // The directory is gone, or the file: nobody can join any more.
+        Ok(Some(_)) | Err(_) => {}
+    }
+    // Nor does anybody watch one that has a thread and no keeper yet. A damaged arena is left as it is.
+    let _ = death::bury_the_dead(current);
+    true
 }
 
 fn nanoseconds(duration: Duration) -> u64 {
@@ -222,6 +245,6 @@ mod tests {
         lock.commit().unwrap();
         let timers = run_timers(&current);
         assert!(timers.is_err());
-        assert!(next_look(timers, Ok(Seen::Quiet)).sleep().is_some());
+        assert!(next_look(timers, Ok(Seen::Quiet), true).sleep().is_some());
     }
 }

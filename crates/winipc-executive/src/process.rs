@@ -55,9 +55,7 @@ pub(crate) fn claim_record(arena: &Arena) -> Result<Ref<Process>> {
         arena.ensure_processes(number)?;
         let reference = Ref::from_index(number as u32);
         let process: &Process = arena.get(reference)?;
-        if process.claim.compare_exchange(claim::FREE, claim::TAKEN).is_ok()
-            || take_over(arena, reference, process)
-        {
+        if process.claim.compare_exchange(claim::FREE, claim::TAKEN).is_ok() {
             process.generation.fetch_add(1);
             process.id.store(id());
             process.keeper.store(0);
@@ -76,21 +74,23 @@ pub(crate) fn free_record(process: &Process) {
     process.claim.store(claim::FREE);
 }
 
-/// Takes the record of a process that died so early in joining that it has no thread whose death can be seen. The caller
-/// holds the directory's lock, so nobody else is joining.
-fn take_over(arena: &Arena, reference: Ref<Process>, process: &Process) -> bool {
-    let own_seats = || arena.seats().filter(|(_, seat)| seat.process() == reference.index());
-    if process.claim.load() != claim::TAKEN
-        || process.keeper.load() != 0
-        || process.object.peek() != 0
-        || own_seats().any(|(_, seat)| seat.life() != Life::Absent)
-    {
-        return false;
+/// Frees the records of processes that died so early in joining that they have no thread whose death can be seen. The
+/// caller holds the directory's lock, so nobody is joining.
+pub(crate) fn free_unborn(arena: &Arena) {
+    for (reference, process) in all(arena) {
+        let own_seats = || arena.seats().filter(|(_, seat)| seat.process() == reference.index());
+        if process.claim.load() != claim::TAKEN
+            || process.keeper.load() != 0
+            || process.object.peek() != 0
+            || own_seats().any(|(_, seat)| seat.life() != Life::Absent)
+        {
+            continue;
+        }
+        for (number, _) in own_seats() {
+            arena.clear_seat(number);
+        }
+        free_record(process);
     }
-    for (number, _) in own_seats() {
-        arena.clear_seat(number);
-    }
-    true
 }
 
 /// Makes the calling process's object.

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -65,6 +65,13 @@ pub(crate) struct Directory {
     namespace: String,
 }
 
+/// A directory and a namespace in it.
+#[derive(Default)]
+pub(crate) struct Place {
+    path: PathBuf,
+    namespace: String,
+}
+
 /// Names the directory and the namespace that the environment asks for.
 fn configured() -> Result<(PathBuf, String), AttachError> {
     let directory = match std::env::var_os("WINIPC_DIR") {
@@ -95,6 +102,24 @@ impl Directory {
         let directory = open_directory(&path)?;
         lock_file(&directory, &path)?;
         Ok(Self::new(directory, path, namespace))
+    }
+
+    /// Locks the directory again if it is still there and nobody has locked it; `None` if somebody has. The environment
+    /// does not matter: it may say something else by now.
+    pub(crate) fn try_lock_again(place: &Place) -> io::Result<Option<Self>> {
+        let flags = libc::O_DIRECTORY | libc::O_NOFOLLOW;
+        let directory = File::options().read(true).custom_flags(flags).open(&place.path)?;
+        // SAFETY: a valid descriptor.
+        if unsafe { libc::flock(directory.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } != 0 {
+            let error = io::Error::last_os_error();
+            return if error.raw_os_error() == Some(libc::EWOULDBLOCK) { Ok(None) } else { Err(error) };
+        }
+        Ok(Some(Self::new(directory, place.path.clone(), place.namespace.clone())))
+    }
+
+    /// By what the directory is found again.
+    pub(crate) fn place(&self) -> Place {
+        Place { path: self.path.clone(), namespace: self.namespace.clone() }
     }
 
     /// Opens the directory without locking it, for those who only look: somebody may join or leave meanwhile.

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use winipc_executive::{Disposition, Status, crash, event, namespace, process};
+use winipc_executive::{Disposition, Status, crash, event, inspect, namespace, process};
 
 use crate::deaths::{member, sleep};
 use crate::support::{ALL, Page, State, arena_exists, fork, named, progress, units, until};
@@ -110,4 +110,36 @@ pub(crate) fn killed_alone_while_leaving() {
         },
         || process::exit(0),
     );
+}
+
+/// What was left of a process that was killed before it had a keeper stayed until the next one came.
+pub(crate) fn killed_while_attaching_beside_a_member() {
+    namespace::attach().unwrap();
+    let page = Page::new();
+    for points in 0.. {
+        progress(format!("crash point {points}"));
+        page.word(0).store(0, Ordering::Release);
+        let mut child = fork(|| {
+            crash::arm(points);
+            namespace::attach().unwrap();
+            crash::disarm();
+            page.word(0).store(1, Ordering::Release);
+            sleep();
+        });
+        let completed = loop {
+            match child.state() {
+                State::Stopped => break false,
+                State::Running if page.word(0).load(Ordering::Acquire) != 0 => break true,
+                State::Running => std::thread::sleep(std::time::Duration::from_micros(20)),
+                other => panic!("the victim has failed: {other:?}"),
+            }
+        };
+        child.kill();
+        // Nobody joins, and nobody looks for a name.
+        until(|| inspect::check().is_empty());
+        if completed {
+            assert_ne!(points, 0);
+            break;
+        }
+    }
 }

@@ -150,6 +150,7 @@ deaths! {
     leaving::after_everybody_crashed_the_first_starts_afresh,
     leaving::killed_alone_while_attaching,
     leaving::killed_alone_while_leaving,
+    leaving::killed_while_attaching_beside_a_member,
 }
 
 /// What a process that a test starts does.
