@@ -11,6 +11,7 @@ use crate::arena::{Ref, Txn};
 use crate::context::{Current, current};
 use crate::dispatcher::status;
 use crate::handle::{Handle, resolve};
+use crate::quota::{self, Payer};
 use crate::records::{Kind, Object, Thread};
 use crate::status::{Result, Status};
 use crate::thread;
@@ -136,7 +137,8 @@ pub(crate) fn is_pending(current: &Current) -> bool {
 ///
 /// # Errors
 /// [`Status::INVALID_HANDLE`], [`Status::OBJECT_TYPE_MISMATCH`]: no thread. [`Status::ACCESS_DENIED`]: the handle lacks
-/// THREAD_SET_CONTEXT. [`Status::UNSUCCESSFUL`]: the thread has ended.
+/// THREAD_SET_CONTEXT. [`Status::UNSUCCESSFUL`]: the thread has ended. [`Status::QUOTA_EXCEEDED`]: too many calls
+/// that the process has queued have not run.
 ///
 /// # References
 /// - SEMANTICS 2.4
@@ -148,6 +150,7 @@ pub fn queue(thread: Handle, address: usize, argument: usize) -> Result<()> {
         let found = resolve(&current, thread)?.require(Kind::Thread, access::THREAD_SET_CONTEXT)?;
         thread::seat_of(found.object)
     };
+    quota::require(current.arena(), current.process())?;
     let mut lock = current.begin()?;
     if lock.arena().get(id.seat())?.process() != current.context.process.index() {
         let call = Queued::Foreign { address: address as u64, argument: argument as u64 };
@@ -163,7 +166,8 @@ pub fn queue(thread: Handle, address: usize, argument: usize) -> Result<()> {
     queued
 }
 
-/// Appends a call to a thread's queue, and wakes the thread if it waits alertably.
+/// Appends a call to a thread's queue, and wakes the thread if it waits alertably. Who names a routine has to have seen
+/// that its quota lets it: a request that is complete cannot be refused any more.
 pub(crate) fn append(lock: &mut Txn<'_>, id: SeatId, call: Queued, timer: Ref<Object>) -> Result<()> {
     let arena = lock.arena();
     let seat = arena.get(id.seat())?;
@@ -184,6 +188,14 @@ pub(crate) fn append(lock: &mut Txn<'_>, id: SeatId, call: Queued, timer: Ref<Ob
     block.words[SEAL[1]].set(lock, (seal >> 32) as u32);
     block.words[NEXT].set(lock, 0);
     block.words[TIMER].set(lock, timer.index());
+    let payer = match call {
+        Queued::Kept(_) => Payer::number(arena, seat.process())?,
+        Queued::Foreign { .. } => Payer::holder(lock)?,
+        Queued::Timer { .. } => Payer::NOBODY, // there is one for each timer at most
+    };
+    let memory = lock.memory_of(chain)?;
+    quota::charge_anyway(lock, payer, memory);
+    block.head.link.set(lock, payer.0);
     match BlockRef(thread.last_apc.get(lock)) {
         BlockRef::NONE => thread.first_apc.set(lock, chain.0),
         last => arena.block(last)?.words[NEXT].set(lock, chain.0),
@@ -214,12 +226,19 @@ pub(crate) fn take_back(lock: &mut Txn<'_>, id: SeatId, timer: Ref<Object>) -> R
             if after == 0 {
                 thread.last_apc.set(lock, previous.0);
             }
-            return lock.free_chain(next);
+            return free(lock, next);
         }
         previous = next;
         next = BlockRef(after);
     }
     Ok(())
+}
+
+fn free(lock: &mut Txn<'_>, call: BlockRef) -> Result<()> {
+    let payer = Payer(lock.arena().block(call)?.head.link.get(lock));
+    let memory = lock.memory_of(call)?;
+    quota::give_back(lock, payer, memory);
+    lock.free_chain(call)
 }
 
 /// The next call queued to the calling thread, for its alertable wait to run.
@@ -267,7 +286,7 @@ fn pop(lock: &mut Txn<'_>, thread: &Thread) -> Result<Popped> {
     for word in SEAL {
         block.words[word].set(lock, 0);
     }
-    lock.free_chain(first)?;
+    free(lock, first)?;
     let mut words = [0; WORDS];
     for (word, place) in words.iter_mut().zip(bytes.chunks_exact(8)) {
         *word = u64::from_ne_bytes(place.try_into().unwrap_or_default());

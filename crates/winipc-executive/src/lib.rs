@@ -36,6 +36,7 @@ pub mod namespace;
 mod object;
 pub mod pipe;
 pub mod process;
+mod quota;
 mod records;
 #[cfg(test)]
 mod regressions;

@@ -3,6 +3,7 @@
 use crate::arena::block::BlockRef;
 use crate::arena::layout::NAME_BUCKETS;
 use crate::arena::{Arena, Txn};
+use crate::quota::{self, Payer};
 use crate::status::{Result, Status};
 
 /// A set of names that are unique among each other.
@@ -136,12 +137,18 @@ pub(crate) fn find(lock: &Txn<'_>, name: &Name<'_>) -> Result<Option<u32>> {
 }
 
 /// Gives a name, of which the caller has seen that it is free, to `target`.
+///
+/// # Errors
+/// [`Status::QUOTA_EXCEEDED`]: the process has too many; as [`Txn::allocate_chain`].
 pub(crate) fn insert(lock: &mut Txn<'_>, name: &Name<'_>, target: u32) -> Result<BlockRef> {
     let mut bytes = Vec::with_capacity(name.units.len() * 2);
     for unit in name.units {
         bytes.extend_from_slice(&unit.to_ne_bytes());
     }
     let chain = lock.allocate_chain(bytes.len(), NAME_TAG)?;
+    let payer = Payer::holder(lock)?;
+    let memory = lock.memory_of(chain)?;
+    quota::charge(lock, payer, memory)?;
     let arena = lock.arena();
     arena.copy_in(chain, &bytes)?;
     let hash = name.hash();
@@ -150,6 +157,7 @@ pub(crate) fn insert(lock: &mut Txn<'_>, name: &Name<'_>, target: u32) -> Result
     block.words[TARGET].set(lock, target);
     block.words[HASH].set(lock, hash);
     block.words[DIRECTORY].set(lock, name.directory as u32);
+    block.head.link.set(lock, payer.0);
     let first = bucket.get(lock);
     block.words[NEXT].set(lock, first);
     bucket.set(lock, chain.0);
@@ -167,6 +175,8 @@ pub(crate) fn remove(lock: &mut Txn<'_>, name: BlockRef) -> Result<()> {
         let next = link.get(lock);
         if next == name.0 {
             link.set(lock, after);
+            let memory = lock.memory_of(name)?;
+            quota::give_back(lock, Payer(block.head.link.get(lock)), memory);
             return lock.free_chain(name);
         }
         link = &arena.block(BlockRef(next))?.words[NEXT];

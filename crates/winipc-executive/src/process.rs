@@ -119,6 +119,7 @@ pub(crate) fn ended(lock: &mut Txn<'_>, process: &Process) -> Result<()> {
     let code = if said >> 32 != 0 { said as u32 } else { 1 };
     object.body[EXIT_CODE].set(lock, u64::from(code));
     process.object.set(lock, 0);
+    process.charge.set(lock, 0);
     dispatcher::set_signal(lock, object, true)?;
     object::release(lock, reference)
 }

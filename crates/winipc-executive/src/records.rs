@@ -100,13 +100,16 @@ record! {
         /// Entries of the handle table that have ever been used.
         fresh_handle: Guarded32,
         handle_count: Guarded32,
-        /// All requests of the process that are not over.
+        /// All requests of the process that are not over, and how many they are.
         first_request: Guarded32,
+        requests: Guarded32,
         /// Those that are complete and wait to be delivered to the process's memory, in order.
         first_completed: Guarded32,
         last_completed: Guarded32,
         /// Timers whose routine runs in a thread of this process.
         first_timer: Guarded32,
+        /// Bytes of the arena that the process pays for (see [`crate::quota`]).
+        charge: Guarded32,
         /// Pages of the handle table.
         pages: [Guarded32; TABLE_PAGES],
     }
@@ -254,6 +257,10 @@ pub(crate) struct Channel {
     /// Queue of waiting flushes.
     pub(crate) first_flush: Guarded32,
     pub(crate) last_flush: Guarded32,
+    /// Bytes of the arena that the messages take, those that are charged for them, and who pays (see [`crate::quota`]).
+    pub(crate) memory: Guarded32,
+    pub(crate) charged: Guarded32,
+    pub(crate) payer: Guarded32,
 }
 
 #[allow(unsafe_code)]

@@ -240,3 +240,28 @@ fn a_process_that_fails_to_join_leaves_nothing() {
     assert!(arena.seats().all(|(_, seat)| seat.process() == current.context.process.index()));
     assert_eq!(check_arena(&current), []);
 }
+
+/// A read of bytes took any number of messages in one transaction: with many short ones it failed, and the pipe could
+/// only be read with less room.
+#[test]
+fn any_number_of_messages_is_read_as_bytes() {
+    let current = attach_in_memory();
+    let (server, client) = pipe_pair(1 << 20);
+    pipe::set_mode(server, false, false).unwrap();
+    let count = pipe::channel::MOST_TAKEN + 1000;
+    for number in 0..count {
+        io::write(client, &[number as u8], None).unwrap();
+    }
+    let mut bytes = Vec::new();
+    while bytes.len() < count {
+        let mut part = vec![0; count];
+        // SAFETY: the buffer outlives the call, which finds bytes.
+        let buffer = unsafe { ReadBuffer::new(part.as_mut_ptr(), part.len()) };
+        let Ok(io::Outcome::Done { information, .. }) = io::read(server, buffer, None) else {
+            panic!("bytes are there")
+        };
+        bytes.extend_from_slice(&part[..information]);
+    }
+    assert!(bytes.iter().enumerate().all(|(number, byte)| *byte == number as u8));
+    assert_eq!(check_arena(&current), []);
+}

@@ -103,6 +103,7 @@ pub(crate) fn open_pipe(
 /// - `ERROR_OPERATION_ABORTED` (995): the read was cancelled.
 /// - `ERROR_ACCESS_DENIED` (5): the handle cannot read.
 /// - `ERROR_INVALID_HANDLE` (6): not a handle to a file.
+/// - `ERROR_NOT_ENOUGH_MEMORY` (8): too many requests of the process are not over.
 /// - `ERROR_NOACCESS` (998): a NULL that is not allowed.
 #[cfg_attr(feature = "export", unsafe(no_mangle))]
 pub unsafe extern "system" fn ReadFile(
@@ -132,6 +133,8 @@ pub unsafe extern "system" fn ReadFile(
 /// - `ERROR_OPERATION_ABORTED` (995): the write was cancelled.
 /// - `ERROR_ACCESS_DENIED` (5): the handle cannot write.
 /// - `ERROR_INVALID_HANDLE` (6): not a handle to a file.
+/// - `ERROR_NOT_ENOUGH_MEMORY` (8): too many requests of the process are not over.
+/// - `ERROR_NOT_ENOUGH_QUOTA` (1816): the unread messages that the process has written take too much memory.
 /// - `ERROR_NOACCESS` (998): a NULL that is not allowed.
 #[cfg_attr(feature = "export", unsafe(no_mangle))]
 pub unsafe extern "system" fn WriteFile(

@@ -103,6 +103,11 @@ impl Arena {
         capacity_of(reference.class().min(BLOCK_CLASSES - 1))
     }
 
+    /// Bytes of the arena that a block takes.
+    pub(crate) fn block_size(reference: BlockRef) -> u32 {
+        (SMALLEST_BLOCK << reference.class().min(BLOCK_CLASSES - 1)) as u32
+    }
+
     /// Whether `length` bytes would be given one block of this reference's class.
     pub(crate) fn block_fits(reference: BlockRef, length: usize) -> bool {
         length <= LARGEST && class_for(length) == reference.class()
@@ -230,6 +235,18 @@ impl<'a> Txn<'a> {
         block.head.link.set(self, 0);
         block.more.set(self, 0);
         Ok(reference)
+    }
+
+    /// Bytes of the arena that a chain takes.
+    pub(crate) fn memory_of(&self, chain: BlockRef) -> Result<u32> {
+        let mut memory = 0_u32;
+        let mut next = chain;
+        while !next.is_none() {
+            self.step()?;
+            memory = memory.saturating_add(Arena::block_size(next));
+            next = BlockRef(self.arena().block(next)?.more.get(self));
+        }
+        Ok(memory)
     }
 
     /// Gives all blocks of a chain back.

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use super::Arena;
 use super::layout::{ARENA_SIZE, MAGIC, fingerprint};
 use super::mapping::map;
+use crate::quota;
 use crate::status::Status;
 
 /// Why a process cannot attach to its namespace.
@@ -202,7 +203,7 @@ impl Directory {
             AttachError::system(format!("cannot size the arena in {}", self.path.display()), error)
         })?;
         let arena = map(&file)?;
-        if let Err(status) = arena.initialise() {
+        if let Err(status) = arena.initialise(quota_in(&file)) {
             arena.unmap();
             let directory = self.path.display();
             return Err(AttachError::new(format!("no memory for an arena in {directory} ({status})")));
@@ -276,6 +277,20 @@ impl Drop for Directory {
         // SAFETY: a valid descriptor.
         unsafe { libc::flock(self.directory.as_raw_fd(), libc::LOCK_UN) };
     }
+}
+
+/// What one process may have of an arena in the file's file system, in bytes.
+fn quota_in(file: &File) -> u32 {
+    // SAFETY: zero is a valid value of every field.
+    let mut status: libc::statvfs = unsafe { core::mem::zeroed() };
+    // SAFETY: a valid descriptor and a place for the result.
+    let result = unsafe { libc::fstatvfs(file.as_raw_fd(), &mut status) };
+    // A tmpfs without a limit says 0.
+    if result != 0 || status.f_blocks == 0 {
+        return quota::MOST_MEMORY;
+    }
+    let size = status.f_blocks.saturating_mul(status.f_frsize);
+    (size / quota::SHARE).min(quota::MOST_MEMORY.into()) as u32
 }
 
 fn open_directory(path: &Path) -> Result<File, AttachError> {

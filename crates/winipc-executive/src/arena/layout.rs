@@ -56,7 +56,7 @@ pub(crate) const EXTENTS: [Extent; REGIONS] = {
     extents[Region::Request as usize] = extent(128, 1 << 20);
     extents[Region::Pipe as usize] = extent(64, 1 << 20);
     extents[Region::Instance as usize] = extent(192, 1 << 20);
-    extents[Region::JournalOverflow as usize] = extent(16, 1 << 17);
+    extents[Region::JournalOverflow as usize] = extent(16, 1 << 20);
     extents[Region::ClaimOverflow as usize] = extent(4, 1 << 17);
     let mut class = 0;
     while class < BLOCK_CLASSES {
@@ -124,6 +124,8 @@ pub(crate) struct Header {
     pub(crate) membership: Lone<Free32>,
     /// What each region has in use.
     pub(crate) slabs: [Lone<SlabHead>; REGIONS],
+    /// Bytes of names, calls and messages that a process may have.
+    pub(crate) quota: Free32,
     /// First of the messages that nobody will read and that are still to be freed.
     pub(crate) discarded: Lone<Guarded32>,
     /// First name of each bucket of the name table.

@@ -55,8 +55,8 @@ fn boot_id() -> [u64; 2] {
 }
 
 impl Arena {
-    /// Gives a new arena its header and first memory.
-    pub(super) fn initialise(&self) -> crate::status::Result<()> {
+    /// Gives a new arena its header and first memory. `quota` is what each process may have of it, in bytes.
+    pub(super) fn initialise(&self, quota: u32) -> crate::status::Result<()> {
         debug_assert!(size_of::<Header>() <= HEADER_SIZE);
         self.populate(0, HEADER_SIZE)?;
         for region in 0..REGIONS {
@@ -69,6 +69,7 @@ impl Arena {
             self.commit(region, EXTENTS[region].capacity.min(4096))?;
         }
         let header = self.header();
+        header.quota.store(quota);
         header.fingerprint.store(fingerprint());
         for (word, half) in header.boot.iter().zip(boot_id()) {
             word.store(half);
@@ -113,7 +114,7 @@ impl Arena {
         assert!(!base.is_null());
         // SAFETY: the mapping is page-aligned, readable, writable and never removed.
         let arena = unsafe { Arena::from_mapping(base.cast(), (0, 0)) };
-        arena.initialise().unwrap();
+        arena.initialise(crate::quota::MOST_MEMORY).unwrap();
         arena
     }
 

@@ -12,6 +12,7 @@ use super::slab::{Head, Record, Ref};
 use super::system::system_thread_id;
 use super::word::{Free32, Free64};
 use super::{Arena, crash};
+use crate::quota::MOST_THREADS;
 use crate::status::{Result, Status};
 
 /// Claims a transaction can make before it needs the overflow region.
@@ -162,13 +163,17 @@ impl Arena {
     /// to the seat, before the thread can be seen there.
     ///
     /// # Errors
-    /// As [`Arena::commit`]; no seat is free.
+    /// As [`Arena::commit`]; no seat is free, or the process has too many.
     pub(crate) fn take_seat(
         &self,
         process: u32,
         occupy: impl Fn(Ref<Seat>) -> Result<()>,
     ) -> Result<Ref<Seat>> {
         let region = Region::Seat as usize;
+        let is_its = |(_, seat): &(_, &Seat)| seat.process() == process;
+        if self.committed(region) > MOST_THREADS && self.seats().filter(is_its).count() >= MOST_THREADS {
+            return Err(Status::INSUFFICIENT_RESOURCES);
+        }
         let mut number = 1;
         loop {
             if number as usize >= self.committed(region) {

@@ -141,7 +141,7 @@ impl Arena {
     ///
     /// # Errors
     /// [`Status::INSUFFICIENT_RESOURCES`]: the region is full. [`Status::NO_MEMORY`]: the file system is.
-    pub(super) fn commit(&self, region: usize, count: usize) -> Result<()> {
+    pub(crate) fn commit(&self, region: usize, count: usize) -> Result<()> {
         let extent = EXTENTS[region];
         if count > extent.capacity {
             return Err(Status::INSUFFICIENT_RESOURCES);

@@ -203,9 +203,9 @@ impl<'a> Txn<'a> {
             .any(|seat| seat.is_ok_and(|seat| seat.process() == process.index()))
     }
 
-    /// Whether the thread that holds the lock is of a process.
-    pub(crate) fn is_of_process<T>(&self, process: Ref<T>) -> bool {
-        self.seat.process() == process.index()
+    /// Number of the process whose thread holds the lock.
+    pub(crate) fn process(&self) -> u32 {
+        self.seat.process()
     }
 
     /// Rings a doorbell after the commit.

@@ -13,7 +13,7 @@ use crate::arena::{Arena, Ref, Txn, state};
 use crate::context::Current;
 use crate::records::{HandlePage, Kind, Object, PAGE_ENTRIES, Process, TABLE_PAGES};
 use crate::status::{Result, Status};
-use crate::{mutex, name, object, pipe, timer};
+use crate::{mutex, name, object, pipe, quota, timer};
 
 /// A handle-table entry in use.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -82,7 +82,7 @@ pub(super) fn look_up_in(arena: &'static Arena, process: &Process, index: u32) -
 /// Puts a handle to an object into a process's table and counts it.
 ///
 /// # Errors
-/// [`Status::INSUFFICIENT_RESOURCES`]: the table is full. [`Status::NO_MEMORY`].
+/// [`Status::INSUFFICIENT_RESOURCES`]: the table is full, or the process has too many. [`Status::NO_MEMORY`].
 pub(crate) fn insert(
     lock: &mut Txn<'static>,
     process: &'static Process,
@@ -101,7 +101,7 @@ pub(crate) fn insert(
     } else {
         let fresh = process.fresh_handle.get(lock).max(1);
         let page = fresh as usize / PAGE_ENTRIES;
-        if page >= TABLE_PAGES {
+        if page >= TABLE_PAGES || fresh > quota::most_handles(arena) {
             return Err(Status::INSUFFICIENT_RESOURCES);
         }
         if process.pages[page].get(lock) == 0 {

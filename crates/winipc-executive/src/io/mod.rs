@@ -57,7 +57,7 @@ impl Outcome {
 /// # Errors
 /// [`Status::INVALID_HANDLE`], [`Status::OBJECT_TYPE_MISMATCH`]: no file. [`Status::ACCESS_DENIED`]: the handle may not
 /// read. For pipes [`Status::PIPE_BROKEN`], [`Status::PIPE_DISCONNECTED`], [`Status::PIPE_LISTENING`],
-/// [`Status::PIPE_EMPTY`]; [`Status::CANCELLED`].
+/// [`Status::PIPE_EMPTY`]; [`Status::CANCELLED`]; [`Status::NO_MEMORY`]: too many requests of the process are not over.
 ///
 /// # References
 /// - SEMANTICS 5.5, 7.1
@@ -72,7 +72,8 @@ pub fn read(file: Handle, buffer: ReadBuffer, overlapped: Option<Overlapped>) ->
 /// Writes to a file. The bytes are copied before the call returns.
 ///
 /// # Errors
-/// As [`read`], and for pipes [`Status::PIPE_CLOSING`].
+/// As [`read`], and for pipes [`Status::PIPE_CLOSING`]; [`Status::QUOTA_EXCEEDED`]: the unread messages that the process
+/// has written take too much memory.
 ///
 /// # References
 /// - SEMANTICS 5.7, 7.1

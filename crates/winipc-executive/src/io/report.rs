@@ -8,6 +8,7 @@ use crate::context::Current;
 use crate::dispatcher;
 use crate::handle::{Found, Handle, look_up};
 use crate::object;
+use crate::quota;
 use crate::records::{Kind, Request};
 use crate::status::{Result, Status};
 
@@ -38,7 +39,13 @@ pub(crate) struct Report {
 
 impl Report {
     /// Resolves the event and begins: the status block says pending, the event is reset.
+    ///
+    /// # Errors
+    /// As for the event. [`Status::QUOTA_EXCEEDED`]: there is a routine, and too many of the process's have not run.
     pub(crate) fn begin(current: &Current, overlapped: Overlapped) -> Result<Self> {
+        if overlapped.routine.is_some() {
+            quota::require(current.arena(), current.process())?;
+        }
         let event = match overlapped.event {
             Some(handle) => Some(look_up(current, handle)?.require(Kind::Event, access::MODIFY_STATE)?),
             None => None,

@@ -12,6 +12,7 @@ use crate::dispatcher::{self, status};
 use crate::keeper;
 use crate::object;
 use crate::pipe;
+use crate::quota::MOST_REQUESTS;
 use crate::records::{Object, Process, Request, Thread};
 use crate::spin::Spinner;
 use crate::status::{Result, Status};
@@ -53,6 +54,9 @@ pub(crate) mod flag {
 }
 
 /// Makes a request for the calling thread and enters it into its process's list. It is in no queue yet.
+///
+/// # Errors
+/// [`Status::NO_MEMORY`]: the process has too many, as ReadFile and WriteFile say, or there is no room.
 pub(crate) fn issue(
     lock: &mut Txn<'static>,
     current: &Current,
@@ -60,10 +64,15 @@ pub(crate) fn issue(
     file: Ref<Object>,
     length: usize,
 ) -> Result<(Ref<Request>, &'static Request)> {
+    let process = current.process();
+    let count = process.requests.get(lock) + 1;
+    if count > MOST_REQUESTS {
+        return Err(Status::NO_MEMORY);
+    }
+    process.requests.set(lock, count);
     let reference = lock.allocate::<Request>(operation as u32)?;
     let arena = lock.arena();
     let request: &Request = arena.get(reference)?;
-    let process = current.process();
     let first = process.first_request.get(lock);
     for (word, value) in [
         (&request.state, state::PENDING),
@@ -148,7 +157,7 @@ pub(crate) fn complete(
         }
     }
     // The issuer's own calls deliver before they return, and so does a thread of its that is woken. Else the keeper does.
-    let is_own = lock.is_of_process(Ref::<Process>::from_index(request.process.get(lock)));
+    let is_own = lock.process() == request.process.get(lock);
     if !is_own && !lock.wakes_thread_of(Ref::<Process>::from_index(request.process.get(lock))) {
         lock.ring_after(keeper::doorbell(process));
     }
@@ -159,6 +168,8 @@ pub(crate) fn complete(
 pub(crate) fn forget(lock: &mut Txn<'static>, reference: Ref<Request>, request: &Request) -> Result<()> {
     let arena = lock.arena();
     let process: &Process = arena.get(Ref::from_index(request.process.get(lock)))?;
+    let count = process.requests.get(lock);
+    process.requests.set(lock, count.saturating_sub(1));
     let (next, previous) = (request.process_next.get(lock), request.process_previous.get(lock));
     match Ref::<Request>::from_index(previous).some() {
         Some(previous) => arena.get(previous)?.process_next.set(lock, next),

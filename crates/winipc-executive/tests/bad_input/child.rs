@@ -92,6 +92,7 @@ fn enter() {
         "without-threads" => crate::system::attach_without_threads(),
         "small-address-space" => crate::system::attach_in_small_address_space(),
         "full" => crate::memory::fill(),
+        "leak" => crate::memory::leak(),
         "stale" => crate::arguments::use_stale_handles(),
         "garbage" => crate::arguments::use_garbage(),
         "forked" => crate::forked::use_handles_in_child(),

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use winipc_executive::io::{self, Outcome, Overlapped, ReadBuffer, StatusBlock};
 use winipc_executive::pipe;
-use winipc_executive::{Attributes, Handle, Status, event, handle, wait};
+use winipc_executive::{Attributes, Handle, Status, apc, event, handle, wait};
 
 use crate::child::{Scratch, is_root, succeeds};
 use crate::everything::{server, units};
@@ -111,9 +111,80 @@ fn a_full_file_system_is_an_error() {
         return;
     }
     let scratch = Scratch::new("full");
-    let small = Small::mount(scratch.path(), 6 << 10);
+    let small = Small::mount(scratch.path(), 30 << 10);
+    // Not the process's quota is to be used up, which is a part of the whole, but the memory.
+    let ballast = scratch.path().join("ballast");
+    std::fs::write(&ballast, vec![0; 24 << 20]).unwrap();
     print!("{}", succeeds("full", scratch.path()));
+    std::fs::remove_file(ballast).unwrap();
     assert_eq!(std::fs::read_dir(scratch.path()).unwrap().count(), 0);
+    drop(small);
+}
+
+/// Takes as much of everything as one process gets. Another one can work all the same.
+pub(crate) fn leak() {
+    let name = units("leak");
+    let unlimited = pipe::Server { out_quota: u32::MAX, in_quota: u32::MAX, ..server(true, false) };
+    let (_end, _) = pipe::create(&name, &unlimited).unwrap();
+    let client = pipe::open(&name, 0xC000_0000, true, false).unwrap();
+    let data = [7; 1000];
+    let report = |what: &str, leak: &mut dyn FnMut(usize) -> winipc_executive::Result<()>| {
+        let mut count = 0;
+        let status = loop {
+            match leak(count) {
+                Ok(()) => count += 1,
+                Err(status) => break status,
+            }
+        };
+        println!("{count} {what}: {status}");
+        status
+    };
+    assert_eq!(
+        report("messages", &mut |_| io::write(client, &data, None).map(|_| ())),
+        Status::QUOTA_EXCEEDED
+    );
+    assert_eq!(report("calls", &mut |_| apc::queue(Handle::CURRENT_THREAD, 1, 2)), Status::QUOTA_EXCEEDED);
+    let create = |number: usize| {
+        let name = units(&format!("leaked {number}"));
+        event::create(&Attributes { name: Some(&name), inherit: false }, ALL, true, true).map(|_| ())
+    };
+    assert_eq!(report("named events", &mut |number| create(number)), Status::QUOTA_EXCEEDED);
+    let unnamed = &mut |_| event::create(&Attributes::default(), ALL, true, true).map(|_| ());
+    assert_eq!(report("events", unnamed), Status::INSUFFICIENT_RESOURCES);
+    let in_another_process = || {
+        let name = units("sound");
+        let (end, _) = pipe::create(&name, &server(true, false)).unwrap();
+        let client = pipe::open(&name, 0xC000_0000, true, false).unwrap();
+        assert_eq!(
+            io::write(client, &[1; 60], None),
+            Ok(Outcome::Done { status: Status::SUCCESS, information: 60 })
+        );
+        event::create(&Attributes { name: Some(&units("sound")), inherit: false }, ALL, true, true).unwrap();
+        handle::close(end).unwrap();
+    };
+    // SAFETY: the child only calls winipc, which takes it for a new process, and leaves with _exit.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        let code = i32::from(std::panic::catch_unwind(in_another_process).is_err());
+        // SAFETY: ends the child at once, without the harness's own end.
+        unsafe { libc::_exit(code) };
+    }
+    let mut status = 0;
+    // SAFETY: waits for the child just made.
+    assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+    assert_eq!(status, 0, "the child's wait status");
+}
+
+/// One process could fill the arena's file system for all.
+#[test]
+fn a_process_that_leaks_leaves_room_for_others() {
+    if !is_root() {
+        eprintln!("left out: a_process_that_leaks_leaves_room_for_others needs root, to mount a file system");
+        return;
+    }
+    let scratch = Scratch::new("leak");
+    let small = Small::mount(scratch.path(), 16 << 10);
+    print!("{}", succeeds("leak", scratch.path()));
     drop(small);
 }
 

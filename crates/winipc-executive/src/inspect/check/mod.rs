@@ -20,6 +20,7 @@ use std::collections::{HashMap, HashSet};
 use crate::arena::Arena;
 use crate::arena::block::BlockRef;
 use crate::arena::layout::Region;
+use crate::quota::Payer;
 
 /// Something in the arena that is not as it has to be.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -86,6 +87,7 @@ pub(super) fn run(arena: &Arena) -> Vec<Fault> {
         tallies: Vec::new(),
         queued: Vec::new(),
         pins: HashMap::new(),
+        charges: HashMap::new(),
     };
     checker.tallies = vec![Tally::default(); checker.objects.used.len()];
     checker.queued = vec![0; checker.requests.used.len()];
@@ -98,6 +100,7 @@ pub(super) fn run(arena: &Arena) -> Vec<Fault> {
     checker.totals();
     checker.queued_requests();
     checker.pins();
+    checker.charges();
     checker.leftovers();
     checker.faults
 }
@@ -134,6 +137,8 @@ struct Checker<'a> {
     queued: Vec<u32>,
     /// For each message that somebody copies from, how many do.
     pins: HashMap<u32, u32>,
+    /// For each process that pays for memory, for how many bytes.
+    charges: HashMap<Payer, u32>,
 }
 
 impl Checker<'_> {
@@ -196,6 +201,23 @@ impl Checker<'_> {
             return false;
         }
         true
+    }
+
+    /// Counts what a process pays for.
+    fn charge(&mut self, payer: u32, bytes: u32) {
+        let sum = self.charges.entry(Payer(payer)).or_default();
+        *sum = sum.saturating_add(bytes);
+    }
+
+    /// Bytes of the arena that a chain takes, of which it is known that it ends.
+    fn memory_of(&self, chain: BlockRef) -> u32 {
+        let mut memory = 0_u32;
+        let mut next = chain;
+        while let Ok(block) = self.arena.block(next) {
+            memory = memory.saturating_add(Arena::block_size(next));
+            next = BlockRef(block.more.peek());
+        }
+        memory
     }
 
     /// What nothing has turned out to own.

@@ -24,6 +24,7 @@ impl Checker<'_> {
                     break;
                 }
                 let Ok(block) = self.arena.block(next) else { break };
+                self.charge(block.head.link.peek(), self.memory_of(next));
                 self.name(&place, next, bucket, &mut known);
                 next = BlockRef(block.words[name::NEXT].peek());
             }

@@ -232,6 +232,7 @@ impl Checker<'_> {
         let first_unsettled = channel.first_unsettled.peek();
         let (mut settled, mut unsettled) = (0_u64, 0_u64);
         let mut fits = true;
+        let mut memory = 0_u32;
         let mut messages = HashSet::new();
         let mut last = BlockRef::NONE;
         let mut next = BlockRef(channel.first.peek());
@@ -253,6 +254,7 @@ impl Checker<'_> {
                 }
             }
             *if fits { &mut settled } else { &mut unsettled } += rest;
+            memory = memory.saturating_add(self.memory_of(next));
             messages.insert(next.0);
             let pins = self.pins.get(&next.0).copied().unwrap_or(0);
             self.same(format!("pins of {message}"), pins, block.words[PINS].peek());
@@ -260,6 +262,12 @@ impl Checker<'_> {
             last = next;
             next = BlockRef(block.head.link.peek());
         }
+        self.same(format!("memory of the messages of {place}"), memory, channel.memory.peek());
+        let charged = channel.charged.peek();
+        if memory > charged {
+            self.fault(format!("bytes charged for {place}"), format!("at least {memory}"), charged);
+        }
+        self.charge(channel.payer.peek(), charged);
         self.same(format!("last message of {place}"), last.0, channel.last.peek());
         self.same(format!("bytes within the quota of {place}"), settled, channel.settled.peek().into());
         self.same(format!("bytes beyond the quota of {place}"), unsettled, channel.unsettled.peek().into());

@@ -6,6 +6,7 @@ use crate::arena::seat::Life;
 use crate::arena::state::generation_of;
 use crate::handle::{self, Entry};
 use crate::process::{self, claim};
+use crate::quota::Payer;
 use crate::records::{Kind, Object, PAGE_ENTRIES, Process};
 use crate::timer;
 
@@ -22,6 +23,17 @@ impl Checker<'_> {
         }
     }
 
+    /// What each process pays for, once all that anybody pays for is counted.
+    pub(super) fn charges(&mut self) {
+        for (reference, process) in process::all(self.arena) {
+            if process.claim.load() == claim::ATTACHED {
+                let place = format!("bytes charged to process record #{}", reference.index());
+                let charged = self.charges.get(&Payer::of(reference, process)).copied().unwrap_or(0);
+                self.same(place, charged, process.charge.peek());
+            }
+        }
+    }
+
     fn record(&mut self, place: &str, reference: Ref<Process>, process: &Process) {
         let seats = || self.arena.seats().filter(|(_, seat)| seat.process() == reference.index());
         let is_alive = seats().any(|(_, seat)| seat.life() == Life::Alive);
@@ -33,6 +45,8 @@ impl Checker<'_> {
                     ("object", &process.object),
                     ("handle count", &process.handle_count),
                     ("first request", &process.first_request),
+                    ("count of requests", &process.requests),
+                    ("charge", &process.charge),
                     ("first completed request", &process.first_completed),
                     ("first timer", &process.first_timer),
                 ] {

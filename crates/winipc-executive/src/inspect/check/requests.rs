@@ -22,11 +22,11 @@ impl<'a> Checker<'a> {
     /// The list of a process's requests, and that of those that are complete.
     pub(super) fn requests_of(&mut self, place: &str, reference: Ref<Process>, process: &Process) {
         let all = format!("requests of {place}");
-        let mut previous = 0;
+        let (mut previous, mut count) = (0, 0);
         let mut next = process.first_request.peek();
         while next != 0 {
             if !self.requests.is_used(next) || !self.requests.own(next) {
-                self.fault(all, "live requests, each once", format!("request #{next}"));
+                self.fault(&all, "live requests, each once", format!("request #{next}"));
                 break;
             }
             let Ok(request) = self.arena.get::<Request>(Ref::from_index(next)) else { return };
@@ -35,7 +35,9 @@ impl<'a> Checker<'a> {
             self.request(next, request);
             previous = next;
             next = request.process_next.peek();
+            count += 1;
         }
+        self.same(format!("count of {all}"), count, process.requests.peek());
 
         let completed = format!("completed requests of {place}");
         let mut previous = 0;

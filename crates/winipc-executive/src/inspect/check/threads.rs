@@ -201,6 +201,7 @@ impl Checker<'_> {
                 return;
             }
             let Ok(block) = self.arena.block(next) else { return };
+            self.charge(block.head.link.peek(), self.memory_of(next));
             let timer = block.words[apc::TIMER].peek();
             if timer != 0 {
                 let object = self.arena.get::<Object>(Ref::from_index(timer)).ok();

@@ -7,6 +7,7 @@
 use crate::arena::Txn;
 use crate::arena::block::BlockRef;
 use crate::context::Current;
+use crate::quota;
 use crate::records::Channel;
 use crate::status::{Result, Status};
 
@@ -17,6 +18,7 @@ const MESSAGES_AT_A_TIME: u32 = 16;
 
 /// Throws all messages of a channel away; nobody waits for them any more. After the commit [`sweep`] is due.
 pub(in crate::pipe) fn discard(lock: &mut Txn<'_>, channel: &Channel) -> Result<()> {
+    quota::remove_messages(lock, channel);
     let arena = lock.arena();
     let first = channel.first.get(lock);
     if first == 0 {

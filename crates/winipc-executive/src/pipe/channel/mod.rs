@@ -15,6 +15,8 @@ pub(crate) use discard::sweep;
 pub(crate) use message::{LOOSE_TAG, OFFSET, PINS, QUEUED_TAG, SPARE_TAG, WRITER, unpin};
 pub(super) use message::{fits, make_spare, prepare, rest_of, room_of, set_writer};
 pub(super) use queue::{append, settle};
+#[cfg(test)]
+pub(crate) use serve::MOST_TAKEN;
 pub(super) use serve::{READS_MESSAGES, Taken, serve_readers, take};
 pub(super) use withdraw::{fail_all, fail_queue, withdraw};
 
@@ -59,6 +61,9 @@ pub(super) fn reset(lock: &mut Txn<'_>, channel: &Channel, quota: u32) {
         &channel.last_reader,
         &channel.first_flush,
         &channel.last_flush,
+        &channel.memory,
+        &channel.charged,
+        &channel.payer,
     ] {
         word.set(lock, 0);
     }

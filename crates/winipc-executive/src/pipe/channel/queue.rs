@@ -3,15 +3,21 @@
 use crate::arena::block::BlockRef;
 use crate::arena::{Ref, Txn};
 use crate::io;
+use crate::quota;
 use crate::records::{Channel, Request};
 use crate::status::{Result, Status};
 
 use super::message::{LOOSE_TAG, QUEUED_TAG, WRITER, add, pin, rest_of, unpin};
 
 /// Appends a message, settled if it fits the quota. Nobody is served yet.
+///
+/// # Errors
+/// [`Status::QUOTA_EXCEEDED`]: the unread messages of the process that pays for the channel take too much memory.
 pub(in crate::pipe) fn append(lock: &mut Txn<'_>, channel: &Channel, message: BlockRef) -> Result<()> {
     let arena = lock.arena();
     let block = arena.block(message)?;
+    let memory = lock.memory_of(message)?;
+    quota::add_message(lock, channel, memory)?;
     block.head.tag.set(lock, QUEUED_TAG);
     block.head.link.set(lock, 0);
     match BlockRef(channel.last.get(lock)) {
@@ -54,6 +60,8 @@ pub(super) fn remove_first(lock: &mut Txn<'static>, channel: &Channel) -> Result
     }
     block.head.tag.set(lock, LOOSE_TAG);
     block.head.link.set(lock, 0);
+    let memory = lock.memory_of(message)?;
+    quota::remove_message(lock, channel, memory);
     Ok(())
 }
 
@@ -160,6 +168,8 @@ pub(super) fn remove(lock: &mut Txn<'static>, channel: &Channel, message: BlockR
             block.words[WRITER].set(lock, 0);
             block.head.link.set(lock, 0);
             block.head.tag.set(lock, LOOSE_TAG);
+            let memory = lock.memory_of(message)?;
+            quota::remove_message(lock, channel, memory);
             pin(lock, message)?;
             unpin(lock, message)?;
             return settle(lock, channel);

@@ -20,6 +20,9 @@ pub(in crate::pipe) struct Taken {
     pub(in crate::pipe) part: Option<(BlockRef, usize, usize)>,
 }
 
+/// Most messages that one read takes: their number is not limited by the reader's room, but by the journal.
+pub(crate) const MOST_TAKEN: usize = 1 << 14;
+
 /// Takes what a read with room for `room` bytes is given now; `None` if there is nothing.
 ///
 /// # References
@@ -36,7 +39,7 @@ pub(in crate::pipe) fn take(
     if channel.first.get(lock) == 0 {
         return Ok(None);
     }
-    loop {
+    for _ in 0..MOST_TAKEN {
         lock.step()?;
         let message = BlockRef(channel.first.get(lock));
         if message.is_none() {

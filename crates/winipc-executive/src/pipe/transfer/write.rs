@@ -28,6 +28,9 @@ fn spin_for_room(current: &Current, file: &Found, length: usize) {
 
 /// Copies bytes into a message that belongs to the calling thread.
 pub(super) fn stage(current: &Current, data: &[u8]) -> Result<BlockRef> {
+    if data.len() > current.arena().header().quota.load() as usize {
+        return Err(Status::QUOTA_EXCEEDED);
+    }
     let thread = current.thread;
     let spare = BlockRef(thread.spare_block.peek());
     if !spare.is_none() && channel::fits(spare, data.len()) {

@@ -85,6 +85,9 @@ fn damage_to_a_channel_is_found() {
             world.set(from, 0);
         }
     });
+    damaged("memory of the messages of channel", "found 1", |world| world.set(&channel(world).memory, 1));
+    damaged("bytes charged for channel", "found 1", |world| world.set(&channel(world).charged, 1));
+    damaged("bytes charged to process record #1", "", |world| world.set(&channel(world).payer, 7));
     damaged("discarded message", "not yet", |world| {
         world.set(&world.current.arena().header().discarded.0, channel(world).first.peek());
     });
