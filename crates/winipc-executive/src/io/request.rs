@@ -65,7 +65,7 @@ pub(crate) fn issue(
     length: usize,
 ) -> Result<(Ref<Request>, &'static Request)> {
     let process = current.process();
-    let count = process.requests.get(lock) + 1;
+    let count = process.requests.get(lock).saturating_add(1);
     if count > MOST_REQUESTS {
         return Err(Status::NO_MEMORY);
     }
