@@ -125,7 +125,11 @@ impl World {
         // One reads and the other waits until it has.
         let file = self.object(one).0;
         self.start(move || read(one), || file.body[pipe::BUSY].peek() != 0);
-        self.start(move || read(one), || file.body[pipe::IDLE].peek() != 0);
+        let is_queued = || {
+            let idle = Ref::<Object>::from_index(file.body[pipe::IDLE].peek() as u32);
+            idle.some().is_some_and(|idle| self.current.arena().get(idle).unwrap().first_waiter.peek() != 0)
+        };
+        self.start(move || read(one), is_queued);
         let flushed = || instance.channels[0].first_flush.peek() != 0;
         self.start(move || io::flush(many), flushed);
         let pipe: &Pipe = self.current.arena().get(Ref::from_index(2)).unwrap();
