@@ -186,7 +186,8 @@ fn call_on_pipe(handle: Handle, handles: &[Handle]) {
         let _ = pipe::listen(handle, None);
         let _ = io::write(handle, &[4; 10], None);
         let _ = io::read(handle, buffer(50), None);
-        let _ = pipe::set_mode(handle, false, false);
+        // Not back to waiting: another thread may be between the same calls on the same end, and would wait for ever.
+        let _ = pipe::set_mode(handle, false, true);
     }
     let _ = pipe::disconnect(handle);
     let _ = pipe::listen(handle, Some(overlapped(None, None)));
