@@ -59,23 +59,19 @@ pub(crate) struct Starting {
 pub(crate) fn prepare() -> core::result::Result<Starting, AttachError> {
     let (tell, told) = sync_channel(1);
     let (ready, is_ready) = sync_channel(1);
-    let mask = system::block_signals();
-    std::thread::Builder::new()
-        .name("winipc-keeper".to_owned())
-        .stack_size(STACK)
-        .spawn(move || {
-            let Ok(context) = told.recv() else { return };
-            let current = keeper_current(context);
-            if let Ok(current) = &current {
-                current.process().keeper.store(current.seat.index());
-            }
-            let _ = ready.send(current.as_ref().map(|_| ()).map_err(|status| *status));
-            if let Ok(current) = current {
-                keep(&current);
-            }
-        })
+    let run = move || {
+        let Ok(context) = told.recv() else { return };
+        let current = keeper_current(context);
+        if let Ok(current) = &current {
+            current.process().keeper.store(current.seat.index());
+        }
+        let _ = ready.send(current.as_ref().map(|_| ()).map_err(|status| *status));
+        if let Ok(current) = current {
+            keep(&current);
+        }
+    };
+    system::start_thread(c"winipc-keeper", STACK, run)
         .map_err(|error| AttachError::system("cannot start the keeper thread", error))?;
-    drop(mask);
     Ok(Starting { tell, is_ready })
 }
 

@@ -8,8 +8,8 @@
 //! to spin for either to gain: the trial of one must outlast the wake-up of the other.
 
 use core::cell::Cell;
+use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
-use std::sync::OnceLock;
 
 use crate::arena::futex::monotonic_now;
 use crate::arena::system::online_processors;
@@ -144,6 +144,12 @@ fn give_way(learned: &mut Learned, is_ready: impl Fn() -> bool) -> bool {
 
 /// Whether the machine has one processor only. How many this process may use says nothing of where the others run.
 fn is_single() -> bool {
-    static SINGLE: OnceLock<bool> = OnceLock::new();
-    *SINGLE.get_or_init(|| online_processors() == 1)
+    // No `OnceLock`: a child forked while another thread of its parent asks would find it taken for ever.
+    static PROCESSORS: AtomicUsize = AtomicUsize::new(0);
+    let mut processors = PROCESSORS.load(Ordering::Relaxed);
+    if processors == 0 {
+        processors = online_processors();
+        PROCESSORS.store(processors, Ordering::Relaxed);
+    }
+    processors == 1
 }

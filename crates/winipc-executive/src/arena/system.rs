@@ -1,5 +1,8 @@
 //! Calls to the system about threads, processes and processors.
 
+use core::ffi::{CStr, c_int, c_void};
+use core::mem::MaybeUninit;
+
 /// Id of the calling thread in its process id namespace.
 pub(crate) fn system_thread_id() -> u32 {
     // SAFETY: gettid cannot fail.
@@ -30,7 +33,6 @@ pub(crate) fn kill(id: u32, is_right: impl Fn() -> bool) -> bool {
 /// Has a function called when the process ends normally, with the exit code where the C library tells it.
 #[cfg(target_env = "gnu")]
 pub(crate) fn at_exit(function: fn(Option<i32>)) {
-    use core::ffi::{c_int, c_void};
     unsafe extern "C" {
         fn on_exit(function: extern "C" fn(c_int, *mut c_void), argument: *mut c_void) -> c_int;
     }
@@ -57,12 +59,67 @@ pub(crate) fn at_exit(function: fn(Option<i32>)) {
     unsafe { libc::atexit(call) };
 }
 
-/// Blocks all signals for the calling thread and gives back what was blocked: a thread it starts now gets none.
-pub(crate) fn block_signals() -> SignalMask {
+/// Starts a thread that gets no signals and that nobody joins.
+///
+/// The standard library's threads enter a table of their stacks first. A child forked while another thread is in that
+/// table would find it locked for ever.
+///
+/// # Errors
+/// The system's: too many threads, no memory.
+pub(crate) fn start_thread(
+    name: &'static CStr,
+    stack: usize,
+    body: impl FnOnce() + Send + 'static,
+) -> std::io::Result<()> {
+    struct Start<F> {
+        name: &'static CStr,
+        body: F,
+    }
+    extern "C" fn run<F: FnOnce()>(start: *mut c_void) -> *mut c_void {
+        // SAFETY: the box that was given up when the thread was started, which only this thread takes back.
+        let start = unsafe { Box::from_raw(start.cast::<Start<F>>()) };
+        // SAFETY: the calling thread and a NUL-terminated name.
+        unsafe { libc::pthread_setname_np(libc::pthread_self(), start.name.as_ptr()) };
+        // A panic has told about itself, and must not leave a function of the C library's.
+        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(start.body));
+        core::ptr::null_mut()
+    }
+    fn start<F: FnOnce()>(stack: usize, argument: *mut Start<F>) -> c_int {
+        let mut attributes = MaybeUninit::<libc::pthread_attr_t>::uninit();
+        let mut thread = MaybeUninit::<libc::pthread_t>::uninit();
+        // SAFETY: the attributes are initialised first and destroyed last; the function takes what it is given.
+        unsafe {
+            let attributes = attributes.as_mut_ptr();
+            let result = libc::pthread_attr_init(attributes);
+            if result != 0 {
+                return result;
+            }
+            libc::pthread_attr_setdetachstate(attributes, libc::PTHREAD_CREATE_DETACHED);
+            libc::pthread_attr_setstacksize(attributes, stack);
+            let result = libc::pthread_create(thread.as_mut_ptr(), attributes, run::<F>, argument.cast());
+            libc::pthread_attr_destroy(attributes);
+            result
+        }
+    }
+    let argument = Box::into_raw(Box::new(Start { name, body }));
+    // The new thread has the mask of the one that starts it.
+    let mask = block_signals();
+    let result = start(stack, argument);
+    drop(mask);
+    if result == 0 {
+        return Ok(());
+    }
+    // SAFETY: no thread was started that would take it.
+    drop(unsafe { Box::from_raw(argument) });
+    Err(std::io::Error::from_raw_os_error(result))
+}
+
+/// Blocks all signals for the calling thread and gives back what was blocked.
+fn block_signals() -> SignalMask {
     // SAFETY: both sets are valid places, filled before they are read.
     unsafe {
-        let mut all = core::mem::MaybeUninit::<libc::sigset_t>::uninit();
-        let mut before = core::mem::MaybeUninit::<libc::sigset_t>::uninit();
+        let mut all = MaybeUninit::<libc::sigset_t>::uninit();
+        let mut before = MaybeUninit::<libc::sigset_t>::uninit();
         libc::sigfillset(all.as_mut_ptr());
         libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr());
         SignalMask(before.assume_init())
@@ -70,7 +127,7 @@ pub(crate) fn block_signals() -> SignalMask {
 }
 
 /// The signals a thread had blocked; dropped, they are again.
-pub(crate) struct SignalMask(libc::sigset_t);
+struct SignalMask(libc::sigset_t);
 
 impl Drop for SignalMask {
     fn drop(&mut self) {

@@ -9,6 +9,7 @@ use super::doorbell;
 use crate::arena::Ref;
 use crate::arena::futex::{self, MAXIMUM_WORDS};
 use crate::arena::seat::Seat;
+use crate::arena::system;
 use crate::arena::word::Free32;
 use crate::context::Context;
 
@@ -48,8 +49,8 @@ impl Watchers {
         }
         while watched.started * SHARE < watched.seats.len() {
             let number = watched.started;
-            let watcher = std::thread::Builder::new().name("winipc-watcher".to_owned()).stack_size(STACK);
-            if watcher.spawn(move || context.watchers.run(context, number)).is_err() {
+            let run = move || context.watchers.run(context, number);
+            if system::start_thread(c"winipc-watcher", STACK, run).is_err() {
                 return false;
             }
             watched.started += 1;

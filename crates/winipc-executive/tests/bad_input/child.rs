@@ -97,6 +97,7 @@ fn enter() {
         "garbage" => crate::arguments::use_garbage(),
         "forked" => crate::forked::use_handles_in_child(),
         "forked-attaching" => crate::forked::attach_in_child_of_one_that_attaches(),
+        "forked-starting" => crate::forked::attach_in_children_of_one_that_starts_threads(),
         "forked-exit" => crate::forked::exit_in_child(),
         "noise" => crate::noise::scribble_and_call(argument),
         "visit" => crate::noise::visit(),

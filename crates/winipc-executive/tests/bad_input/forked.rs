@@ -1,6 +1,7 @@
 //! A child of fork without exec is a new process: the parent's handles are none of its.
 
 use std::os::fd::AsRawFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use winipc_executive::wait::Outcome;
@@ -134,4 +135,39 @@ pub(crate) fn attach_in_child_of_one_that_attaches() {
 fn a_child_forked_while_another_thread_attaches_can_attach() {
     let scratch = Scratch::private("forked-attaching");
     succeeds("forked-attaching", scratch.path());
+}
+
+/// Runs in a process of its own.
+pub(crate) fn attach_in_children_of_one_that_starts_threads() {
+    static DONE: AtomicBool = AtomicBool::new(false);
+    let start_threads = || {
+        while !DONE.load(Ordering::Relaxed) {
+            std::thread::spawn(|| {}).join().unwrap();
+        }
+    };
+    let starting = [(); 4].map(|()| std::thread::spawn(start_threads));
+    for _ in 0..300 {
+        // SAFETY: the child only calls winipc, whose code is made for it, and ends.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            // SAFETY: a child that hangs is killed.
+            unsafe { libc::alarm(30) };
+            let made = event::create(&Attributes::default(), 0x1F_0003, true, true);
+            // SAFETY: ends the child at once.
+            unsafe { libc::_exit(if made.is_ok() { 0 } else { 1 }) };
+        }
+        let mut status = 0;
+        // SAFETY: waits for the child just made.
+        assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+        assert_eq!(status, 0, "the child's wait status");
+    }
+    DONE.store(true, Ordering::Relaxed);
+    starting.map(|starting| starting.join().unwrap());
+}
+
+/// The child's keeper found the standard library's table of threads locked for ever.
+#[test]
+fn a_child_forked_while_other_threads_start_can_attach() {
+    let scratch = Scratch::private("forked-starting");
+    succeeds("forked-starting", scratch.path());
 }
