@@ -209,7 +209,7 @@ fn peer_report(
     let (target, is_met) = match peer.target {
         Target::AtMost(limit) => (format!("at most {}", short(limit)), ratio.map(|ratio| ratio <= limit)),
         Target::AtLeast(limit) => (format!("at least {}", short(limit)), ratio.map(|ratio| ratio >= limit)),
-        Target::AtMostWhereWakesAreSlow(limit) => (
+        Target::SlowWakeAtMost(limit) => (
             format!("at most {} where its is {} µs", short(limit), short(SLOW_WAKE / 1000.0)),
             ratio.filter(|_| wakes_are_slow).map(|ratio| ratio <= limit),
         ),

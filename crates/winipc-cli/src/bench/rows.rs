@@ -33,7 +33,7 @@ pub(crate) enum Target {
     AtMost(f64),
     AtLeast(f64),
     /// At most this where the peer, which sleeps and is woken, takes [`SLOW_WAKE`] or longer.
-    AtMostWhereWakesAreSlow(f64),
+    SlowWakeAtMost(f64),
 }
 
 /// Nanoseconds of a round trip with two wake-ups across cores on the machine that the targets were set for.
@@ -162,11 +162,7 @@ pub(crate) const ROWS: &[Row] = &[
         ours: PipeRoundTrip::set_up,
         peers: &[
             at_most("spin", SPIN, 12.0),
-            Peer {
-                name: "seqpacket",
-                factory: SEQPACKET,
-                target: Target::AtMostWhereWakesAreSlow(1.0 / 40.0),
-            },
+            Peer { name: "seqpacket", factory: SEQPACKET, target: Target::SlowWakeAtMost(1.0 / 40.0) },
             at_most(WINE, Wine::ROUND_TRIP, 1.0 / 100.0),
         ],
         ..FREE
