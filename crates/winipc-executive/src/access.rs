@@ -82,7 +82,7 @@ pub(crate) fn map_generic(kind: Kind, desired: u32) -> u32 {
 /// [`Status::PRIVILEGE_NOT_HELD`]: ACCESS_SYSTEM_SECURITY was asked for.
 ///
 /// # References
-/// - SEMANTICS 1.4
+/// - `docs/conformance.md`, 1.4
 pub(crate) fn grant(kind: Kind, desired: u32) -> Result<u32> {
     let mut mapped = map_generic(kind, desired);
     if mapped & ACCESS_SYSTEM_SECURITY != 0 {

@@ -141,7 +141,7 @@ pub(crate) fn is_pending(current: &Current) -> bool {
 /// that the process has queued have not run.
 ///
 /// # References
-/// - SEMANTICS 2.4
+/// - `docs/conformance.md`, 2.4
 pub fn queue(thread: Handle, address: usize, argument: usize) -> Result<()> {
     let current = current()?;
     let id = if thread == Handle::CURRENT_THREAD {

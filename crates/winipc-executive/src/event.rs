@@ -15,7 +15,7 @@ use crate::status::Result;
 /// [`Status::OBJECT_TYPE_MISMATCH`](crate::Status::OBJECT_TYPE_MISMATCH): the name belongs to an object of another kind.
 ///
 /// # References
-/// - SEMANTICS 1.3, 3.1
+/// - `docs/conformance.md`, 1.3, 3.1
 pub fn create(
     attributes: &Attributes<'_>,
     access: u32,

@@ -51,7 +51,7 @@ pub(crate) fn taken(state: u64, thread: SeatId) -> (u64, bool) {
 /// [`Status::OBJECT_TYPE_MISMATCH`]: the name belongs to an object of another kind.
 ///
 /// # References
-/// - SEMANTICS 3.2
+/// - `docs/conformance.md`, 3.2
 pub fn create(
     attributes: &Attributes<'_>,
     access: u32,

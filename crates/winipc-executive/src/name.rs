@@ -44,7 +44,7 @@ impl<'a> Name<'a> {
     /// [`Status::OBJECT_NAME_INVALID`]: a prefix with nothing behind it, or too long.
     ///
     /// # References
-    /// - SEMANTICS 1.3
+    /// - `docs/conformance.md`, 1.3
     pub(crate) fn parse(name: &'a [u16]) -> Result<Self> {
         let split = |prefix: &str| {
             let length = prefix.encode_utf16().count();

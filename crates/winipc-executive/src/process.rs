@@ -172,7 +172,7 @@ fn require_query(access: u32) -> Result<()> {
 /// [`Status::INVALID_PARAMETER`]: no living process attached to the namespace has the id. [`Status::ACCESS_DENIED`].
 ///
 /// # References
-/// - SEMANTICS 13.2
+/// - `docs/conformance.md`, 13.2
 pub fn open(id: u32, desired: u32, inherit: bool) -> Result<Handle> {
     let current = current()?;
     death::bury_the_dead(&current)?;

@@ -16,7 +16,7 @@ use crate::status::{Result, Status};
 /// [`Status::OBJECT_TYPE_MISMATCH`]: the name belongs to an object of another kind.
 ///
 /// # References
-/// - SEMANTICS 3.3
+/// - `docs/conformance.md`, 3.3
 pub fn create(
     attributes: &Attributes<'_>,
     access: u32,

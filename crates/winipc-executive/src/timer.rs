@@ -55,7 +55,7 @@ pub struct Setting {
 /// [`Status::OBJECT_TYPE_MISMATCH`](crate::Status::OBJECT_TYPE_MISMATCH): the name belongs to an object of another kind.
 ///
 /// # References
-/// - SEMANTICS 3.4
+/// - `docs/conformance.md`, 3.4
 pub fn create(attributes: &Attributes<'_>, access: u32, manual_reset: bool) -> Result<(Handle, Disposition)> {
     let value = if manual_reset { signal::MANUAL } else { 0 };
     object::create(&current()?, attributes, Kind::Timer, access, |lock| {

@@ -133,7 +133,7 @@ fn win32_error(status: NTSTATUS) -> WIN32_ERROR {
 mod tests {
     use super::*;
 
-    /// The pairs of the specification, by number, so that a wrong name on either side shows.
+    /// The documented pairs, by number, so that a wrong name on either side shows.
     #[test]
     fn statuses_and_errors() {
         for (status, error) in [

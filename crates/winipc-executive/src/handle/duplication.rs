@@ -29,7 +29,7 @@ pub struct Duplicate {
 /// [`Status::PROCESS_IS_TERMINATING`]: a process has ended.
 ///
 /// # References
-/// - SEMANTICS 1.6
+/// - `docs/conformance.md`, 1.6
 pub fn duplicate(
     source_process: Handle,
     source: Handle,

@@ -134,7 +134,7 @@ pub(crate) fn resolve(current: &Current, handle: Handle) -> Result<Found> {
 /// [`Status::INVALID_HANDLE`]: no such handle. [`Status::HANDLE_NOT_CLOSABLE`]: it is protected from being closed.
 ///
 /// # References
-/// - SEMANTICS 1.1, 1.5
+/// - `docs/conformance.md`, 1.1, 1.5
 pub fn close(handle: Handle) -> Result<()> {
     if handle == Handle::CURRENT_PROCESS || handle == Handle::CURRENT_THREAD {
         return Ok(());

@@ -20,7 +20,7 @@ use super::request::{complete, dequeue, flag, forget, state};
 /// [`Status::INVALID_HANDLE`], [`Status::OBJECT_TYPE_MISMATCH`]: no file.
 ///
 /// # References
-/// - SEMANTICS 7.2
+/// - `docs/conformance.md`, 7.2
 pub fn cancel_thread_requests(file: Handle) -> Result<()> {
     let current = current()?;
     let found = look_up(&current, file)?.require(Kind::Pipe, 0)?;
@@ -34,7 +34,7 @@ pub fn cancel_thread_requests(file: Handle) -> Result<()> {
 /// [`Status::NOT_FOUND`]: there is none. [`Status::INVALID_HANDLE`], [`Status::OBJECT_TYPE_MISMATCH`]: no file.
 ///
 /// # References
-/// - SEMANTICS 7.2
+/// - `docs/conformance.md`, 7.2
 pub fn cancel_requests(file: Handle, block: Option<usize>) -> Result<()> {
     let current = current()?;
     let found = look_up(&current, file)?.require(Kind::Pipe, 0)?;
@@ -80,7 +80,7 @@ fn cancel(lock: &mut Txn<'static>, reference: Ref<Request>, request: &'static Re
 /// [`Status::ACCESS_DENIED`]: the handle lacks THREAD_TERMINATE.
 ///
 /// # References
-/// - SEMANTICS 7.2
+/// - `docs/conformance.md`, 7.2
 pub fn cancel_synchronous(thread: Handle) -> Result<()> {
     let current = current()?;
     let found = resolve(&current, thread)?.require(Kind::Thread, access::THREAD_TERMINATE)?;

@@ -60,7 +60,7 @@ impl Outcome {
 /// [`Status::PIPE_EMPTY`]; [`Status::CANCELLED`]; [`Status::NO_MEMORY`]: too many requests of the process are not over.
 ///
 /// # References
-/// - SEMANTICS 5.5, 7.1
+/// - `docs/conformance.md`, 5.5, 7.1
 pub fn read(file: Handle, buffer: ReadBuffer, overlapped: Option<Overlapped>) -> Result<Outcome> {
     let current = current()?;
     let found = look_up(&current, file)?.require(Kind::Pipe, access::file::READ_DATA)?;
@@ -76,7 +76,7 @@ pub fn read(file: Handle, buffer: ReadBuffer, overlapped: Option<Overlapped>) ->
 /// has written take too much memory.
 ///
 /// # References
-/// - SEMANTICS 5.7, 7.1
+/// - `docs/conformance.md`, 5.7, 7.1
 pub fn write(file: Handle, data: &[u8], overlapped: Option<Overlapped>) -> Result<Outcome> {
     let current = current()?;
     let found = look_up(&current, file)?.require(Kind::Pipe, 0)?;
@@ -94,7 +94,7 @@ pub fn write(file: Handle, data: &[u8], overlapped: Option<Overlapped>) -> Resul
 /// As [`write()`].
 ///
 /// # References
-/// - SEMANTICS 5.8
+/// - `docs/conformance.md`, 5.8
 pub fn flush(file: Handle) -> Result<()> {
     let current = current()?;
     let found = look_up(&current, file)?.require(Kind::Pipe, access::file::WRITE_DATA)?;

@@ -39,7 +39,7 @@ pub enum PipeTimeout {
 /// [`Status::OBJECT_NAME_NOT_FOUND`]: there is no such pipe, or no more. [`Status::IO_TIMEOUT`]: the time passed.
 ///
 /// # References
-/// - SEMANTICS 5.10
+/// - `docs/conformance.md`, 5.10
 pub fn wait_available(name: &[u16], timeout: PipeTimeout) -> Result<()> {
     let current = current()?;
     death::bury_the_dead(&current)?;

@@ -61,7 +61,7 @@ pub(super) fn stop_listening(lock: &mut Txn<'static>, instance: &Instance, pipe:
 /// [`Status::PIPE_NOT_AVAILABLE`]: no instance listens. [`Status::ACCESS_DENIED`]: data does not flow that way.
 ///
 /// # References
-/// - SEMANTICS 5.2
+/// - `docs/conformance.md`, 5.2
 pub fn open(name: &[u16], desired: u32, overlapped: bool, inherit: bool) -> Result<Handle> {
     let current = current()?;
     death::bury_the_dead(&current)?;
@@ -102,7 +102,7 @@ pub fn open(name: &[u16], desired: u32, overlapped: bool, inherit: bool) -> Resu
 /// [`Status::CANCELLED`]; [`Status::INVALID_HANDLE`], [`Status::OBJECT_TYPE_MISMATCH`]: no pipe.
 ///
 /// # References
-/// - SEMANTICS 5.3, 5.4
+/// - `docs/conformance.md`, 5.3, 5.4
 pub fn listen(pipe: Handle, overlapped: Option<Overlapped>) -> Result<Outcome> {
     let current = current()?;
     let found = look_up(&current, pipe)?.require(Kind::Pipe, 0)?;
@@ -161,7 +161,7 @@ pub fn listen(pipe: Handle, overlapped: Option<Overlapped>) -> Result<Outcome> {
 /// [`Status::INVALID_HANDLE`], [`Status::OBJECT_TYPE_MISMATCH`]: no pipe.
 ///
 /// # References
-/// - SEMANTICS 5.3
+/// - `docs/conformance.md`, 5.3
 pub fn disconnect(pipe: Handle) -> Result<()> {
     let current = current()?;
     let found = look_up(&current, pipe)?.require(Kind::Pipe, 0)?;

@@ -48,7 +48,7 @@ pub fn state(pipe: Handle) -> Result<State> {
 /// [`Status::INVALID_HANDLE`], [`Status::OBJECT_TYPE_MISMATCH`]: no pipe.
 ///
 /// # References
-/// - SEMANTICS 5.4, 5.11
+/// - `docs/conformance.md`, 5.4, 5.11
 pub fn set_mode(pipe: Handle, message_read: bool, nowait: bool) -> Result<()> {
     let current = current()?;
     let found = look_up(&current, pipe)?.require(Kind::Pipe, file::WRITE_ATTRIBUTES)?;

@@ -91,7 +91,7 @@ pub struct Server {
 /// another. [`Status::INSTANCE_NOT_AVAILABLE`]: it has all the instances it may have.
 ///
 /// # References
-/// - SEMANTICS 5.1
+/// - `docs/conformance.md`, 5.1
 pub fn create(name: &[u16], server: &Server) -> Result<(Handle, Disposition)> {
     if name.is_empty() {
         return Err(Status::OBJECT_NAME_INVALID);

@@ -8,7 +8,7 @@
 //! `instance`, who connects with whom in `connection`, and what an end reads and writes in `transfer`.
 //!
 //! # References
-//! - SEMANTICS 5
+//! - `docs/conformance.md`, 5
 
 mod availability;
 pub(crate) mod channel;
@@ -163,7 +163,7 @@ pub(crate) fn is_overlapped(file: &Object) -> bool {
 /// one before has ended.
 ///
 /// # References
-/// - SEMANTICS 7.1
+/// - `docs/conformance.md`, 7.1
 pub(super) fn begin_call(current: &Current, file: &Found) -> Result<Txn<'static>> {
     loop {
         let mut lock = current.begin()?;

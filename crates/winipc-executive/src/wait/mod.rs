@@ -47,7 +47,7 @@ pub enum Outcome {
 /// [`Status::INVALID_HANDLE`]: no such handle. [`Status::ACCESS_DENIED`]: it lacks SYNCHRONIZE.
 ///
 /// # References
-/// - SEMANTICS 2
+/// - `docs/conformance.md`, 2
 #[inline]
 pub fn one(handle: Handle, timeout: Option<Duration>, alertable: bool) -> Result<Outcome> {
     let current = current()?;
@@ -89,7 +89,7 @@ pub(crate) fn one_found(
 /// lacks SYNCHRONIZE.
 ///
 /// # References
-/// - SEMANTICS 2.1, 2.2
+/// - `docs/conformance.md`, 2.1, 2.2
 pub fn many(handles: &[Handle], mode: Mode, timeout: Option<Duration>, alertable: bool) -> Result<Outcome> {
     if handles.is_empty() || handles.len() > MAXIMUM_WAIT_OBJECTS {
         return Err(Status::INVALID_PARAMETER);
@@ -140,7 +140,7 @@ const FEW: usize = 8;
 /// [`Status::OBJECT_TYPE_MISMATCH`]: `signal` is of another kind. Else as the signaling call and [`one`].
 ///
 /// # References
-/// - SEMANTICS 2.6
+/// - `docs/conformance.md`, 2.6
 pub fn signal_and_wait(
     signal: Handle,
     wait: Handle,

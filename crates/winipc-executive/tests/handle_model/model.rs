@@ -1,4 +1,4 @@
-//! Handles, names and objects as SEMANTICS 1 to 3 describe them, in the simplest words.
+//! Handles, names and objects as sections 1 to 3 of `docs/conformance.md` describe them, in the simplest words.
 //!
 //! There are two processes: the calling one, and a neighbour whose handle table the calling one writes to.
 

@@ -187,7 +187,7 @@ impl Driver {
         let handle = self.handles[end];
         match step {
             Step::Write { length, .. } => {
-                // SEMANTICS 5.4 says what one waiting read makes of a write that must not wait, not what several do.
+                // It is known what one waiting read makes of a write that must not wait, but not what several do.
                 if self.model.ends[end].nowait && self.model.readers_of(end) > 1 {
                     return;
                 }

@@ -1,4 +1,5 @@
-//! A named pipe as SEMANTICS 5 describes it, in the simplest words: instances, their ends, and the requests on them.
+//! A named pipe as section 5 of `docs/conformance.md` describes it, in the simplest words: instances, their ends, and
+//! the requests on them.
 //!
 //! Requests and ends have numbers. Whatever the model does is done at once; what the real pipe has to show for a request
 //! is its [`Ending`].

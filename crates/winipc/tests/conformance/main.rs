@@ -1,8 +1,8 @@
 //! The conformance suite: what Windows promises of events, mutexes, semaphores, timers, processes, waits and
 //! named pipes, one small test a rule, against the Win32 functions of `winipc::sys`.
 //!
-//! It runs natively over winipc and as a Windows program. A test's doc comment begins with the section of the
-//! specification and the rule it pins; `docs/conformance.md` is made from these comments by
+//! It runs natively over winipc and as a Windows program. A test's doc comment begins with the number of the
+//! section and the rule it pins; `docs/conformance.md` is made from these comments by
 //! `conformance --statements` and checked by a test. Known faults of Wine are in `wine.rs`.
 #![deny(dead_code)]
 

@@ -67,8 +67,8 @@ pub(crate) fn markdown() -> String {
     let mut list = String::from(
         "# Conformance: statements and tests\n\n\
          Made by `cargo test -p winipc --test conformance -- --statements` from the doc comments of the tests in\n\
-         `crates/winipc/tests/conformance/`; a test of the suite fails when it is out of date. Section numbers are\n\
-         those of the specification of behaviour; `?` marks a rule with weaker evidence.\n",
+         `crates/winipc/tests/conformance/`; a test of the suite fails when it is out of date. The code\n\
+         cites these rules by the number of their section; `?` marks one with weaker evidence.\n",
     );
     for module in MODULES {
         writeln!(list, "\n## {}\n\n| section | statement | test |\n| --- | --- | --- |", module.title)

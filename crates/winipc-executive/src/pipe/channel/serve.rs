@@ -26,7 +26,7 @@ pub(crate) const MOST_TAKEN: usize = 1 << 14;
 /// Takes what a read with room for `room` bytes is given now; `None` if there is nothing.
 ///
 /// # References
-/// - SEMANTICS 5.5
+/// - `docs/conformance.md`, 5.5
 pub(in crate::pipe) fn take(
     lock: &mut Txn<'static>,
     channel: &Channel,

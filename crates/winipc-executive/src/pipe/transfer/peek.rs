@@ -30,7 +30,7 @@ pub struct Peek {
 /// read. [`Status::INVALID_HANDLE`], [`Status::OBJECT_TYPE_MISMATCH`]: no pipe.
 ///
 /// # References
-/// - SEMANTICS 5.6
+/// - `docs/conformance.md`, 5.6
 pub fn peek(pipe: Handle, buffer: &mut [u8]) -> Result<Peek> {
     let current = current()?;
     let file = look_up(&current, pipe)?.require(Kind::Pipe, access::file::READ_DATA)?;

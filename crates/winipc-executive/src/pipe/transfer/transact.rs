@@ -21,7 +21,7 @@ use super::write::stage;
 /// does not read messages. [`Status::PIPE_BUSY`]: there is unread data. Else as [`io::read`].
 ///
 /// # References
-/// - SEMANTICS 5.9
+/// - `docs/conformance.md`, 5.9
 pub fn transact(
     pipe: Handle,
     input: &[u8],

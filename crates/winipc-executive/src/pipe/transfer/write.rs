@@ -132,7 +132,7 @@ fn writable(lock: &Txn<'_>, place: &Place) -> Result<()> {
 /// How many bytes of a write a pipe takes that must not wait.
 ///
 /// # References
-/// - SEMANTICS 5.4
+/// - `docs/conformance.md`, 5.4
 fn admitted(lock: &Txn<'_>, place: &Place, length: usize, is_message_type: bool) -> Result<usize> {
     let channel = place.outgoing();
     let free = channel.quota.get(lock).saturating_sub(channel::unread(lock, channel)) as usize;
