@@ -1,18 +1,21 @@
 //! Events.
 
 use crate::access;
-use crate::arena::state::{CLAIM, WAITERS, value_of, with_value};
+use crate::arena::state::{CLAIM, WAITERS, generation_of, value_of, with_value};
 use crate::context::current;
 use crate::dispatcher::{self, signal};
 use crate::handle::{Handle, look_up};
 use crate::object::{self, Attributes, Disposition};
 use crate::records::Kind;
-use crate::status::Result;
+use crate::status::{Result, Status};
 
 /// Creates or opens an event.
 ///
 /// # Errors
-/// [`Status::OBJECT_TYPE_MISMATCH`](crate::Status::OBJECT_TYPE_MISMATCH): the name belongs to an object of another kind.
+/// [`Status::OBJECT_TYPE_MISMATCH`]: the name belongs to an object of another kind. [`Status::OBJECT_PATH_NOT_FOUND`]:
+/// it has another prefix than `Local\` and `Global\`, or a further backslash. [`Status::OBJECT_NAME_INVALID`]: it ends
+/// after the prefix, or is too long. Of an object that exists, [`Status::ACCESS_DENIED`]: nothing was asked for, or a
+/// right that the kind does not have; [`Status::PRIVILEGE_NOT_HELD`]: ACCESS_SYSTEM_SECURITY was asked for.
 ///
 /// # References
 /// - `docs/conformance.md`, 1.3, 3.1
@@ -31,8 +34,8 @@ pub fn create(
 /// Opens an event by name.
 ///
 /// # Errors
-/// As [`create`], and
-/// [`Status::OBJECT_NAME_NOT_FOUND`](crate::Status::OBJECT_NAME_NOT_FOUND): nothing has the name.
+/// [`Status::OBJECT_NAME_NOT_FOUND`]: nothing has the name. [`Status::INVALID_HANDLE`]: it is empty. Else as [`create`]
+/// for an object that exists.
 pub fn open(name: &[u16], access: u32, inherit: bool) -> Result<Handle> {
     object::open(&current()?, name, Kind::Event, access, inherit)
 }
@@ -40,9 +43,8 @@ pub fn open(name: &[u16], access: u32, inherit: bool) -> Result<Handle> {
 /// Sets an event: a manual-reset one lets all who wait go on, another one lets one.
 ///
 /// # Errors
-/// [`Status::INVALID_HANDLE`](crate::Status::INVALID_HANDLE),
-/// [`Status::OBJECT_TYPE_MISMATCH`](crate::Status::OBJECT_TYPE_MISMATCH),
-/// [`Status::ACCESS_DENIED`](crate::Status::ACCESS_DENIED).
+/// [`Status::INVALID_HANDLE`], [`Status::OBJECT_TYPE_MISMATCH`]: no event. [`Status::ACCESS_DENIED`]: the handle lacks
+/// EVENT_MODIFY_STATE.
 #[inline]
 pub fn set(handle: Handle) -> Result<()> {
     change(handle, true)
@@ -73,12 +75,8 @@ fn change(handle: Handle, set: bool) -> Result<()> {
         }
         match found.object.state.exchange(state, with_value(state, new)) {
             Ok(()) => return Ok(()),
-            Err(now)
-                if crate::arena::state::generation_of(now) == crate::arena::state::generation_of(state) =>
-            {
-                state = now;
-            }
-            Err(_) => return Err(crate::Status::INVALID_HANDLE),
+            Err(now) if generation_of(now) == generation_of(state) => state = now,
+            Err(_) => return Err(Status::INVALID_HANDLE),
         }
     }
     let mut lock = current.begin()?;

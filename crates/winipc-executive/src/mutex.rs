@@ -48,7 +48,7 @@ pub(crate) fn taken(state: u64, thread: SeatId) -> (u64, bool) {
 /// Creates or opens a mutex. A new one may belong to the calling thread at once.
 ///
 /// # Errors
-/// [`Status::OBJECT_TYPE_MISMATCH`]: the name belongs to an object of another kind.
+/// As [`event::create`](crate::event::create).
 ///
 /// # References
 /// - `docs/conformance.md`, 3.2
@@ -79,7 +79,7 @@ pub fn create(
 /// Opens a mutex by name.
 ///
 /// # Errors
-/// [`Status::OBJECT_NAME_NOT_FOUND`], [`Status::OBJECT_TYPE_MISMATCH`], [`Status::ACCESS_DENIED`].
+/// As [`event::open`](crate::event::open).
 pub fn open(name: &[u16], access: u32, inherit: bool) -> Result<Handle> {
     object::open(&current()?, name, Kind::Mutex, access, inherit)
 }
@@ -89,7 +89,7 @@ pub fn open(name: &[u16], access: u32, inherit: bool) -> Result<Handle> {
 /// `None`: it belongs to another thread, somebody is deciding about it, or it is gone.
 ///
 /// # Errors
-/// [`Status::MUTANT_LIMIT_EXCEEDED`].
+/// [`Status::MUTANT_LIMIT_EXCEEDED`]: its owner has taken it as often as can be counted.
 #[inline]
 pub(crate) fn try_take(current: &Current, found: &Found) -> Result<Option<bool>> {
     let mut state = found.state;
@@ -163,7 +163,7 @@ fn disown(current: &Current, object: &Object) {
 ///
 /// # Errors
 /// [`Status::MUTANT_NOT_OWNED`]: the calling thread does not own it. [`Status::INVALID_HANDLE`],
-/// [`Status::OBJECT_TYPE_MISMATCH`].
+/// [`Status::OBJECT_TYPE_MISMATCH`]: no mutex.
 #[inline]
 pub fn release(handle: Handle) -> Result<()> {
     let current = current()?;

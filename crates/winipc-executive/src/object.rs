@@ -119,8 +119,7 @@ pub(crate) fn create(
 /// Opens the object that has a name.
 ///
 /// # Errors
-/// [`Status::OBJECT_NAME_NOT_FOUND`], [`Status::OBJECT_TYPE_MISMATCH`], [`Status::ACCESS_DENIED`];
-/// [`Status::INVALID_HANDLE`]: the name is empty.
+/// As [`event::open`](crate::event::open).
 pub(crate) fn open(
     current: &Current,
     name: &[u16],

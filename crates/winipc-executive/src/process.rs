@@ -169,7 +169,8 @@ fn require_query(access: u32) -> Result<()> {
 /// Opens an attached process by its id.
 ///
 /// # Errors
-/// [`Status::INVALID_PARAMETER`]: no living process attached to the namespace has the id. [`Status::ACCESS_DENIED`].
+/// [`Status::INVALID_PARAMETER`]: no living process attached to the namespace has the id. [`Status::ACCESS_DENIED`]:
+/// nothing was asked for, or a right that processes do not have.
 ///
 /// # References
 /// - `docs/conformance.md`, 13.2

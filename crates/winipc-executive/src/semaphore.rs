@@ -13,7 +13,7 @@ use crate::status::{Result, Status};
 ///
 /// # Errors
 /// [`Status::INVALID_PARAMETER`]: unless `1 <= maximum` and `0 <= initial <= maximum`, also if the name exists.
-/// [`Status::OBJECT_TYPE_MISMATCH`]: the name belongs to an object of another kind.
+/// Else as [`event::create`](crate::event::create).
 ///
 /// # References
 /// - `docs/conformance.md`, 3.3
@@ -36,7 +36,7 @@ pub fn create(
 /// Opens a semaphore by name.
 ///
 /// # Errors
-/// [`Status::OBJECT_NAME_NOT_FOUND`], [`Status::OBJECT_TYPE_MISMATCH`], [`Status::ACCESS_DENIED`].
+/// As [`event::open`](crate::event::open).
 pub fn open(name: &[u16], access: u32, inherit: bool) -> Result<Handle> {
     object::open(&current()?, name, Kind::Semaphore, access, inherit)
 }
@@ -45,8 +45,8 @@ pub fn open(name: &[u16], access: u32, inherit: bool) -> Result<Handle> {
 ///
 /// # Errors
 /// [`Status::INVALID_PARAMETER`]: `count` is not positive. [`Status::SEMAPHORE_LIMIT_EXCEEDED`]: the count would pass the
-/// maximum; nothing is changed. [`Status::INVALID_HANDLE`], [`Status::OBJECT_TYPE_MISMATCH`],
-/// [`Status::ACCESS_DENIED`].
+/// maximum; nothing is changed. [`Status::INVALID_HANDLE`], [`Status::OBJECT_TYPE_MISMATCH`]: no semaphore.
+/// [`Status::ACCESS_DENIED`]: the handle lacks SEMAPHORE_MODIFY_STATE.
 pub fn release(handle: Handle, count: i32) -> Result<i32> {
     if count <= 0 {
         return Err(Status::INVALID_PARAMETER);

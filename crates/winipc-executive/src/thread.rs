@@ -42,7 +42,8 @@ fn require_query(access: u32) -> Result<()> {
 /// Opens an attached thread by its id.
 ///
 /// # Errors
-/// [`Status::INVALID_PARAMETER`]: no attached thread of the namespace has the id. [`Status::ACCESS_DENIED`].
+/// [`Status::INVALID_PARAMETER`]: no attached thread of the namespace has the id. [`Status::ACCESS_DENIED`]: nothing
+/// was asked for, or a right that threads do not have.
 pub fn open(id: u32, desired: u32, inherit: bool) -> Result<Handle> {
     let current = current()?;
     let mut lock = current.begin()?;

@@ -52,7 +52,7 @@ pub struct Setting {
 /// Creates or opens a timer. A new one is not running and not signaled.
 ///
 /// # Errors
-/// [`Status::OBJECT_TYPE_MISMATCH`](crate::Status::OBJECT_TYPE_MISMATCH): the name belongs to an object of another kind.
+/// As [`event::create`](crate::event::create).
 ///
 /// # References
 /// - `docs/conformance.md`, 3.4
@@ -70,7 +70,7 @@ pub fn create(attributes: &Attributes<'_>, access: u32, manual_reset: bool) -> R
 /// Opens a timer by name.
 ///
 /// # Errors
-/// [`Status::OBJECT_NAME_NOT_FOUND`](crate::Status::OBJECT_NAME_NOT_FOUND), [`Status::OBJECT_TYPE_MISMATCH`](crate::Status::OBJECT_TYPE_MISMATCH), [`Status::ACCESS_DENIED`](crate::Status::ACCESS_DENIED).
+/// As [`event::open`](crate::event::open).
 pub fn open(name: &[u16], access: u32, inherit: bool) -> Result<Handle> {
     object::open(&current()?, name, Kind::Timer, access, inherit)
 }
@@ -78,7 +78,8 @@ pub fn open(name: &[u16], access: u32, inherit: bool) -> Result<Handle> {
 /// Sets a timer anew: stops it, makes it nonsignaled, takes back its queued routine. Those who wait go on waiting.
 ///
 /// # Errors
-/// [`Status::INVALID_HANDLE`](crate::Status::INVALID_HANDLE), [`Status::OBJECT_TYPE_MISMATCH`](crate::Status::OBJECT_TYPE_MISMATCH), [`Status::ACCESS_DENIED`](crate::Status::ACCESS_DENIED).
+/// [`Status::INVALID_HANDLE`], [`Status::OBJECT_TYPE_MISMATCH`]: no timer. [`Status::ACCESS_DENIED`]: the handle lacks
+/// TIMER_MODIFY_STATE.
 pub fn set(handle: Handle, setting: &Setting) -> Result<()> {
     let current = current()?;
     let found = look_up(&current, handle)?.require(Kind::Timer, access::MODIFY_STATE)?;

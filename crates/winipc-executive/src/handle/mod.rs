@@ -65,7 +65,7 @@ impl Found {
     /// Checks the kind and the rights.
     ///
     /// # Errors
-    /// [`Status::OBJECT_TYPE_MISMATCH`], [`Status::ACCESS_DENIED`].
+    /// [`Status::OBJECT_TYPE_MISMATCH`]: it is of another kind. [`Status::ACCESS_DENIED`]: a right is missing.
     #[inline]
     pub(crate) fn require(self, kind: Kind, access: u32) -> Result<Self> {
         if self.object.head.tag.peek() != kind.tag() {
@@ -101,7 +101,7 @@ impl Found {
 /// Finds what a handle of the calling process names. Pseudo-handles name nothing here.
 ///
 /// # Errors
-/// [`Status::INVALID_HANDLE`].
+/// [`Status::INVALID_HANDLE`]: no such handle.
 #[inline]
 pub(crate) fn look_up(current: &Current, handle: Handle) -> Result<Found> {
     let index = handle.index().ok_or(Status::INVALID_HANDLE)?;
@@ -117,7 +117,8 @@ pub(crate) fn look_up(current: &Current, handle: Handle) -> Result<Found> {
 /// Finds what a handle names, with the pseudo-handles of the calling process and thread.
 ///
 /// # Errors
-/// [`Status::INVALID_HANDLE`]; what making a thread object costs.
+/// [`Status::INVALID_HANDLE`]: no such handle. [`Status::INSUFFICIENT_RESOURCES`], [`Status::NO_MEMORY`]: no room for
+/// the object of the calling thread.
 pub(crate) fn resolve(current: &Current, handle: Handle) -> Result<Found> {
     let reference = match handle {
         Handle::CURRENT_PROCESS => Ref::from_index(current.process().object.peek()),
@@ -161,7 +162,7 @@ pub struct Flags {
 /// Reads a handle's attributes.
 ///
 /// # Errors
-/// [`Status::INVALID_HANDLE`].
+/// [`Status::INVALID_HANDLE`]: no such handle.
 pub fn flags(handle: Handle) -> Result<Flags> {
     let current = current()?;
     let index = handle.index().ok_or(Status::INVALID_HANDLE)?;
@@ -172,7 +173,7 @@ pub fn flags(handle: Handle) -> Result<Flags> {
 /// Changes the attributes for which a value is given.
 ///
 /// # Errors
-/// [`Status::INVALID_HANDLE`].
+/// [`Status::INVALID_HANDLE`]: no such handle.
 pub fn set_flags(handle: Handle, inherit: Option<bool>, protect_from_close: Option<bool>) -> Result<()> {
     let current = current()?;
     let index = handle.index().ok_or(Status::INVALID_HANDLE)?;
@@ -202,7 +203,7 @@ pub fn same_object(a: Handle, b: Handle) -> Result<bool> {
 /// What kind of object a handle names.
 ///
 /// # Errors
-/// [`Status::INVALID_HANDLE`].
+/// [`Status::INVALID_HANDLE`]: no such handle.
 pub fn kind(handle: Handle) -> Result<Kind> {
     resolve(&current()?, handle)?.kind().ok_or(Status::INVALID_HANDLE)
 }
@@ -210,7 +211,7 @@ pub fn kind(handle: Handle) -> Result<Kind> {
 /// The rights that a handle gives.
 ///
 /// # Errors
-/// [`Status::INVALID_HANDLE`].
+/// [`Status::INVALID_HANDLE`]: no such handle.
 pub fn granted_access(handle: Handle) -> Result<u32> {
     Ok(resolve(&current()?, handle)?.access)
 }

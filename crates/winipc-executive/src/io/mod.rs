@@ -56,8 +56,9 @@ impl Outcome {
 ///
 /// # Errors
 /// [`Status::INVALID_HANDLE`], [`Status::OBJECT_TYPE_MISMATCH`]: no file. [`Status::ACCESS_DENIED`]: the handle may not
-/// read. For pipes [`Status::PIPE_BROKEN`], [`Status::PIPE_DISCONNECTED`], [`Status::PIPE_LISTENING`],
-/// [`Status::PIPE_EMPTY`]; [`Status::CANCELLED`]; [`Status::NO_MEMORY`]: too many requests of the process are not over.
+/// read. [`Status::PIPE_BROKEN`]: the other end is closed and everything has been read. [`Status::PIPE_DISCONNECTED`],
+/// [`Status::PIPE_LISTENING`]: no client is there. [`Status::PIPE_EMPTY`]: there is nothing and the end does not wait.
+/// [`Status::CANCELLED`]: the request was cancelled. [`Status::NO_MEMORY`]: too many requests of the process are not over.
 ///
 /// # References
 /// - `docs/conformance.md`, 5.5, 7.1
@@ -72,8 +73,9 @@ pub fn read(file: Handle, buffer: ReadBuffer, overlapped: Option<Overlapped>) ->
 /// Writes to a file. The bytes are copied before the call returns.
 ///
 /// # Errors
-/// As [`read`], and for pipes [`Status::PIPE_CLOSING`]; [`Status::QUOTA_EXCEEDED`]: the unread messages that the process
-/// has written take too much memory.
+/// As [`read`], except that [`Status::PIPE_CLOSING`] says that the other end is closed, and [`Status::PIPE_BROKEN`]
+/// that it was closed while the write waited. There is no [`Status::PIPE_EMPTY`].
+/// [`Status::QUOTA_EXCEEDED`]: the unread messages that the process has written take too much memory.
 ///
 /// # References
 /// - `docs/conformance.md`, 5.7, 7.1

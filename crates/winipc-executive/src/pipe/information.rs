@@ -45,7 +45,8 @@ pub fn state(pipe: Handle) -> Result<State> {
 /// # Errors
 /// [`Status::INVALID_PARAMETER`]: message-reading a byte pipe. [`Status::ACCESS_DENIED`]: the handle lacks
 /// FILE_WRITE_ATTRIBUTES. [`Status::PIPE_BUSY`]: something waits on the end, which should never wait from now on.
-/// [`Status::INVALID_HANDLE`], [`Status::OBJECT_TYPE_MISMATCH`]: no pipe.
+/// [`Status::PIPE_DISCONNECTED`]: the server has sent this client away. [`Status::INVALID_HANDLE`],
+/// [`Status::OBJECT_TYPE_MISMATCH`]: no pipe.
 ///
 /// # References
 /// - `docs/conformance.md`, 5.4, 5.11
