@@ -53,8 +53,8 @@ ansi! {
 /// # Errors
 /// Those of [`CreateEventW`], and
 /// - `ERROR_INVALID_PARAMETER` (87): an undefined bit in `flags`.
-/// - `ERROR_ACCESS_DENIED` (5): `access` is 0 or has a bit that events do not have.
-/// - `ERROR_PRIVILEGE_NOT_HELD` (1314): `access` has `ACCESS_SYSTEM_SECURITY`.
+/// - `ERROR_ACCESS_DENIED` (5): the event exists, and `access` is 0 or has a bit that events do not have.
+/// - `ERROR_PRIVILEGE_NOT_HELD` (1314): the event exists, and `access` has `ACCESS_SYSTEM_SECURITY`.
 #[cfg_attr(feature = "export", unsafe(no_mangle))]
 pub unsafe extern "system" fn CreateEventExW(
     attributes: *const SECURITY_ATTRIBUTES,

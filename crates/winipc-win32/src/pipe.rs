@@ -13,7 +13,6 @@ use crate::argument::{handle, inherit, only, write_if_wanted};
 use crate::error::{Error, Result, boolean, value};
 use crate::file::{bytes, open_pipe, read_buffer, transfer};
 use crate::object::report_created;
-use crate::overlapped::overlapped;
 use crate::strings::{Name, Path, ansi, wide};
 
 /// The right to see the audit list; windows-sys has it in a module that nothing else here needs.
@@ -126,14 +125,13 @@ fn create(
 /// - `ERROR_OPERATION_ABORTED` (995): the call was cancelled.
 /// - `ERROR_INVALID_HANDLE` (6): not a handle to a pipe.
 #[cfg_attr(feature = "export", unsafe(no_mangle))]
-pub unsafe extern "system" fn ConnectNamedPipe(pipe: HANDLE, block: *mut OVERLAPPED) -> BOOL {
-    // SAFETY: `block` is NULL or valid until the request is complete.
-    let listening =
-        unsafe { overlapped(block) }.and_then(|request| match pipe::listen(handle(pipe), request)? {
-            io::Outcome::Pending => Err(Error(ERROR_IO_PENDING)),
-            io::Outcome::Done { .. } => Ok(()),
-        });
-    boolean(listening)
+pub unsafe extern "system" fn ConnectNamedPipe(pipe: HANDLE, overlapped: *mut OVERLAPPED) -> BOOL {
+    // SAFETY: `overlapped` is NULL or valid until the request is complete.
+    let request = unsafe { crate::overlapped::overlapped(overlapped) };
+    boolean(request.and_then(|request| match pipe::listen(handle(pipe), request)? {
+        io::Outcome::Pending => Err(Error(ERROR_IO_PENDING)),
+        io::Outcome::Done { .. } => Ok(()),
+    }))
 }
 
 /// Takes the client off this instance of a pipe. Unread data is lost, and the client's calls fail from now on.
@@ -182,7 +180,7 @@ pub unsafe extern "system" fn PeekNamedPipe(
     }))
 }
 
-/// Writes a message and reads one, in one request. `bytes_read` and `block` as for [`ReadFile`](crate::ReadFile).
+/// Writes a message and reads one, in one request. `bytes_read` and `overlapped` as for [`ReadFile`](crate::ReadFile).
 ///
 /// # Errors
 /// Those of [`ReadFile`](crate::ReadFile) and [`WriteFile`](crate::WriteFile), and
@@ -196,15 +194,15 @@ pub unsafe extern "system" fn TransactNamedPipe(
     output: *mut core::ffi::c_void,
     output_length: u32,
     bytes_read: *mut u32,
-    block: *mut OVERLAPPED,
+    overlapped: *mut OVERLAPPED,
 ) -> BOOL {
     // SAFETY: `input` is readable, and `output` writable until the request is complete, for their lengths.
     let start = |request| unsafe {
         let output = read_buffer(output.cast(), output_length)?;
         Ok(pipe::transact(handle(pipe), bytes(input.cast(), input_length)?, output, request)?)
     };
-    // SAFETY: `bytes_read` is NULL or writable, `block` NULL or valid until the request is complete.
-    boolean(unsafe { transfer(bytes_read, block, start) })
+    // SAFETY: `bytes_read` is NULL or writable, `overlapped` NULL or valid until the request is complete.
+    boolean(unsafe { transfer(bytes_read, overlapped, start) })
 }
 
 /// Opens a pipe, exchanges one message for another, and closes it.

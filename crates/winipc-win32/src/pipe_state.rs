@@ -16,6 +16,7 @@ const SESSION_ID: u32 = 1;
 /// greatest number of instances of a pipe. Each pointer may be NULL.
 ///
 /// # Errors
+/// - `ERROR_ACCESS_DENIED` (5): the handle lacks `FILE_READ_ATTRIBUTES`.
 /// - `ERROR_PIPE_NOT_CONNECTED` (233): the server has disconnected this client.
 /// - `ERROR_INVALID_HANDLE` (6): not a handle to a pipe.
 #[cfg_attr(feature = "export", unsafe(no_mangle))]
@@ -46,6 +47,9 @@ pub unsafe extern "system" fn GetNamedPipeInfo(
 /// - `ERROR_INVALID_FUNCTION` (1): `user_name` on the client's end.
 /// - `ERROR_CANNOT_IMPERSONATE` (1368): `user_name` and no client is there.
 /// - `ERROR_INSUFFICIENT_BUFFER` (122): the name with its terminator is longer than `user_name_size` characters.
+/// - `ERROR_NONE_MAPPED` (1332): `user_name`, and the system has no name for the user.
+/// - `ERROR_PIPE_NOT_CONNECTED` (233): the server has disconnected this client.
+/// - `ERROR_ACCESS_DENIED` (5): the handle lacks `FILE_READ_ATTRIBUTES`.
 /// - `ERROR_INVALID_HANDLE` (6): not a handle to a pipe.
 #[cfg_attr(feature = "export", unsafe(no_mangle))]
 pub unsafe extern "system" fn GetNamedPipeHandleStateW(
@@ -145,6 +149,7 @@ fn own_user_name() -> Result<String> {
 /// - `ERROR_INVALID_PARAMETER` (87): an undefined bit, messages from a pipe of bytes, or one of the two pointers about
 ///   collecting is not NULL; they are of pipes of another machine.
 /// - `ERROR_PIPE_BUSY` (231): the end is not to wait, and a request of it does.
+/// - `ERROR_PIPE_NOT_CONNECTED` (233): the server has disconnected this client.
 /// - `ERROR_ACCESS_DENIED` (5): the handle lacks `FILE_WRITE_ATTRIBUTES`.
 /// - `ERROR_INVALID_HANDLE` (6): not a handle to a pipe.
 #[cfg_attr(feature = "export", unsafe(no_mangle))]

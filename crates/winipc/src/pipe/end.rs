@@ -265,6 +265,7 @@ impl PipeEnd {
     ///
     /// # Errors
     ///
+    /// - `ERROR_PIPE_NOT_CONNECTED`: this is the client's end, and the server has disconnected.
     /// - `ERROR_ACCESS_DENIED`: the handle lacks `FILE_READ_ATTRIBUTES`.
     pub fn state(&self) -> Result<PipeState> {
         let (flags, instances) = pipe::state(self.as_handle())?;
@@ -276,6 +277,7 @@ impl PipeEnd {
     /// # Errors
     ///
     /// - `ERROR_INVALID_PARAMETER`: a byte pipe cannot be read as messages.
+    /// - `ERROR_PIPE_NOT_CONNECTED`: this is the client's end, and the server has disconnected.
     /// - `ERROR_ACCESS_DENIED`: the handle lacks `FILE_WRITE_ATTRIBUTES`, as that of an inbound server does.
     /// - `ERROR_PIPE_BUSY`: `nowait` was asked for while requests are under way.
     pub fn set_mode(&self, read_mode: PipeMode, nowait: bool) -> Result<()> {
@@ -293,6 +295,7 @@ impl PipeEnd {
     ///
     /// # Errors
     ///
+    /// - `ERROR_PIPE_NOT_CONNECTED`: this is the client's end, and the server has disconnected.
     /// - `ERROR_ACCESS_DENIED`: the handle lacks `FILE_READ_ATTRIBUTES`.
     pub fn info(&self) -> Result<PipeInfo> {
         Ok(pipe::info(self.as_handle())?.into())
