@@ -7,7 +7,7 @@ use crate::run::{Counts, Failure, Outcome, counted, output_of, plain, succeeds};
 
 const NATIVE: &str = "x86_64-unknown-linux-gnu";
 
-/// The loom models: those tests of the executive whose name contains `loom`, built with `--cfg loom`.
+/// The loom models, `tests/loom` of the executive, built with `--cfg loom`.
 pub(crate) fn loom(arguments: &[String]) -> Result<Outcome, Failure> {
     let mut command =
         cargo(&["test", "--package", "winipc-executive", "--release", "--test", "loom", "--no-fail-fast"]);

@@ -1,5 +1,7 @@
 //! Development tasks: `cargo xtask --help` lists them.
 
+#![forbid(unsafe_code)]
+
 mod analysis;
 mod deny;
 mod environment;

@@ -1,5 +1,7 @@
 //! The `winipc` program: a messenger over Windows interprocess communication, and tools around it.
 
+#![deny(unsafe_code)]
+
 mod bench;
 mod chat;
 mod error;

@@ -11,7 +11,7 @@ use super::crash;
 use super::transaction::Txn;
 
 macro_rules! words {
-    ($free:ident, $guarded:ident, $atomic:ident, $int:ident, $read:ident, $write:ident) => {
+    ($free:ident, $guarded:ident, $atomic:ident, $int:ident, $write:ident) => {
         /// A word that is never journalled.
         #[repr(transparent)]
         #[derive(Default)]
@@ -74,8 +74,8 @@ macro_rules! words {
     };
 }
 
-words!(Free32, Guarded32, AtomicU32, u32, read32, write32);
-words!(Free64, Guarded64, AtomicU64, u64, read64, write64);
+words!(Free32, Guarded32, AtomicU32, u32, write32);
+words!(Free64, Guarded64, AtomicU64, u64, write64);
 
 impl Free32 {
     pub(crate) fn swap(&self, value: u32) -> u32 {

@@ -3,8 +3,10 @@
 
 mod futex;
 mod kernel_pipe;
+#[allow(unsafe_code)]
 mod robust_mutex;
 mod seqpacket;
+#[allow(unsafe_code)]
 mod shared_memory;
 mod spin;
 mod tmpfs;
