@@ -107,7 +107,7 @@ fn a_request_completed_during_a_burial_is_appended_to_none_that_is_gone() {
         let mut lock = current.begin().unwrap();
         let reference = Ref::<Request>::from_index(request);
         let request: &Request = current.arena().get(reference).unwrap();
-        pipe::withdraw(&mut lock, reference, request).unwrap();
+        pipe::withdraw(&mut lock, request).unwrap();
         io::complete(&mut lock, reference, request, Status::SUCCESS, 0).unwrap();
         lock.commit().unwrap();
     };

@@ -69,7 +69,7 @@ fn cancel_where(
 
 /// Cancels one pending request.
 fn cancel(lock: &mut Txn<'static>, reference: Ref<Request>, request: &'static Request) -> Result<()> {
-    pipe::withdraw(lock, reference, request)?;
+    pipe::withdraw(lock, request)?;
     complete(lock, reference, request, Status::CANCELLED, 0)
 }
 
@@ -130,7 +130,7 @@ pub(crate) fn thread_ended(
         ended += 1;
         if is_pending {
             if is_synchronous {
-                pipe::withdraw(lock, reference, request)?;
+                pipe::withdraw(lock, request)?;
             } else {
                 cancel(lock, reference, request)?;
             }
@@ -156,7 +156,7 @@ pub(crate) fn drop_requests(lock: &mut Txn<'static>, process: &Process) -> Resul
         };
         let request: &'static Request = arena.get(reference)?;
         if request.state.get(lock) == state::PENDING {
-            pipe::withdraw(lock, reference, request)?;
+            pipe::withdraw(lock, request)?;
             // Others may have been given the event.
             request.status.set(lock, Status::CANCELLED.0);
             if let Some(event) = Ref::<Object>::from_index(request.event.get(lock)).some() {

@@ -234,11 +234,7 @@ pub(crate) fn end_gone(lock: &mut Txn<'_>, file: &Object) -> Result<()> {
 }
 
 /// Takes a pending request out of the queue it waits in.
-pub(crate) fn withdraw(
-    lock: &mut Txn<'static>,
-    _reference: Ref<Request>,
-    request: &'static Request,
-) -> Result<()> {
+pub(crate) fn withdraw(lock: &mut Txn<'static>, request: &'static Request) -> Result<()> {
     let file: &Object = lock.arena().get(Ref::from_index(request.file.get(lock)))?;
     let Some((instance, side)) = instance_behind(lock, file)? else { return Err(Status::ARENA_CORRUPT) };
     if request.head.tag.get(lock) == Operation::Connect as u32 {
