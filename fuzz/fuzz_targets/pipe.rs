@@ -9,6 +9,8 @@ mod drive;
 mod model;
 #[path = "../../crates/winipc-executive/tests/pipe_model/step.rs"]
 mod step;
+#[path = "../../crates/winipc-executive/tests/pipe_model/transfer.rs"]
+mod transfer;
 
 use libfuzzer_sys::fuzz_target;
 use model::Shape;

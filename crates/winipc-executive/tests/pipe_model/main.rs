@@ -4,6 +4,7 @@ mod channel;
 mod drive;
 mod model;
 mod step;
+mod transfer;
 
 use model::Shape;
 use proptest::prelude::*;
