@@ -15,23 +15,23 @@ use crate::arena::futex::monotonic_now;
 use crate::arena::system::online_processors;
 
 /// Longest spin in nanoseconds.
-const LONGEST: u64 = 40_000;
+const LONGEST_NS: u64 = 40_000;
 /// A spin shorter than this does not pay for its clock.
-const SHORTEST: u64 = 1_000;
+const SHORTEST_NS: u64 = 1_000;
 /// Waits without a spin before a thread that has given it up tries once more. Each trial in vain doubles it.
-const SHORTEST_PAUSE: u32 = 32;
+const FEWEST_WAITS: u32 = 32;
 /// And at most this many.
-const LONGEST_PAUSE: u32 = 1024;
+const MOST_WAITS: u32 = 1024;
 /// Looks between two readings of the clock.
 const LOOKS: u32 = 16;
 /// How often a thread gives way before it sleeps.
 const TURNS: u32 = 3;
 /// Giving way that takes longer, in nanoseconds, has given the processor to a stranger, who does not return it when a
 /// wake-up would.
-const LONGEST_TURN: u64 = 200_000;
+const LONGEST_TURN_NS: u64 = 200_000;
 /// Waits by giving way before a thread looks whether a spin would do, and for how many nanoseconds.
 const TURNS_BEFORE_SPIN: u32 = 64;
-const SPIN_BETWEEN_TURNS: u64 = 5_000;
+const SPIN_BETWEEN_TURNS_NS: u64 = 5_000;
 
 /// What a thread has learned.
 #[derive(Clone, Copy)]
@@ -47,7 +47,7 @@ struct Learned {
 
 thread_local! {
     static LEARNED: Cell<Learned> = const {
-        Cell::new(Learned { length: LONGEST / 2, gives_way: false, waits: 0, pause: SHORTEST_PAUSE })
+        Cell::new(Learned { length: LONGEST_NS / 2, gives_way: false, waits: 0, pause: FEWEST_WAITS })
     };
 }
 
@@ -82,9 +82,9 @@ impl Spinner {
                 return give_way(learned, is_ready);
             }
             learned.waits = 0;
-            return self.look(SPIN_BETWEEN_TURNS, learned, &is_ready) || give_way(learned, is_ready);
+            return self.look(SPIN_BETWEEN_TURNS_NS, learned, &is_ready) || give_way(learned, is_ready);
         }
-        let is_trial = learned.length < SHORTEST;
+        let is_trial = learned.length < SHORTEST_NS;
         if is_trial && is_first {
             learned.waits += 1;
             if learned.waits < learned.pause {
@@ -92,7 +92,7 @@ impl Spinner {
             }
             learned.waits = 0;
         }
-        let length = if is_trial { LONGEST } else { learned.length };
+        let length = if is_trial { LONGEST_NS } else { learned.length };
         if self.look(length, learned, &is_ready) {
             return true;
         }
@@ -101,7 +101,7 @@ impl Spinner {
             return true;
         }
         if is_trial {
-            learned.pause = (learned.pause * 2).min(LONGEST_PAUSE);
+            learned.pause = (learned.pause * 2).min(MOST_WAITS);
         }
         false
     }
@@ -116,7 +116,8 @@ impl Spinner {
         loop {
             for _ in 0..LOOKS {
                 if is_ready() {
-                    *learned = Learned { length: LONGEST, gives_way: false, waits: 0, pause: SHORTEST_PAUSE };
+                    *learned =
+                        Learned { length: LONGEST_NS, gives_way: false, waits: 0, pause: FEWEST_WAITS };
                     return true;
                 }
                 core::hint::spin_loop();
@@ -134,7 +135,7 @@ fn give_way(learned: &mut Learned, is_ready: impl Fn() -> bool) -> bool {
     for _ in 0..TURNS {
         std::thread::yield_now();
         if is_ready() {
-            learned.gives_way = monotonic_now() - begin < LONGEST_TURN;
+            learned.gives_way = monotonic_now() - begin < LONGEST_TURN_NS;
             return true;
         }
     }

@@ -10,7 +10,7 @@ use super::Arguments;
 use super::contest::Setting;
 use super::costs::{COSTS, Cost, Costs};
 use super::measure::{Comparison, Effort, compare};
-use super::rows::{Peer, Place, ROWS, Row, SLOW_WAKE, Target, Unit};
+use super::rows::{Peer, Place, ROWS, Row, SLOW_WAKE_NS, Target, Unit};
 use crate::error::{Error, Result};
 use crate::table::{Table, print};
 
@@ -205,12 +205,12 @@ fn peer_report(
     skipped: Option<String>,
 ) -> PeerReport {
     let ratio = comparison.map(|comparison| row.unit.ratio(comparison.ratio));
-    let wakes_are_slow = comparison.is_some_and(|comparison| comparison.peer >= SLOW_WAKE);
+    let wakes_are_slow = comparison.is_some_and(|comparison| comparison.peer >= SLOW_WAKE_NS);
     let (target, is_met) = match peer.target {
         Target::AtMost(limit) => (format!("at most {}", short(limit)), ratio.map(|ratio| ratio <= limit)),
         Target::AtLeast(limit) => (format!("at least {}", short(limit)), ratio.map(|ratio| ratio >= limit)),
         Target::SlowWakeAtMost(limit) => (
-            format!("at most {} where its is {} µs", short(limit), short(SLOW_WAKE / 1000.0)),
+            format!("at most {} where its is {} µs", short(limit), short(SLOW_WAKE_NS / 1000.0)),
             ratio.filter(|_| wakes_are_slow).map(|ratio| ratio <= limit),
         ),
     };

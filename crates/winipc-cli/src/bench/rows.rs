@@ -32,12 +32,12 @@ pub(crate) enum Unit {
 pub(crate) enum Target {
     AtMost(f64),
     AtLeast(f64),
-    /// At most this where the peer, which sleeps and is woken, takes [`SLOW_WAKE`] or longer.
+    /// At most this where the peer, which sleeps and is woken, takes [`SLOW_WAKE_NS`] or longer.
     SlowWakeAtMost(f64),
 }
 
 /// Nanoseconds of a round trip with two wake-ups across cores on the machine that the targets were set for.
-pub(crate) const SLOW_WAKE: f64 = 50_000.0;
+pub(crate) const SLOW_WAKE_NS: f64 = 50_000.0;
 
 pub(crate) struct Peer {
     pub(crate) name: &'static str,

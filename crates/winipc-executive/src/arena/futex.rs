@@ -19,7 +19,7 @@ pub(crate) enum Deadline {
 ///
 /// The kernel lets a sleep end by one clock, and the clocks part when somebody sets the real-time one. So while there are
 /// both, a sleep goes by the monotonic clock, which no one can set, and is short: if the real-time clock was set forward
-/// meanwhile, its deadline is noticed late, by no more than it was set forward and no more than [`LONGEST_SLEEP`].
+/// meanwhile, its deadline is noticed late, by no more than it was set forward and no more than [`LONGEST_SLEEP_NS`].
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub(crate) struct Deadlines {
     monotonic: Option<u64>,
@@ -27,7 +27,7 @@ pub(crate) struct Deadlines {
 }
 
 /// Longest sleep in nanoseconds while there are deadlines by both clocks.
-const LONGEST_SLEEP: u64 = 1_000_000_000;
+const LONGEST_SLEEP_NS: u64 = 1_000_000_000;
 
 impl Deadlines {
     pub(crate) fn add(&mut self, deadline: Deadline) {
@@ -52,7 +52,7 @@ impl Deadlines {
     fn sleep_at(self, monotonic_now: u64, real_time_now: u64) -> Option<Deadline> {
         match (self.monotonic, self.real_time) {
             (Some(end), Some(due)) => {
-                let remaining = due.saturating_sub(real_time_now).min(LONGEST_SLEEP);
+                let remaining = due.saturating_sub(real_time_now).min(LONGEST_SLEEP_NS);
                 Some(Deadline::Monotonic(end.min(monotonic_now.saturating_add(remaining))))
             }
             (end, due) => end.map(Deadline::Monotonic).or(due.map(Deadline::RealTime)),
@@ -220,7 +220,7 @@ mod tests {
     fn a_clock_that_is_set_forward_is_noticed_while_there_is_a_time_out() {
         let (end, due) = (Some(1000 * SECOND), Some(2000 * SECOND));
         let noticed = sleep_through(end, due, SECOND / 2, HOUR);
-        assert!((SECOND / 2..=SECOND / 2 + LONGEST_SLEEP).contains(&noticed), "{noticed}");
+        assert!((SECOND / 2..=SECOND / 2 + LONGEST_SLEEP_NS).contains(&noticed), "{noticed}");
         // Set by less, it is late by no more than that.
         let noticed = sleep_through(end, Some(900 * SECOND), SECOND / 2, 1000);
         assert!((900 * SECOND - 1000..=900 * SECOND).contains(&noticed), "{noticed}");

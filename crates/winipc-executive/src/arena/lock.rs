@@ -16,12 +16,12 @@ const SLEEPERS: u32 = 1 << 31;
 /// A waiter looks closely for so many nanoseconds, in which a holder nearly always ends its call. If it does not, others
 /// hold the lock by turns, and looking only takes its cache line from them. So from then on it looks away for longer than
 /// a call takes: a holder does its next few calls with everything at hand, and all get more done.
-const CLOSE_LOOK: u64 = 400;
+const CLOSE_LOOK_NS: u64 = 400;
 /// Nanoseconds between two looks, first and later.
-const SHORT_PAUSE: u64 = 50;
-const LONG_PAUSE: u64 = 5_000;
+const SHORT_PAUSE_NS: u64 = 50;
+const LONG_PAUSE_NS: u64 = 5_000;
 /// Nanoseconds of spinning before a waiter sleeps.
-const LONGEST_SPIN: u64 = 60_000;
+const LONGEST_SPIN_NS: u64 = 60_000;
 /// How long a waiter sleeps before it asks whether the holder lives.
 const PROBE_INTERVAL: Duration = Duration::from_millis(2);
 /// Later than any time of the monotonic clock.
@@ -82,8 +82,8 @@ impl Arena {
                 }
             } else if holder == id {
                 return Err(Status::ARENA_CORRUPT);
-            } else if spun < LONGEST_SPIN {
-                let pause = if spun < CLOSE_LOOK { SHORT_PAUSE } else { LONG_PAUSE };
+            } else if spun < LONGEST_SPIN_NS {
+                let pause = if spun < CLOSE_LOOK_NS { SHORT_PAUSE_NS } else { LONG_PAUSE_NS };
                 spun += pause;
                 spin_for(pause);
             } else if self.is_nobody(holder)? {
