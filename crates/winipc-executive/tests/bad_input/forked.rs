@@ -162,7 +162,9 @@ pub(crate) fn attach_in_children_of_one_that_starts_threads() {
         assert_eq!(status, 0, "the child's wait status");
     }
     DONE.store(true, Ordering::Relaxed);
-    starting.map(|starting| starting.join().unwrap());
+    for thread in starting {
+        thread.join().unwrap();
+    }
 }
 
 /// The child's keeper found the standard library's table of threads locked for ever.
