@@ -48,23 +48,43 @@ fn cancel_where(
     file: Ref<Object>,
     is_right: &dyn Fn(&Txn<'_>, &Request) -> bool,
 ) -> Result<bool> {
-    let mut lock = current.begin()?;
-    let arena = lock.arena();
     let mut any = false;
-    let mut next = current.process().first_request.get(&lock);
+    loop {
+        let mut lock = current.begin()?;
+        let cancelled = cancel_some(&mut lock, current, file, is_right)?;
+        lock.commit()?;
+        deliver_for(current);
+        any |= cancelled != 0;
+        if cancelled < REQUESTS_AT_A_TIME {
+            return Ok(any);
+        }
+    }
+}
+
+/// Cancels some requests, the newest first, so that none is let in by the end of one before it. Returns how many.
+fn cancel_some(
+    lock: &mut Txn<'static>,
+    current: &Current,
+    file: Ref<Object>,
+    is_right: &dyn Fn(&Txn<'_>, &Request) -> bool,
+) -> Result<u32> {
+    let arena = lock.arena();
+    let mut cancelled = 0;
+    let mut next = current.process().first_request.get(lock);
     while let Some(reference) = Ref::<Request>::from_index(next).some() {
         lock.step()?;
         let request: &'static Request = arena.get(reference)?;
-        next = request.process_next.get(&lock);
-        let is_pending = request.state.get(&lock) == state::PENDING;
-        if is_pending && request.file.get(&lock) == file.index() && is_right(&lock, request) {
-            cancel(&mut lock, reference, request)?;
-            any = true;
+        next = request.process_next.get(lock);
+        let is_pending = request.state.get(lock) == state::PENDING;
+        if is_pending && request.file.get(lock) == file.index() && is_right(lock, request) {
+            cancel(lock, reference, request)?;
+            cancelled += 1;
+            if cancelled == REQUESTS_AT_A_TIME {
+                break;
+            }
         }
     }
-    lock.commit()?;
-    deliver_for(current);
-    Ok(any)
+    Ok(cancelled)
 }
 
 /// Cancels one pending request.
@@ -144,8 +164,10 @@ pub(crate) fn thread_ended(
     Ok(false)
 }
 
-/// Requests ended under one hold of the lock when a thread or a process is buried.
-const REQUESTS_AT_A_TIME: u32 = 32;
+/// Requests ended under one hold of the lock when they are cancelled, or a thread or a process is buried. For each the
+/// queue of its messages may have to be followed from the start, and a transaction takes eight steps for each record: a
+/// pending write has two, itself and its message.
+const REQUESTS_AT_A_TIME: u32 = 8;
 
 /// Withdraws and forgets requests of a process that has ended. Returns whether there are more.
 pub(crate) fn drop_requests(lock: &mut Txn<'static>, process: &Process) -> Result<bool> {
