@@ -4,7 +4,7 @@
 //! they are queued to.
 
 use crate::access;
-use crate::arena::block::BlockRef;
+use crate::arena::block::{Block, BlockRef};
 use crate::arena::seat::SeatId;
 use crate::arena::transaction::phase;
 use crate::arena::{Ref, Txn};
@@ -14,7 +14,7 @@ use crate::handle::{Handle, resolve};
 use crate::quota::{self, Payer};
 use crate::records::{Kind, Object, Thread};
 use crate::status::{Result, Status};
-use crate::thread;
+use crate::{thread, timer};
 
 /// A routine to run and its argument.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -117,7 +117,8 @@ fn seal(thread: &Thread, place: BlockRef, words: &[u64; WORDS]) -> u64 {
 
 /// Tag of the blocks that hold calls.
 pub(crate) const APC_TAG: u32 = 2;
-/// Words of a call's block.
+/// Words of a call's block. Its link is who pays for it, or, where it is a timer's, for which nobody pays, the call before:
+/// only those are taken out of the middle.
 pub(crate) const NEXT: usize = 0;
 pub(crate) const TIMER: usize = 1;
 const SEAL: [usize; 2] = [2, 3];
@@ -188,6 +189,7 @@ pub(crate) fn append(lock: &mut Txn<'_>, id: SeatId, call: Queued, timer: Ref<Ob
     block.words[SEAL[1]].set(lock, (seal >> 32) as u32);
     block.words[NEXT].set(lock, 0);
     block.words[TIMER].set(lock, timer.index());
+    let last = BlockRef(thread.last_apc.get(lock));
     let payer = match call {
         Queued::Kept(_) => Payer::number(arena, seat.process())?,
         Queued::Foreign { .. } => Payer::holder(lock)?,
@@ -195,12 +197,15 @@ pub(crate) fn append(lock: &mut Txn<'_>, id: SeatId, call: Queued, timer: Ref<Ob
     };
     let memory = lock.memory_of(chain)?;
     quota::charge_anyway(lock, payer, memory);
-    block.head.link.set(lock, payer.0);
-    match BlockRef(thread.last_apc.get(lock)) {
+    block.head.link.set(lock, if timer.is_none() { payer.0 } else { last.0 });
+    match last {
         BlockRef::NONE => thread.first_apc.set(lock, chain.0),
         last => arena.block(last)?.words[NEXT].set(lock, chain.0),
     }
     thread.last_apc.set(lock, chain.0);
+    if !timer.is_none() {
+        arena.get(timer)?.body[timer::CALL].set(lock, u64::from(chain.0));
+    }
     let waiting = thread.status.get(lock);
     if waiting & status::MASK == status::WAITING && waiting & status::ALERTABLE != 0 {
         lock.wake_after(id.seat(), thread.wait.get(lock), phase::LOOK);
@@ -212,30 +217,45 @@ pub(crate) fn append(lock: &mut Txn<'_>, id: SeatId, call: Queued, timer: Ref<Ob
 pub(crate) fn take_back(lock: &mut Txn<'_>, id: SeatId, timer: Ref<Object>) -> Result<()> {
     let arena = lock.arena();
     let thread: &Thread = arena.get(Ref::from_index(id.seat().index()))?;
-    let mut previous = BlockRef::NONE;
-    let mut next = BlockRef(thread.first_apc.get(lock));
-    while !next.is_none() {
-        lock.step()?;
-        let block = arena.block(next)?;
-        let after = block.words[NEXT].get(lock);
-        if block.words[TIMER].get(lock) == timer.index() {
-            match previous {
-                BlockRef::NONE => thread.first_apc.set(lock, after),
-                previous => arena.block(previous)?.words[NEXT].set(lock, after),
-            }
-            if after == 0 {
-                thread.last_apc.set(lock, previous.0);
-            }
-            return free(lock, next);
-        }
-        previous = next;
-        next = BlockRef(after);
+    let queued = &arena.get(timer)?.body[timer::CALL];
+    let call = BlockRef(queued.get(lock) as u32);
+    if call.is_none() {
+        return Ok(());
+    }
+    queued.set(lock, 0);
+    let block = arena.block(call)?;
+    if block.head.tag.get(lock) != APC_TAG || block.words[TIMER].get(lock) != timer.index() {
+        return Err(Status::ARENA_CORRUPT);
+    }
+    let (after, previous) = (BlockRef(block.words[NEXT].get(lock)), BlockRef(block.head.link.get(lock)));
+    match previous {
+        BlockRef::NONE => thread.first_apc.set(lock, after.0),
+        previous => arena.block(previous)?.words[NEXT].set(lock, after.0),
+    }
+    follow(lock, thread, previous, after)?;
+    free(lock, call)
+}
+
+/// Has one call come after another, which the thread's queue knows already.
+fn follow(lock: &mut Txn<'_>, thread: &Thread, previous: BlockRef, after: BlockRef) -> Result<()> {
+    if after.is_none() {
+        thread.last_apc.set(lock, previous.0);
+        return Ok(());
+    }
+    let after = lock.arena().block(after)?;
+    if after.words[TIMER].get(lock) != 0 {
+        after.head.link.set(lock, previous.0);
     }
     Ok(())
 }
 
+/// Who pays for a call.
+pub(crate) fn payer_of(call: &Block) -> Payer {
+    if call.words[TIMER].peek() == 0 { Payer(call.head.link.peek()) } else { Payer::NOBODY }
+}
+
 fn free(lock: &mut Txn<'_>, call: BlockRef) -> Result<()> {
-    let payer = Payer(lock.arena().block(call)?.head.link.get(lock));
+    let payer = payer_of(lock.arena().block(call)?);
     let memory = lock.memory_of(call)?;
     quota::give_back(lock, payer, memory);
     lock.free_chain(call)
@@ -274,10 +294,14 @@ fn pop(lock: &mut Txn<'_>, thread: &Thread) -> Result<Popped> {
         return Ok(Popped::Nothing);
     }
     let block = arena.block(first)?;
-    let after = block.words[NEXT].get(lock);
-    thread.first_apc.set(lock, after);
-    if after == 0 {
-        thread.last_apc.set(lock, 0);
+    let after = BlockRef(block.words[NEXT].get(lock));
+    thread.first_apc.set(lock, after.0);
+    follow(lock, thread, BlockRef::NONE, after)?;
+    if let Some(timer) = Ref::<Object>::from_index(block.words[TIMER].get(lock)).some() {
+        let queued = &arena.get(timer)?.body[timer::CALL];
+        if queued.get(lock) == u64::from(first.0) {
+            queued.set(lock, 0);
+        }
     }
     let mut bytes = [0; LENGTH];
     arena.copy_out(first, 0, &mut bytes)?;

@@ -228,9 +228,19 @@ fn clear_thread(
     }
     dispatcher::revoke(&mut lock, number, thread)?;
     wait::let_go(&mut lock, thread)?;
-    timer::thread_ended(&mut lock, process, id)?;
     lock.commit()?;
 
+    loop {
+        let mut lock = current.begin()?;
+        if !is_same(seat) {
+            return Ok(());
+        }
+        let more = timer::thread_ended(&mut lock, process, id)?;
+        lock.commit()?;
+        if !more {
+            break;
+        }
+    }
     loop {
         let mut lock = current.begin()?;
         if !is_same(seat) {

@@ -324,4 +324,33 @@ mod tests {
         assert_eq!(routines.take(current.id, number), None);
         assert_eq!(routines.count(), (0, 0));
     }
+
+    /// Where more than some 1,000 timers were due at once, none of their routines ever ran; and a thread that ended with
+    /// more of them queued could not be buried.
+    #[test]
+    fn any_number_of_timers_is_due_at_once_and_ends_with_its_thread() {
+        let current = attach_in_memory();
+        let end = || {
+            let mut lock = current.begin().unwrap();
+            let more = timer::thread_ended(&mut lock, current.process(), current.id).unwrap();
+            lock.commit().unwrap();
+            more
+        };
+        let timers: Vec<_> = (0..3000).map(|_| set_timer(-1)).collect();
+        run_timers(&current);
+        assert_eq!(check_arena(&current), []);
+        // From the front, the middle and the end of the queue.
+        for timer in [timers[0], timers[1500], timers[2999]] {
+            timer::cancel(timer).unwrap();
+            assert_eq!(check_arena(&current), []);
+        }
+        assert_eq!((0..).take_while(|_| call_of_timer().is_some()).count(), 2997);
+        for timer in timers {
+            timer::set(timer, &Setting { due: -1, period_ms: 0, routine: Some(ROUTINE) }).unwrap();
+        }
+        run_timers(&current);
+        while end() {}
+        assert_eq!(call_of_timer(), None);
+        assert_eq!(check_arena(&current), []);
+    }
 }

@@ -201,11 +201,16 @@ impl Checker<'_> {
                 return;
             }
             let Ok(block) = self.arena.block(next) else { return };
-            self.charge(block.head.link.peek(), self.memory_of(next));
+            self.charge(apc::payer_of(block).0, self.memory_of(next));
             let timer = block.words[apc::TIMER].peek();
             if timer != 0 {
+                let before = format!("call before block {} of {place}", name_of(next));
+                self.same(before, last.0, block.head.link.peek());
                 let object = self.arena.get::<Object>(Ref::from_index(timer)).ok();
-                let is_its = |object: &Object| object.body[timer::THREAD].peek() == u64::from(id.0);
+                let is_its = |object: &Object| {
+                    object.body[timer::THREAD].peek() == u64::from(id.0)
+                        && object.body[timer::CALL].peek() == u64::from(next.0)
+                };
                 if !self.objects.is_used(timer) || !object.is_some_and(is_its) || !timers.insert(timer) {
                     self.fault(
                         &place,
