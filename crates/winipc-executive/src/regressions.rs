@@ -292,3 +292,32 @@ fn any_number_of_requests_is_cancelled() {
     assert_eq!(io::cancel_requests(server, None), Err(Status::NOT_FOUND));
     assert_eq!(check_arena(&current), []);
 }
+
+/// A wait for an object that was closed before the wait was queued looked like a damaged one to the checker.
+#[test]
+fn a_wait_for_what_has_gone_is_consistent() {
+    let current = attach_in_memory();
+    let (event, _) = event::create(&Attributes::default(), ALL, false, false).unwrap();
+    let found = look_up(&current, event).unwrap();
+    handle::close(event).unwrap();
+    let context = current.context;
+    let (send, receive) = std::sync::mpsc::channel();
+    let waiter = std::thread::spawn(move || {
+        let current = join_in_memory(context);
+        send.send(current).unwrap();
+        let outcome = wait::one_found(&current, &found, None, true, wait::Gone::NeverSignaled);
+        death::end_own_thread(current);
+        outcome
+    });
+    let other = receive.recv().unwrap();
+    while other.thread.status.peek() & status::MASK != status::WAITING {
+        std::thread::yield_now();
+    }
+    let faults = check_arena(&current);
+    let mut lock = current.begin().unwrap();
+    let call = crate::apc::Queued::Foreign { address: 1, argument: 1 };
+    crate::apc::append(&mut lock, other.id, call, Ref::NONE).unwrap();
+    lock.commit().unwrap();
+    assert_eq!(waiter.join().unwrap(), Ok(Outcome::Apc));
+    assert_eq!(faults, []);
+}

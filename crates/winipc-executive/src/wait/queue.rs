@@ -92,6 +92,8 @@ pub(super) fn slow(
     for (index, found) in objects.iter().enumerate() {
         if found.is_current(&lock) {
             dispatcher::enqueue(&mut lock, current.seat, index, found.reference, found.object)?;
+        } else {
+            thread.blocks[index].object.set(&mut lock, 0); // it waits for nothing
         }
     }
     let mut waiting = status::WAITING;

@@ -99,7 +99,9 @@ impl Checker<'_> {
             let generation = block.generation.peek();
             let is_linked = generation & WaitBlock::LINKED != 0;
             if !is_linked {
-                if waiting & status::MASK == status::WAITING && (index as u32) < count {
+                // What had gone before the wait was queued has no number.
+                let is_due = block.object.peek() != 0 && (index as u32) < count;
+                if waiting & status::MASK == status::WAITING && is_due {
                     self.fault(place, "queued", "not queued");
                 }
                 continue;
