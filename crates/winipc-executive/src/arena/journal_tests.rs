@@ -255,6 +255,20 @@ fn a_transaction_that_outgrows_the_overflow_region_fails_as_a_whole() {
     assert!(snapshot(arena) == before);
 }
 
+/// A neighbour's noise for a length made all of the journal's memory exist.
+#[test]
+fn rolling_back_noise_makes_no_memory_exist() {
+    let arena = arena();
+    let committed =
+        || [Region::JournalOverflow, Region::ClaimOverflow].map(|region| arena.committed(region as usize));
+    let before = committed();
+    let seat = arena.get(SEAT).unwrap();
+    seat.set_unfinished(u32::MAX, u32::MAX);
+    arena.roll_back(seat, LONGEST_JOURNAL);
+    assert_eq!(committed(), before);
+    assert_eq!(seat.unfinished(), (0, 0));
+}
+
 #[test]
 fn freed_records_are_handed_out_again_last_first() {
     let arena = arena();

@@ -339,11 +339,14 @@ impl Arena {
     ///
     /// Follows `most` entries and claims at the most, and says how many it was.
     pub(super) fn roll_back(&self, seat: &Seat, most: usize) -> usize {
-        let entries = (seat.journal_length.0.load() as usize).min(most);
+        // What has no memory was never written: a length that is noise is not to make memory exist.
+        let written = LOCAL_ENTRIES + self.committed(Region::JournalOverflow as usize);
+        let entries = (seat.journal_length.0.load() as usize).min(most).min(written);
         if seat.journal_length.0.load() != 0 {
             self.undo(seat, entries);
         }
-        let claims = (seat.claims_length.load() as usize).min(most - entries);
+        let written = LOCAL_CLAIMS + self.committed(Region::ClaimOverflow as usize);
+        let claims = (seat.claims_length.load() as usize).min(most - entries).min(written);
         if seat.claims_length.load() != 0 {
             self.lift_claims(seat, claims);
             seat.claims_length.store(0);
