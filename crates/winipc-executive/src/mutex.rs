@@ -105,7 +105,7 @@ pub(crate) fn try_take(current: &Current, found: &Found) -> Result<Option<bool>>
         match found.object.state.exchange(state, new) {
             Ok(()) => {
                 adopt(current, found.reference, found.object);
-                current.thread.pending.store_relaxed(0);
+                current.thread.pending.store(0); // not before the list has it
                 return Ok(Some(abandoned));
             }
             Err(now) => {
