@@ -59,7 +59,7 @@ pub(crate) fn at_exit(function: fn(Option<i32>)) {
     unsafe { libc::atexit(call) };
 }
 
-/// Starts a thread that gets no signals and that nobody joins.
+/// Starts a thread that gets no signals and that nobody joins, with a stack of so many bytes.
 ///
 /// The standard library's threads enter a table of their stacks first. A child forked while another thread is in that
 /// table would find it locked for ever.
@@ -95,7 +95,7 @@ pub(crate) fn start_thread(
                 return result;
             }
             libc::pthread_attr_setdetachstate(attributes, libc::PTHREAD_CREATE_DETACHED);
-            libc::pthread_attr_setstacksize(attributes, stack);
+            libc::pthread_attr_setstacksize(attributes, stack + least_stack(attributes));
             let result = libc::pthread_create(thread.as_mut_ptr(), attributes, run::<F>, argument.cast());
             libc::pthread_attr_destroy(attributes);
             result
@@ -112,6 +112,27 @@ pub(crate) fn start_thread(
     // SAFETY: no thread was started that would take it.
     drop(unsafe { Box::from_raw(argument) });
     Err(std::io::Error::from_raw_os_error(result))
+}
+
+/// Bytes of a thread's stack that are not for its calls: with glibc the thread's locals lie there, of which a program can
+/// have more than a stack holds.
+#[cfg(target_env = "gnu")]
+fn least_stack(attributes: *const libc::pthread_attr_t) -> usize {
+    // SAFETY: a NUL-terminated name, looked for in what is loaded.
+    let function = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"__pthread_get_minstack".as_ptr()) };
+    // SAFETY: null, or the function of this type by which glibc tells this to those who choose a size.
+    let function = unsafe {
+        core::mem::transmute::<*mut c_void, Option<unsafe extern "C" fn(*const libc::pthread_attr_t) -> usize>>(
+            function,
+        )
+    };
+    // SAFETY: attributes that are initialised.
+    function.map_or(libc::PTHREAD_STACK_MIN, |function| unsafe { function(attributes) })
+}
+
+#[cfg(not(target_env = "gnu"))]
+fn least_stack(_: *const libc::pthread_attr_t) -> usize {
+    0
 }
 
 /// Blocks all signals for the calling thread and gives back what was blocked.
@@ -140,4 +161,33 @@ impl Drop for SignalMask {
 pub(crate) fn online_processors() -> usize {
     // SAFETY: sysconf has no preconditions.
     usize::try_from(unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) }).unwrap_or(1)
+}
+
+#[cfg(all(test, not(miri)))]
+mod tests {
+    use core::cell::Cell;
+    use std::sync::mpsc::sync_channel;
+
+    use super::*;
+
+    thread_local! {
+        /// More than the stack that the thread is started with.
+        static LOCALS: Cell<[u8; 512 << 10]> = const { Cell::new([0; 512 << 10]) };
+    }
+
+    /// Where a program had many thread-local variables, there was no keeper, and no process could attach.
+    #[test]
+    fn a_thread_has_its_stack_beside_its_locals() {
+        const STACK: usize = 64 << 10;
+        let (tell, told) = sync_channel(1);
+        let run = move || {
+            // What is left of the stack is used, and the locals are not touched by it.
+            let bytes = core::hint::black_box([1_u8; STACK / 2]);
+            let locals = LOCALS.with(|locals| locals.as_ptr().cast::<u8>() as usize);
+            let at = bytes.as_ptr() as usize;
+            tell.send(!(locals..locals + (512 << 10)).contains(&at)).unwrap();
+        };
+        start_thread(c"winipc-test", STACK, run).unwrap();
+        assert_eq!(told.recv(), Ok(true));
+    }
 }
