@@ -2,8 +2,8 @@
 //!
 //! Nobody may get stuck, no mutex may have two owners or lose one without a word, and in the end nothing is left.
 
-#[path = "torture/pipes.rs"]
 mod pipes;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::collections::hash_map::RandomState;
