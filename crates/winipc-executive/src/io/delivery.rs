@@ -10,7 +10,7 @@ use crate::context::{Current, current};
 use crate::records::Request;
 use crate::status::{Result, Status};
 
-use super::request::forget;
+use super::request::{dequeue, forget};
 use super::{ReadBuffer, StatusBlock};
 
 /// What only the issuing process may know of a request.
@@ -127,12 +127,7 @@ fn deliver_first(current: &Current) -> Result<()> {
         }
     }
     let mut lock = current.begin()?;
-    let after = request.next.get(&lock);
-    process.first_completed.set(&mut lock, after);
-    match Ref::<Request>::from_index(after).some() {
-        Some(after) => arena.get(after)?.previous.set(&mut lock, 0),
-        None => process.last_completed.set(&mut lock, 0),
-    }
+    dequeue(&mut lock, &process.first_completed, &process.last_completed, request)?;
     forget(&mut lock, reference, request)?;
     lock.commit()
 }

@@ -140,15 +140,9 @@ pub(crate) fn complete(
         }
         None => dispatcher::set_signal(lock, file, true)?,
     }
-    let process: &Process = arena.get(Ref::from_index(request.process.get(lock)))?;
-    let last = process.last_completed.get(lock);
-    request.next.set(lock, 0);
-    request.previous.set(lock, last);
-    match Ref::<Request>::from_index(last).some() {
-        Some(last) => arena.get(last)?.next.set(lock, reference.index()),
-        None => process.first_completed.set(lock, reference.index()),
-    }
-    process.last_completed.set(lock, reference.index());
+    let process_reference = Ref::<Process>::from_index(request.process.get(lock));
+    let process = arena.get(process_reference)?;
+    enqueue(lock, &process.first_completed, &process.last_completed, reference, request)?;
     let routine = request.routine.get(lock);
     if routine != 0 {
         match apc::append(lock, issuer, Queued::Kept(routine), Ref::NONE) {
@@ -157,8 +151,7 @@ pub(crate) fn complete(
         }
     }
     // The issuer's own calls deliver before they return, and so does a thread of its that is woken. Else the keeper does.
-    let is_own = lock.process() == request.process.get(lock);
-    if !is_own && !lock.wakes_thread_of(Ref::<Process>::from_index(request.process.get(lock))) {
+    if lock.process() != process_reference.index() && !lock.wakes_thread_of(process_reference) {
         lock.ring_after(keeper::doorbell(process));
     }
     Ok(())
@@ -244,7 +237,7 @@ pub(crate) fn result_of(lock: &mut Txn<'static>, current: &Current, request: &Re
     (Status(request.status.get(lock)), request.information.get(lock) as usize)
 }
 
-/// Enters a request at the end of a queue.
+/// Enters a request at the end of a queue: a pipe's, or that of a process's completed ones.
 pub(crate) fn enqueue(
     lock: &mut Txn<'_>,
     first: &Guarded32,
