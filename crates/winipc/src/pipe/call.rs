@@ -9,6 +9,22 @@ use crate::sys::{NMPWAIT_NOWAIT, NMPWAIT_USE_DEFAULT_WAIT, NMPWAIT_WAIT_FOREVER}
 use crate::timeout::milliseconds;
 
 /// How long to wait for an instance of a pipe.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use winipc::{PipeTimeout, ServerOptions, Win32Error, wait_named_pipe};
+///
+/// let name = format!(r"\\.\pipe\winipc-doc-timeout-{}", std::process::id());
+/// let mut options = ServerOptions::new();
+/// let _server = options.default_timeout(Duration::from_millis(1)).create(&name)?;
+/// wait_named_pipe(&name, PipeTimeout::Forever)?;
+/// let _client = winipc::ClientOptions::new().open(&name)?;
+/// // The server said how long.
+/// assert_eq!(wait_named_pipe(&name, PipeTimeout::Default), Err(Win32Error::SEM_TIMEOUT));
+/// # Ok::<(), winipc::Win32Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum PipeTimeout {
     /// As long as the server said ([`ServerOptions::default_timeout`](crate::ServerOptions::default_timeout)).
@@ -61,7 +77,7 @@ pub fn wait_named_pipe(name: &str, timeout: PipeTimeout) -> Result<()> {
 }
 
 /// Opens the message pipe `name`, sends `request`, receives the reply into `reply` and closes the pipe
-/// (`CallNamedPipe`). `timeout` is for the wait for an instance only.
+/// (`CallNamedPipe`). `timeout` is for the wait for an instance only; a millisecond or less is no wait at all.
 ///
 /// Where the reply is longer than `reply`, the result is not complete, and the rest is lost.
 ///
@@ -85,14 +101,12 @@ pub fn wait_named_pipe(name: &str, timeout: PipeTimeout) -> Result<()> {
 ///     server.connect()?;
 ///     server.read_message(&mut request)?;
 ///     request.make_ascii_uppercase();
-///     server.send(&request)?;
-///     // Closing the pipe would discard a reply that has not been read.
-///     server.flush_buffers()
+///     server.send(&request)
 /// });
 /// let mut reply = [0; 16];
 /// let received = call_named_pipe(&name, b"louder", &mut reply, PipeTimeout::Forever)?;
 /// assert_eq!(&reply[..received.bytes], b"LOUDER");
-/// # let _ = answering.join().unwrap();
+/// assert_eq!(answering.join().unwrap()?, 6);
 /// # Ok::<(), winipc::Win32Error>(())
 /// ```
 pub fn call_named_pipe(
