@@ -29,6 +29,8 @@ const TURNS: u32 = 3;
 /// Giving way that takes longer, in nanoseconds, has given the processor to a stranger, who does not return it when a
 /// wake-up would.
 const LONGEST_TURN_NS: u64 = 200_000;
+/// Of so many waits by giving way one is timed: the clock is a good part of what such a wait costs.
+const WAITS_PER_CLOCK: u32 = 4;
 /// Waits by giving way before a thread looks whether a spin would do, and for how many nanoseconds.
 const TURNS_BEFORE_SPIN: u32 = 64;
 const SPIN_BETWEEN_TURNS_NS: u64 = 5_000;
@@ -131,11 +133,11 @@ impl Spinner {
 
 /// Lets others run on the thread's processor.
 fn give_way(learned: &mut Learned, is_ready: impl Fn() -> bool) -> bool {
-    let begin = monotonic_now();
+    let begin = learned.waits.is_multiple_of(WAITS_PER_CLOCK).then(monotonic_now);
     for _ in 0..TURNS {
         std::thread::yield_now();
         if is_ready() {
-            learned.gives_way = monotonic_now() - begin < LONGEST_TURN_NS;
+            learned.gives_way = begin.is_none_or(|begin| monotonic_now() - begin < LONGEST_TURN_NS);
             return true;
         }
     }

@@ -239,8 +239,8 @@ impl<'a> Txn<'a> {
 
     /// Bytes of the arena that a chain takes.
     pub(crate) fn memory_of(&self, chain: BlockRef) -> Result<u32> {
-        let mut memory = 0_u32;
-        let mut next = chain;
+        let mut memory = Arena::block_size(chain);
+        let mut next = BlockRef(self.arena().block(chain)?.more.get(self));
         while !next.is_none() {
             self.step()?;
             memory = memory.saturating_add(Arena::block_size(next));

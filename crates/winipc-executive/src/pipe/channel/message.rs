@@ -1,6 +1,6 @@
 //! A message: the blocks that hold it, and who holds them.
 
-use crate::arena::block::BlockRef;
+use crate::arena::block::{Block, BlockRef};
 use crate::arena::word::Guarded32;
 use crate::arena::{Arena, Ref, Txn};
 use crate::records::Request;
@@ -25,9 +25,8 @@ pub(super) fn add(lock: &mut Txn<'_>, word: &Guarded32, count: u32) {
 }
 
 /// Unread bytes of a message.
-pub(in crate::pipe) fn rest_of(lock: &Txn<'_>, message: BlockRef) -> Result<u32> {
-    let block = lock.arena().block(message)?;
-    Ok(block.length.get(lock).wrapping_sub(block.words[OFFSET].get(lock)))
+pub(in crate::pipe) fn rest_of(lock: &Txn<'_>, message: &Block) -> u32 {
+    message.length.get(lock).wrapping_sub(message.words[OFFSET].get(lock))
 }
 
 /// Sets a fresh message's words. `length` bytes of its chain are the message.
@@ -52,10 +51,8 @@ pub(in crate::pipe) fn set_writer(
     Ok(())
 }
 
-pub(super) fn pin(lock: &mut Txn<'_>, message: BlockRef) -> Result<()> {
-    let block = lock.arena().block(message)?;
-    add(lock, &block.words[PINS], 1);
-    Ok(())
+pub(super) fn pin(lock: &mut Txn<'_>, message: &Block) {
+    add(lock, &message.words[PINS], 1);
 }
 
 /// Lets go of a message that was being copied.

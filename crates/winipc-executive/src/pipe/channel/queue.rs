@@ -1,6 +1,6 @@
 //! The queue of messages: how they enter and leave it, which fit the quota, and who learns of it.
 
-use crate::arena::block::BlockRef;
+use crate::arena::block::{Block, BlockRef};
 use crate::arena::{Ref, Txn};
 use crate::io;
 use crate::quota;
@@ -40,11 +40,13 @@ pub(in crate::pipe) fn append(lock: &mut Txn<'_>, channel: &Channel, message: Bl
 }
 
 /// Takes the first message out of the queue. Its unread bytes are accounted for already.
-pub(super) fn remove_first(lock: &mut Txn<'static>, channel: &Channel) -> Result<()> {
-    let arena = lock.arena();
-    let message = BlockRef(channel.first.get(lock));
+pub(super) fn remove_first(
+    lock: &mut Txn<'static>,
+    channel: &Channel,
+    message: BlockRef,
+    block: &Block,
+) -> Result<()> {
     flushed(lock, channel, message, BlockRef::NONE)?;
-    let block = arena.block(message)?;
     if block.head.tag.get(lock) != QUEUED_TAG {
         return Err(Status::ARENA_CORRUPT);
     }
@@ -56,7 +58,7 @@ pub(super) fn remove_first(lock: &mut Txn<'static>, channel: &Channel) -> Result
     if channel.first_unsettled.get(lock) == message.0 {
         channel.first_unsettled.set(lock, next);
         // It was read before it fitted: its writer need not wait any more.
-        written(lock, message)?;
+        written(lock, block)?;
     }
     block.head.tag.set(lock, LOOSE_TAG);
     block.head.link.set(lock, 0);
@@ -66,14 +68,12 @@ pub(super) fn remove_first(lock: &mut Txn<'static>, channel: &Channel) -> Result
 }
 
 /// Completes the write that waits for a message, if one does.
-fn written(lock: &mut Txn<'static>, message: BlockRef) -> Result<()> {
-    let arena = lock.arena();
-    let block = arena.block(message)?;
-    let Some(reference) = Ref::<Request>::from_index(block.words[WRITER].get(lock)).some() else {
+fn written(lock: &mut Txn<'static>, message: &Block) -> Result<()> {
+    let Some(reference) = Ref::<Request>::from_index(message.words[WRITER].get(lock)).some() else {
         return Ok(());
     };
-    block.words[WRITER].set(lock, 0);
-    let request = arena.get(reference)?;
+    message.words[WRITER].set(lock, 0);
+    let request = lock.arena().get(reference)?;
     request.message.set(lock, 0);
     let length = request.length.get(lock);
     io::complete(lock, reference, request, Status::SUCCESS, length)
@@ -88,16 +88,17 @@ pub(in crate::pipe) fn settle(lock: &mut Txn<'static>, channel: &Channel) -> Res
         if message.is_none() {
             return Ok(());
         }
-        let rest = rest_of(lock, message)?;
+        let block = arena.block(message)?;
+        let rest = rest_of(lock, block);
         let sum = channel.settled.get(lock).saturating_add(rest);
         if sum > channel.quota.get(lock) {
             return Ok(());
         }
         channel.settled.set(lock, sum);
         add(lock, &channel.unsettled, rest.wrapping_neg());
-        let next = arena.block(message)?.head.link.get(lock);
+        let next = block.head.link.get(lock);
         channel.first_unsettled.set(lock, next);
-        written(lock, message)?;
+        written(lock, block)?;
     }
 }
 
@@ -110,10 +111,11 @@ pub(super) fn consume(lock: &mut Txn<'_>, channel: &Channel, message: BlockRef, 
 /// Takes the first message out of the queue and frees it, unless somebody copies from it.
 pub(super) fn drop_first(lock: &mut Txn<'static>, channel: &Channel) -> Result<()> {
     let message = BlockRef(channel.first.get(lock));
-    let rest = rest_of(lock, message)?;
+    let block = lock.arena().block(message)?;
+    let rest = rest_of(lock, block);
     consume(lock, channel, message, rest);
-    pin(lock, message)?;
-    remove_first(lock, channel)?;
+    pin(lock, block);
+    remove_first(lock, channel, message, block)?;
     unpin(lock, message)
 }
 
@@ -152,7 +154,7 @@ pub(super) fn remove(lock: &mut Txn<'static>, channel: &Channel, message: BlockR
         let block = arena.block(next)?;
         let after = block.head.link.get(lock);
         if next == message {
-            let rest = rest_of(lock, message)?;
+            let rest = rest_of(lock, block);
             add(lock, &channel.unsettled, rest.wrapping_neg());
             flushed(lock, channel, message, before)?;
             match before {
@@ -170,7 +172,7 @@ pub(super) fn remove(lock: &mut Txn<'static>, channel: &Channel, message: BlockR
             block.head.tag.set(lock, LOOSE_TAG);
             let memory = lock.memory_of(message)?;
             quota::remove_message(lock, channel, memory);
-            pin(lock, message)?;
+            pin(lock, block);
             unpin(lock, message)?;
             return settle(lock, channel);
         }

@@ -45,11 +45,12 @@ pub(in crate::pipe) fn take(
         if message.is_none() {
             break;
         }
-        let rest = rest_of(lock, message)?;
+        let block = arena.block(message)?;
+        let rest = rest_of(lock, block);
         if rest as usize <= room - taken.count {
             consume(lock, channel, message, rest);
-            remove_first(lock, channel)?;
-            pin(lock, message)?;
+            remove_first(lock, channel, message, block)?;
+            pin(lock, block);
             match last {
                 BlockRef::NONE => taken.whole = message,
                 last => arena.block(last)?.head.link.set(lock, message.0),
@@ -65,11 +66,10 @@ pub(in crate::pipe) fn take(
                 taken.status = Status::BUFFER_OVERFLOW;
             }
             if part != 0 {
-                let block = arena.block(message)?;
                 let offset = block.words[OFFSET].get(lock);
                 consume(lock, channel, message, part as u32);
                 block.words[OFFSET].set(lock, offset.wrapping_add(part as u32));
-                pin(lock, message)?;
+                pin(lock, block);
                 taken.part = Some((message, offset as usize, part));
                 taken.count += part;
             }
@@ -93,7 +93,7 @@ pub(in crate::pipe) fn serve_readers(lock: &mut Txn<'static>, channel: &Channel,
         let room = request.length.get(lock) as usize;
         if room == 0 {
             // It only waited for something to come, and takes nothing but an empty message.
-            let rest = rest_of(lock, BlockRef(channel.first.get(lock)))?;
+            let rest = rest_of(lock, arena.block(BlockRef(channel.first.get(lock)))?);
             io::dequeue(lock, &channel.first_reader, &channel.last_reader, request)?;
             if rest == 0 {
                 drop_first(lock, channel)?;
@@ -119,16 +119,16 @@ fn serve(
     let arena = lock.arena();
     let message = BlockRef(channel.first.get(lock));
     let block = arena.block(message)?;
-    let rest = rest_of(lock, message)?;
+    let rest = rest_of(lock, block);
     let offset = block.words[OFFSET].get(lock);
     let count = rest.min(room as u32);
     consume(lock, channel, message, count);
-    pin(lock, message)?;
+    pin(lock, block);
     request.message.set(lock, message.0);
     request.offset.set(lock, offset);
     let mut status = Status::SUCCESS;
     if count == rest {
-        remove_first(lock, channel)?;
+        remove_first(lock, channel, message, block)?;
     } else {
         block.words[OFFSET].set(lock, offset.wrapping_add(count));
         if request.flags.get(lock) & READS_MESSAGES != 0 {

@@ -52,11 +52,12 @@ pub fn peek(pipe: Handle, buffer: &mut [u8]) -> Result<Peek> {
     let mut bytes = vec![0; buffer.len().min(available as usize)];
     let mut copied = 0;
     let mut next = BlockRef(incoming.first.get(&lock));
-    let mut left = if by_message && !next.is_none() { channel::rest_of(&lock, next)? } else { 0 };
+    let mut left =
+        if by_message && !next.is_none() { channel::rest_of(&lock, arena.block(next)?) } else { 0 };
     while copied != bytes.len() && !next.is_none() {
         lock.step()?;
         let block = arena.block(next)?;
-        let count = (channel::rest_of(&lock, next)? as usize).min(bytes.len() - copied);
+        let count = (channel::rest_of(&lock, block) as usize).min(bytes.len() - copied);
         arena.copy_out(next, block.words[OFFSET].get(&lock) as usize, &mut bytes[copied..copied + count])?;
         copied += count;
         next = if by_message { BlockRef::NONE } else { BlockRef(block.head.link.get(&lock)) };
