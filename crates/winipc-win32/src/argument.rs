@@ -25,7 +25,12 @@ pub(crate) fn timeout(milliseconds: u32) -> Option<Duration> {
     (milliseconds != INFINITE).then(|| Duration::from_millis(milliseconds.into()))
 }
 
-/// Fails `ERROR_NOACCESS` for a pointer that is NULL or misaligned, where Windows would fault on it.
+/// Fails `ERROR_NOACCESS` for a pointer that is NULL, where Windows would fault on it.
+pub(crate) fn present<T>(pointer: *const T) -> Result<()> {
+    if pointer.is_null() { Err(Error(ERROR_NOACCESS)) } else { Ok(()) }
+}
+
+/// Fails `ERROR_NOACCESS` for a pointer that is NULL, or misaligned where what it points to is used in its place.
 pub(crate) fn usable<T>(pointer: *const T) -> Result<()> {
     if pointer.is_null() || !pointer.is_aligned() { Err(Error(ERROR_NOACCESS)) } else { Ok(()) }
 }
@@ -41,8 +46,8 @@ pub(crate) fn only(flags: u32, defined: u32) -> Result<()> {
 /// `pointer` is NULL or writable.
 pub(crate) unsafe fn write_if_wanted<T>(pointer: *mut T, value: T) {
     if !pointer.is_null() {
-        // SAFETY: writable, as the caller promises.
-        unsafe { pointer.write(value) }
+        // SAFETY: writable, as the caller promises; Windows asks for no alignment.
+        unsafe { pointer.write_unaligned(value) }
     }
 }
 
@@ -52,6 +57,6 @@ pub(crate) unsafe fn write_if_wanted<T>(pointer: *mut T, value: T) {
 /// # Safety
 /// `attributes` is NULL or points to a structure.
 pub(crate) unsafe fn inherit(attributes: *const SECURITY_ATTRIBUTES) -> bool {
-    // SAFETY: NULL or a structure, as the caller promises.
-    unsafe { attributes.as_ref() }.is_some_and(|attributes| attributes.bInheritHandle != 0)
+    // SAFETY: not NULL, so a structure, as the caller promises; Windows asks for no alignment.
+    !attributes.is_null() && unsafe { (&raw const (*attributes).bInheritHandle).read_unaligned() } != 0
 }

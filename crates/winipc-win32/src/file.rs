@@ -7,7 +7,7 @@ use windows_sys::Win32::System::IO::{LPOVERLAPPED_COMPLETION_ROUTINE, OVERLAPPED
 use windows_sys::core::{BOOL, PCWSTR};
 use winipc_executive::{Disposition, Kind, Status, io, pipe};
 
-use crate::argument::{handle, inherit, only, usable};
+use crate::argument::{handle, inherit, only, present, usable};
 use crate::error::{Error, Result, boolean, set_last_error, value};
 use crate::object::report_created;
 use crate::overlapped::{overlapped, overlapped_with_routine};
@@ -160,9 +160,9 @@ pub(crate) unsafe fn transfer(
     start: impl FnOnce(Option<io::Overlapped>) -> Result<io::Outcome>,
 ) -> Result<()> {
     if !transferred.is_null() || block.is_null() {
-        usable(transferred)?;
+        present(transferred)?;
         // SAFETY: not NULL, so writable.
-        unsafe { transferred.write(0) };
+        unsafe { transferred.write_unaligned(0) };
     }
     // SAFETY: as the caller promises.
     match start(unsafe { overlapped(block) }?)? {
@@ -172,7 +172,7 @@ pub(crate) unsafe fn transfer(
             // A part of a message is not counted here when the structure reports it.
             if !transferred.is_null() && (is_success || block.is_null()) {
                 // SAFETY: not NULL, so writable.
-                unsafe { transferred.write(information as u32) };
+                unsafe { transferred.write_unaligned(information as u32) };
             }
             if is_success { Ok(()) } else { Err(status.into()) }
         }

@@ -7,7 +7,7 @@ use windows_sys::Win32::Foundation::{
 use windows_sys::core::BOOL;
 use winipc_executive::handle;
 
-use crate::argument::{handle, only, raw, usable, write_if_wanted};
+use crate::argument::{handle, only, present, raw, write_if_wanted};
 use crate::error::{Error, Result, boolean};
 
 /// Closes a handle. The object vanishes with its last one. Closing the pseudo-handles -1 and -2 does nothing.
@@ -74,12 +74,12 @@ pub unsafe extern "system" fn GetHandleInformation(object: HANDLE, flags: *mut u
 }
 
 unsafe fn information(object: HANDLE, flags: *mut u32) -> Result<()> {
-    usable(flags)?;
+    present(flags)?;
     let found = handle::flags(handle(object))?;
     let inherit = if found.inherit { HANDLE_FLAG_INHERIT } else { 0 };
     let protect = if found.protect_from_close { HANDLE_FLAG_PROTECT_FROM_CLOSE } else { 0 };
     // SAFETY: not NULL, so writable.
-    unsafe { flags.write(inherit | protect) };
+    unsafe { flags.write_unaligned(inherit | protect) };
     Ok(())
 }
 

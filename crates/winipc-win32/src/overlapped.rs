@@ -11,7 +11,7 @@ use windows_sys::Win32::System::Threading::INFINITE;
 use windows_sys::core::BOOL;
 use winipc_executive::{Status, io, wait};
 
-use crate::argument::{handle, timeout, usable};
+use crate::argument::{handle, present, timeout, usable};
 use crate::error::{Error, Result, boolean};
 use crate::wait::finish;
 
@@ -105,7 +105,7 @@ unsafe fn result(
     alertable: bool,
 ) -> Result<()> {
     usable(block)?;
-    usable(transferred)?;
+    present(transferred)?;
     io::deliver();
     // SAFETY: the structure is valid; its status is written by whoever delivers the completion, as an atomic.
     let internal = unsafe { AtomicUsize::from_ptr(&raw mut (*block.cast_mut()).Internal) };
@@ -126,7 +126,7 @@ unsafe fn result(
     }
     let status = Status(internal.load(Ordering::Acquire) as u32);
     // SAFETY: both pointers are valid, and the request is complete.
-    unsafe { transferred.write((*block).InternalHigh as u32) };
+    unsafe { transferred.write_unaligned((*block).InternalHigh as u32) };
     if status == Status::SUCCESS { Ok(()) } else { Err(status.into()) }
 }
 

@@ -5,7 +5,7 @@ use windows_sys::Win32::System::Pipes::*;
 use windows_sys::core::{BOOL, PSTR, PWSTR};
 use winipc_executive::{Handle, pipe};
 
-use crate::argument::{handle, only, usable, write_if_wanted};
+use crate::argument::{handle, only, present, write_if_wanted};
 use crate::error::{Error, Result, boolean};
 
 /// All processes of a namespace are in one session, and not in that of the services, where `Local\` would be
@@ -165,8 +165,8 @@ pub unsafe extern "system" fn SetNamedPipeHandleState(
             pipe::state(handle(pipe))?;
             return Ok(());
         }
-        // SAFETY: not NULL, so readable.
-        let mode = unsafe { *mode };
+        // SAFETY: not NULL, so readable; Windows asks for no alignment.
+        let mode = unsafe { mode.read_unaligned() };
         only(mode, PIPE_READMODE_MESSAGE | PIPE_NOWAIT)?;
         Ok(pipe::set_mode(handle(pipe), mode & PIPE_READMODE_MESSAGE != 0, mode & PIPE_NOWAIT != 0)?)
     };
@@ -224,10 +224,10 @@ unsafe fn report_id(
     if id.is_null() {
         return Err(Error(ERROR_INSUFFICIENT_BUFFER));
     }
-    usable(id)?;
+    present(id)?;
     let found = query(handle(pipe))?;
     // SAFETY: not NULL, so writable.
-    unsafe { id.write(found) };
+    unsafe { id.write_unaligned(found) };
     Ok(())
 }
 

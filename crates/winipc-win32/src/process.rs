@@ -5,7 +5,7 @@ use windows_sys::Win32::System::Threading::PROCESS_ACCESS_RIGHTS;
 use windows_sys::core::BOOL;
 use winipc_executive::{Handle, namespace, process};
 
-use crate::argument::{handle, raw, usable};
+use crate::argument::{handle, present, raw};
 use crate::error::{Result, boolean, value};
 
 /// Returns the pseudo-handle -1 of the calling process.
@@ -61,10 +61,10 @@ pub(crate) unsafe fn report_exit_code(
     exit_code: *mut u32,
     query: impl FnOnce() -> winipc_executive::Result<u32>,
 ) -> Result<()> {
-    usable(exit_code)?;
+    present(exit_code)?;
     let code = query()?;
     // SAFETY: not NULL, so writable.
-    unsafe { exit_code.write(code) };
+    unsafe { exit_code.write_unaligned(code) };
     Ok(())
 }
 

@@ -11,7 +11,7 @@ use windows_sys::Win32::System::Threading::{
 use windows_sys::core::{BOOL, PCWSTR};
 use winipc_executive::{apc, timer};
 
-use crate::argument::{handle, only, usable};
+use crate::argument::{handle, only, present};
 use crate::error::{Error, Result, boolean, set_last_error};
 use crate::object::{create, open};
 use crate::strings::ansi;
@@ -144,13 +144,14 @@ unsafe fn set(
     resume: bool,
 ) -> Result<()> {
     let period_ms = u32::try_from(period).map_err(|_| Error(ERROR_INVALID_PARAMETER))?;
-    usable(due_time)?;
+    present(due_time)?;
     let routine = routine.map(|routine| apc::Routine {
         address: routine as *const () as usize,
         context: argument.expose_provenance(),
     });
-    // SAFETY: not NULL, so valid.
-    timer::set(handle(timer), &timer::Setting { due: unsafe { *due_time }, period_ms, routine })?;
+    // SAFETY: not NULL, so readable; Windows asks for no alignment.
+    let due = unsafe { due_time.read_unaligned() };
+    timer::set(handle(timer), &timer::Setting { due, period_ms, routine })?;
     if resume {
         set_last_error(ERROR_NOT_SUPPORTED);
     }

@@ -5,16 +5,18 @@ use std::ptr::{null, null_mut};
 use std::thread;
 
 use windows_sys::Win32::Foundation::*;
+use windows_sys::Win32::System::Pipes::*;
 use windows_sys::Win32::System::Threading::*;
 use windows_sys::core::w;
 use winipc_win32::{
     CloseHandle, CompareObjectHandles, CreateEventW, DuplicateHandle, ExitProcess, GetCurrentProcess,
     GetCurrentProcessId, GetCurrentThread, GetCurrentThreadId, GetExitCodeProcess, GetExitCodeThread,
-    GetHandleInformation, GetProcessId, GetThreadId, OpenEventW, OpenProcess, OpenThread, QueueUserAPC,
-    SetEvent, SetHandleInformation, TerminateProcess, WaitForMultipleObjects, WaitForSingleObject,
+    GetHandleInformation, GetNamedPipeInfo, GetProcessId, GetThreadId, OpenEventW, OpenProcess, OpenThread,
+    QueueUserAPC, SetEvent, SetHandleInformation, SetNamedPipeHandleState, TerminateProcess,
+    WaitForMultipleObjects, WaitForSingleObject,
 };
 
-use crate::common::{BAD, CHILD, UNTOUCHED, alone, world};
+use crate::common::{BAD, CHILD, UNTOUCHED, alone, server, world};
 
 #[test]
 fn closing() {
@@ -47,6 +49,31 @@ fn flags() {
     assert_eq!(call!(CloseHandle(event)), (FALSE, ERROR_INVALID_HANDLE));
     succeed!(SetHandleInformation(event, 2, 0));
     succeed!(CloseHandle(event));
+}
+
+/// A misaligned mode aborted the process.
+#[test]
+fn scalars_need_no_alignment() {
+    let _world = world();
+    let mut bytes = [0_u8; 9];
+    let odd = bytes.as_mut_ptr().wrapping_add(1).cast::<u32>();
+    let event = succeed!(CreateEventW(null(), 0, 0, null()));
+    succeed!(SetHandleInformation(event, 1, 1));
+    succeed!(GetHandleInformation(event, odd));
+    assert_eq!(bytes[1], 1);
+    succeed!(CloseHandle(event));
+    let server = server("odd", 0, PIPE_TYPE_MESSAGE);
+    bytes[1..5].copy_from_slice(&PIPE_READMODE_MESSAGE.to_ne_bytes());
+    let odd = bytes.as_mut_ptr().wrapping_add(1).cast::<u32>();
+    succeed!(SetNamedPipeHandleState(server, odd, null(), null()));
+    bytes = [0; 9];
+    let odd = bytes.as_mut_ptr().wrapping_add(1).cast::<u32>();
+    succeed!(GetNamedPipeInfo(server, odd, null_mut(), null_mut(), null_mut()));
+    assert_eq!(
+        u32::from_ne_bytes([bytes[1], bytes[2], bytes[3], bytes[4]]),
+        PIPE_SERVER_END | PIPE_TYPE_MESSAGE
+    );
+    succeed!(CloseHandle(server));
 }
 
 #[test]
