@@ -63,7 +63,8 @@ impl Ring<'_> {
     pub(crate) const ASLEEP: u32 = 2;
 
     pub(crate) fn ring(self) {
-        if self.0.fetch_or(Self::RUNG) == Self::ASLEEP {
+        // Also where somebody has rung already: they may have been stopped before they woke the sleeper.
+        if self.0.fetch_or(Self::RUNG) & Self::ASLEEP != 0 {
             futex::wake(self.0, 1);
         }
     }
