@@ -35,6 +35,10 @@ const WAITS_PER_CLOCK: u32 = 4;
 const TURNS_BEFORE_SPIN: u32 = 64;
 const SPIN_BETWEEN_TURNS_NS: u64 = 5_000;
 
+/// How often a thread that is too late each time looks again before it queues, where its time-out counts and its turn
+/// comes.
+const MOST_SUCCESSES: u32 = 16;
+
 /// What a thread has learned.
 #[derive(Clone, Copy)]
 struct Learned {
@@ -57,22 +61,25 @@ thread_local! {
 pub(crate) struct Spinner {
     allowed: bool,
     end: Option<u64>,
+    /// How often it has looked with success. Who calls again was too late.
+    successes: u32,
 }
 
 impl Spinner {
     pub(crate) fn new(timeout: Option<Duration>) -> Self {
-        Spinner { allowed: timeout != Some(Duration::ZERO), end: None }
+        Spinner { allowed: timeout != Some(Duration::ZERO), end: None, successes: 0 }
     }
 
     /// Looks until `is_ready`, and says whether it came to be. Over all calls it spins no longer than the thread's length.
     pub(crate) fn spin(&mut self, is_ready: impl Fn() -> bool) -> bool {
-        if !self.allowed {
+        if !self.allowed || self.successes == MOST_SUCCESSES {
             return false;
         }
         let mut learned = LEARNED.with(Cell::get);
         let is_ready = self.wait(&mut learned, is_ready);
         LEARNED.with(|cell| cell.set(learned));
         self.allowed = is_ready;
+        self.successes += u32::from(is_ready);
         is_ready
     }
 
