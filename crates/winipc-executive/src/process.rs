@@ -176,7 +176,7 @@ fn require_query(access: u32) -> Result<()> {
 /// - `docs/conformance.md`, 13.2
 pub fn open(id: u32, desired: u32, inherit: bool) -> Result<Handle> {
     let current = current()?;
-    death::bury_the_dead(&current)?;
+    death::bury_the_dead(&current);
     let mut lock = current.begin()?;
     let arena = lock.arena();
     let reference = all(arena)
@@ -198,7 +198,7 @@ pub fn open(id: u32, desired: u32, inherit: bool) -> Result<Handle> {
 /// As [`id_of`].
 pub fn exit_code(process: Handle) -> Result<u32> {
     let current = current()?;
-    death::bury_the_dead(&current)?;
+    death::bury_the_dead(&current);
     let found = resolve(&current, process)?.require(Kind::Process, 0)?;
     require_query(found.access)?;
     Ok(found.object.body[EXIT_CODE].peek() as u32)
@@ -225,13 +225,15 @@ pub fn terminate(process: Handle, code: u32) -> Result<()> {
         return Err(Status::ACCESS_DENIED);
     }
     let before = record.exit_code.load();
-    let _ = record.exit_code.compare_exchange(before, 1 << 32 | u64::from(code));
+    let code = 1 << 32 | u64::from(code);
+    let _ = record.exit_code.compare_exchange(before, code);
     let arena = current.arena();
     if crate::arena::system::kill(record.id.load(), || !death::is_dead(arena, record)) {
-        Ok(())
-    } else {
-        Err(Status::ACCESS_DENIED)
+        return Ok(());
     }
+    // What it says itself when it ends is its exit code.
+    let _ = record.exit_code.compare_exchange(code, before);
+    Err(Status::ACCESS_DENIED)
 }
 
 /// Has the process leave its namespace when it ends normally.
