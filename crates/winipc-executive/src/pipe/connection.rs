@@ -64,7 +64,7 @@ pub(super) fn stop_listening(lock: &mut Txn<'static>, instance: &Instance, pipe:
 /// - `docs/conformance.md`, 5.2
 pub fn open(name: &[u16], desired: u32, overlapped: bool, inherit: bool) -> Result<Handle> {
     let current = current()?;
-    death::bury_the_dead(&current)?;
+    death::bury_the_dead(&current);
     let mut lock = current.begin()?;
     let arena = lock.arena();
     let target = name::find(&lock, &Name::pipe(name))?.ok_or(Status::OBJECT_NAME_NOT_FOUND)?;

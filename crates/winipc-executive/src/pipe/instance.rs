@@ -102,7 +102,7 @@ pub fn create(name: &[u16], server: &Server) -> Result<(Handle, Disposition)> {
         return Err(Status::INVALID_PARAMETER);
     }
     let current = current()?;
-    death::bury_the_dead(&current)?;
+    death::bury_the_dead(&current);
     let mut lock = current.begin()?;
     let arena = lock.arena();
     let name = Name::pipe(name);

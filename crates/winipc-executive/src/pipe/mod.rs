@@ -94,10 +94,6 @@ impl Place {
         &self.instance.ends[self.side]
     }
 
-    pub(super) fn other_end(&self) -> &'static End {
-        &self.instance.ends[1 - self.side]
-    }
-
     pub(super) fn own_flags(&self, lock: &Txn<'_>) -> u32 {
         self.own_end().flags.get(lock)
     }

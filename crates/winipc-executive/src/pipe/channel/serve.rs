@@ -3,8 +3,7 @@
 use crate::arena::block::BlockRef;
 use crate::arena::{Ref, Txn};
 use crate::io;
-use crate::pipe::end_flag;
-use crate::records::{Channel, End, Request};
+use crate::records::{Channel, Request};
 use crate::status::{Result, Status};
 
 use super::message::{OFFSET, pin, rest_of};
@@ -81,9 +80,8 @@ pub(in crate::pipe) fn take(
 }
 
 /// Serves waiting reads of an end with what there is, in order.
-pub(in crate::pipe) fn serve_readers(lock: &mut Txn<'static>, channel: &Channel, reader: &End) -> Result<()> {
+pub(in crate::pipe) fn serve_readers(lock: &mut Txn<'static>, channel: &Channel) -> Result<()> {
     let arena = lock.arena();
-    let by_message = reader.flags.get(lock) & end_flag::MESSAGE_READ != 0;
     while channel.first.get(lock) != 0 {
         lock.step()?;
         let Some(reference) = Ref::<Request>::from_index(channel.first_reader.get(lock)).some() else {
@@ -98,6 +96,7 @@ pub(in crate::pipe) fn serve_readers(lock: &mut Txn<'static>, channel: &Channel,
             if rest == 0 {
                 drop_first(lock, channel)?;
             }
+            let by_message = request.flags.get(lock) & READS_MESSAGES != 0;
             let status = if by_message && rest != 0 { Status::BUFFER_OVERFLOW } else { Status::SUCCESS };
             io::complete(lock, reference, request, status, 0)?;
             continue;

@@ -55,7 +55,7 @@ pub fn transact(
     current.thread.spare_block.set(&mut lock, 0);
     channel::prepare(&mut lock, message, input.len())?;
     channel::append(&mut lock, outgoing, message)?;
-    channel::serve_readers(&mut lock, outgoing, place.other_end())?;
+    channel::serve_readers(&mut lock, outgoing)?;
     channel::settle(&mut lock, outgoing)?;
     let outcome = read_in(lock, &current, &file, &place, output, report, Some(Spinner::new(None)));
     io::deliver_for(&current);

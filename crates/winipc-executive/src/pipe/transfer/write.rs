@@ -89,7 +89,7 @@ pub(crate) fn write(
     current.thread.spare_block.set(&mut lock, 0);
     channel::prepare(&mut lock, message, length)?;
     channel::append(&mut lock, outgoing, message)?;
-    channel::serve_readers(&mut lock, outgoing, place.other_end())?;
+    channel::serve_readers(&mut lock, outgoing)?;
     channel::settle(&mut lock, outgoing)?;
     if data.is_empty() || !channel::is_last_unsettled(&lock, outgoing) {
         restock(&mut lock, current, message, data.len())?;
