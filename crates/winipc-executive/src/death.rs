@@ -32,15 +32,14 @@ fn died_joining(arena: &Arena, reference: Ref<Process>, process: &Process) -> bo
 
 /// Buries every process that has died, so that nothing of theirs causes a refusal or is found.
 ///
-/// # Errors
-/// [`crate::Status::ARENA_CORRUPT`].
-pub(crate) fn bury_the_dead(current: &Current) -> Result<()> {
+/// One that cannot be buried, since the arena is damaged or without memory, is no reason to refuse anything to the living:
+/// what it has left is in the way by itself, or is not.
+pub(crate) fn bury_the_dead(current: &Current) {
     for (reference, process) in process::all(current.arena()) {
         if is_dead(current.arena(), process) || died_joining(current.arena(), reference, process) {
-            bury(current, reference, process)?;
+            let _ = bury(current, reference, process);
         }
     }
-    Ok(())
 }
 
 /// Buries what has died of a process: its dead threads, and, when all are dead, the rest. Returns whether all is done.

@@ -149,7 +149,7 @@ fn has_settled(current: &Current) -> bool {
         Ok(Some(_)) | Err(_) => {}
     }
     // Nor does anybody watch one that has a thread and no keeper yet. A damaged arena is left as it is.
-    let _ = death::bury_the_dead(current);
+    death::bury_the_dead(current);
     true
 }
 

@@ -92,7 +92,7 @@ pub(crate) fn create(
         _ => None,
     };
     if name.is_some() {
-        death::bury_the_dead(current)?;
+        death::bury_the_dead(current);
     }
     let mut lock = current.begin()?;
     let process = current.process();
@@ -131,7 +131,7 @@ pub(crate) fn open(
         return Err(Status::INVALID_HANDLE);
     }
     let name = Name::parse(name)?;
-    death::bury_the_dead(current)?;
+    death::bury_the_dead(current);
     let mut lock = current.begin()?;
     let target = name::find(&lock, &name)?.ok_or(Status::OBJECT_NAME_NOT_FOUND)?;
     let reference = existing(&lock, target, kind)?;
