@@ -84,17 +84,27 @@ pub(crate) fn map_generic(kind: Kind, desired: u32) -> u32 {
 /// # References
 /// - `docs/conformance.md`, 1.4
 pub(crate) fn grant(kind: Kind, desired: u32) -> Result<u32> {
-    let mut mapped = map_generic(kind, desired);
-    if mapped & ACCESS_SYSTEM_SECURITY != 0 {
-        return Err(Status::PRIVILEGE_NOT_HELD);
-    }
-    if mapped & MAXIMUM_ALLOWED != 0 {
-        mapped = mapped & !MAXIMUM_ALLOWED | all(kind);
-    }
+    let mapped = map(kind, desired)?;
     if mapped == 0 || mapped & !all(kind) != 0 {
         return Err(Status::ACCESS_DENIED);
     }
     Ok(mapped)
+}
+
+/// What who makes an object is granted of what was asked for: all that its kind has.
+///
+/// # Errors
+/// [`Status::PRIVILEGE_NOT_HELD`]: ACCESS_SYSTEM_SECURITY was asked for.
+pub(crate) fn grant_maker(kind: Kind, desired: u32) -> Result<u32> {
+    Ok(map(kind, desired)? & all(kind))
+}
+
+fn map(kind: Kind, desired: u32) -> Result<u32> {
+    let mapped = map_generic(kind, desired);
+    if mapped & ACCESS_SYSTEM_SECURITY != 0 {
+        return Err(Status::PRIVILEGE_NOT_HELD);
+    }
+    Ok(if mapped & MAXIMUM_ALLOWED != 0 { mapped & !MAXIMUM_ALLOWED | all(kind) } else { mapped })
 }
 
 /// Checks that a handle has all of some rights.
@@ -121,6 +131,14 @@ mod tests {
             assert_eq!(grant(Kind::Mutex, 1 << bit).map(|_| ()), expected, "bit {bit}");
         }
         assert_eq!(grant(Kind::Mutex, 0), Err(Status::ACCESS_DENIED));
+    }
+
+    #[test]
+    fn the_maker_is_granted_what_the_kind_has() {
+        assert_eq!(grant_maker(Kind::Event, MAXIMUM_ALLOWED), Ok(all(Kind::Event)));
+        assert_eq!(grant_maker(Kind::Event, GENERIC_ALL), Ok(all(Kind::Event)));
+        assert_eq!(grant_maker(Kind::Event, SYNCHRONIZE | 1 << 10), Ok(SYNCHRONIZE));
+        assert_eq!(grant_maker(Kind::Event, ACCESS_SYSTEM_SECURITY), Err(Status::PRIVILEGE_NOT_HELD));
     }
 
     #[test]

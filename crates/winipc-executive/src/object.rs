@@ -105,12 +105,12 @@ pub(crate) fn create(
         lock.commit()?;
         return Ok((handle, Disposition::Opened));
     }
+    let access = access::grant_maker(kind, desired)?;
     let reference = make(&mut lock)?;
     if let Some(name) = &name {
         let block = name::insert(&mut lock, name, reference.index())?;
         lock.arena().get(reference)?.name.set(&mut lock, block.0);
     }
-    let access = access::map_generic(kind, desired) & access::all(kind);
     let handle = handle::insert(&mut lock, process, reference, access, attributes.inherit)?;
     lock.commit()?;
     Ok((handle, Disposition::Created))

@@ -88,6 +88,7 @@ fn opening_with_no_access_fails() {
 fn access_system_security_needs_a_privilege() {
     let (name, _mutex) = named_mutex();
     fails!(OpenMutexW(ACCESS_SYSTEM_SECURITY, FALSE, name.ptr()), ERROR_PRIVILEGE_NOT_HELD);
+    fails!(CreateMutexExW(null(), null(), 0, ACCESS_SYSTEM_SECURITY), ERROR_PRIVILEGE_NOT_HELD);
 }
 
 /// 1.4: GENERIC_READ is READ_CONTROL and query, GENERIC_WRITE modify, GENERIC_EXECUTE SYNCHRONIZE, GENERIC_ALL all.
