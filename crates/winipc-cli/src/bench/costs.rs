@@ -141,6 +141,7 @@ fn cpu_time_of(run: impl FnOnce()) -> f64 {
 }
 
 /// Memory that this process alone has written to, the arena left out.
+// Pages of the program that were written to its file a moment ago count as dirty, too, but not as anonymous.
 fn private_bytes(directory: &Path) -> Result<f64> {
     let text = fs::read_to_string("/proc/self/smaps")
         .map_err(|error| Error::because("cannot read /proc/self/smaps", error))?;
@@ -150,7 +151,7 @@ fn private_bytes(directory: &Path) -> Result<f64> {
     for line in text.lines() {
         let mut words = line.split_whitespace();
         match words.next() {
-            Some("Private_Dirty:") if !is_arena => {
+            Some("Anonymous:") if !is_arena => {
                 kibibytes += words.next().and_then(|number| number.parse::<f64>().ok()).unwrap_or_default();
             }
             // The first line of a mapping begins with its addresses.
