@@ -44,7 +44,9 @@ pub(crate) fn command(scenario: &str, directory: &Path) -> Command {
         .args(["child::enter", "--exact", "--nocapture", "--test-threads=1"])
         .env(SCENARIO, scenario)
         .env("WINIPC_DIR", directory)
-        .env("WINIPC_NAMESPACE", "bad-input");
+        .env("WINIPC_NAMESPACE", "bad-input")
+        // Scenarios leak, and a forked one has lost the threads that held what it seems to have leaked.
+        .env("ASAN_OPTIONS", "detect_leaks=0");
     command
 }
 
