@@ -1,6 +1,7 @@
 //! The person's side: typed lines in, notices out. With a terminal on both sides there is line editing with history,
 //! and notices appear above the line being typed; otherwise input and output are plain lines.
 
+use std::collections::VecDeque;
 use std::io::{self, BufRead, IsTerminal, Read, Write};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
@@ -37,6 +38,11 @@ impl Console {
         };
         spawn(move || read_edited(&inbox, &events, &mut editor))?;
         Ok(Self { printer: Some(printer), requests, _terminal: terminal })
+    }
+
+    /// Whether a person edits lines at it.
+    pub(crate) fn is_edited(&self) -> bool {
+        self.printer.is_some()
     }
 
     /// Asks for one line; it comes as an event.
@@ -79,12 +85,21 @@ fn spawn(run: impl FnOnce() + Send + 'static) -> Result<()> {
 }
 
 fn read_edited(requests: &Receiver<()>, events: &Sender<Event>, editor: &mut DefaultEditor) {
+    // What was pasted may be several lines.
+    let mut rest = VecDeque::new();
     for () in requests {
+        if let Some(line) = rest.pop_front() {
+            if events.send(Event::Typed(line)).is_err() {
+                return;
+            }
+            continue;
+        }
         let event = match editor.readline(PROMPT) {
-            Ok(line) => {
+            Ok(text) => {
                 // A history that does not take the line is no cause not to send it.
-                let _ = editor.add_history_entry(&line);
-                Event::Typed(line)
+                let _ = editor.add_history_entry(&text);
+                rest = lines_of(&text);
+                Event::Typed(rest.pop_front().unwrap_or_default())
             }
             Err(ReadlineError::Interrupted) => Event::Interrupted,
             Err(ReadlineError::Eof) => Event::EndOfInput,
@@ -94,6 +109,10 @@ fn read_edited(requests: &Receiver<()>, events: &Sender<Event>, editor: &mut Def
             return;
         }
     }
+}
+
+fn lines_of(text: &str) -> VecDeque<String> {
+    text.replace("\r\n", "\n").split(['\n', '\r']).map(str::to_owned).collect()
 }
 
 fn read_plain(requests: &Receiver<()>, events: &Sender<Event>, input: &mut dyn BufRead) {
@@ -182,6 +201,12 @@ impl TerminalMode {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_pasted_is_one_line_after_the_other() {
+        assert_eq!(lines_of("a\nb\r\nc\rd"), ["a", "b", "c", "d"]);
+        assert_eq!(lines_of("a"), ["a"]);
+    }
 
     #[test]
     fn plain_lines_are_bounded() {

@@ -92,6 +92,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
         console,
         log,
         is_line_requested: false,
+        is_hint_shown: false,
         stays_at_end_of_input: arguments.serve,
         leaving: None,
     };
@@ -104,8 +105,9 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
 
 /// The user's name as far as it can be a name here.
 fn default_name() -> String {
-    let user = ["USER", "LOGNAME", "USERNAME"].iter().find_map(|variable| std::env::var(variable).ok());
-    user.filter(|user| protocol::check_name(user).is_ok()).unwrap_or_else(|| "somebody".to_string())
+    let variables = ["USER", "LOGNAME", "USERNAME"].iter().filter_map(|name| std::env::var(name).ok());
+    let mut names = variables.filter(|user| protocol::check_name(user).is_ok());
+    names.next().unwrap_or_else(|| "somebody".to_string())
 }
 
 /// Milliseconds since 1970.
@@ -120,6 +122,7 @@ struct Chat {
     console: Console,
     log: Option<Log>,
     is_line_requested: bool,
+    is_hint_shown: bool,
     stays_at_end_of_input: bool,
     /// Leave when everything is delivered, or at this moment.
     leaving: Option<Instant>,
@@ -232,6 +235,10 @@ impl Chat {
         }
         for notice in reaction.notices {
             self.tell(&sentence(&notice))?;
+            if matches!(notice, Notice::Entered { .. }) && self.console.is_edited() && !self.is_hint_shown {
+                self.is_hint_shown = true;
+                self.show("* /help shows what can be typed; /quit leaves")?;
+            }
         }
         Ok(())
     }
