@@ -201,7 +201,7 @@ fn text(listing: &Listing) -> String {
     }
     text.push_str(&table.to_string());
     if !listing.blocked.is_empty() {
-        text.push_str("\nblocked threads\n");
+        text.push_str("\nwaiting threads\n");
     }
     for blocked in &listing.blocked {
         let _ = writeln!(text, "  {}", sentence(blocked, &listing.objects));
@@ -231,7 +231,7 @@ fn sentence(blocked: &Blocked, objects: &[ObjectView]) -> String {
         (_, Call::WaitAny) => format!("for any of {}", names.join(", ")),
         (_, Call::WaitAll) => format!("for all of {}", names.join(", ")),
     };
-    let mut text = format!("{} waits {which} since {}", blocked.thread, seconds(blocked.blocked_for));
+    let mut text = format!("{} has waited {which} for {}", blocked.thread, seconds(blocked.blocked_for));
     for (number, link) in blocked.chain.iter().enumerate() {
         let joint = if number == 0 { ": " } else { ", which waits for " };
         let _ = write!(text, "{joint}{} of {}", describe(link.object), link.owner);
@@ -278,7 +278,7 @@ mod tests {
         let objects = vec![mutex("left", 7), mutex("ri\x1bght", 8)];
         let listing = Listing { objects, blocked: vec![blocked], lock_holder: None };
         let text = text(&listing);
-        let sentence = "7:7 waits for mutex \"ri\u{fffd}ght\" since 2.5 s: mutex \"ri\u{fffd}ght\" of 8:8, \
+        let sentence = "7:7 has waited for mutex \"ri\u{fffd}ght\" for 2.5 s: mutex \"ri\u{fffd}ght\" of 8:8, \
                         which waits for mutex \"left\" of 7:7: DEADLOCK";
         assert!(text.contains(sentence), "{text}");
         let report = serde_json::to_value(Report::new(&listing)).unwrap();
