@@ -31,7 +31,8 @@ struct Fault {
 /// # Errors
 /// Something is off; the namespace cannot be read.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let faults = winipc_executive::inspect::check();
+    let faults = winipc_executive::inspect::try_check()
+        .map_err(|error| Error::because("cannot look at the namespace", error))?;
     if arguments.json {
         let told = faults.iter().map(|fault| Fault {
             place: fault.place.clone(),
@@ -47,9 +48,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     }
     match faults.len() {
         0 => Ok(()),
-        count => Err(Error::new(format!("{count} things in the namespace are not as they have to be"))
-            .advice(
-                "please report this with the lines above; end all programs that use winipc to start afresh",
-            )),
+        count => Err(Error::new(format!("the namespace is not as it has to be, in {count} places")).advice(
+            "please report this with the lines above; end all programs that use winipc to start afresh",
+        )),
     }
 }

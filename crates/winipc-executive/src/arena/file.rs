@@ -333,7 +333,8 @@ fn check_private(metadata: &std::fs::Metadata, path: &Path) -> Result<(), Attach
     }
     if metadata.mode() & 0o077 != 0 {
         return Err(AttachError::new(format!(
-            "{} is open to other users (mode {:04o}): take their rights away with chmod go-rwx",
+            "{} is open to other users (mode {:04o}); winipc needs a directory of your own: name another by WINIPC_DIR, or \
+             close this one if nobody else uses it (chmod go-rwx)",
             path.display(),
             metadata.mode() & 0o7777
         )));

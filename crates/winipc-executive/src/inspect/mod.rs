@@ -8,6 +8,7 @@ mod check;
 mod collect;
 mod view;
 
+use core::cell::Cell;
 use core::time::Duration;
 use std::sync::mpsc;
 
@@ -49,6 +50,16 @@ pub fn objects() -> Result<Listing, AttachError> {
 /// It looks several times, for up to a second, and reports what was wrong each time: words that threads change without
 /// the lock may disagree for a moment, and whoever has just died is not buried yet.
 pub fn check() -> Vec<Fault> {
+    try_check().unwrap_or_else(|error| vec![Fault::new("namespace", "attached", error)])
+}
+
+/// As [`check()`], where the process may be kept from looking at all.
+///
+/// # Errors
+/// As [`attach`](crate::namespace::attach): the directory belongs to somebody else or is open to others, the environment
+/// names none that can be. That says nothing of what is in the arena.
+pub fn try_check() -> Result<Vec<Fault>, AttachError> {
+    let refusal = Cell::new(None);
     let faults = check::persistent(|| match Moment::now() {
         Ok(Moment::Uninhabited) => Ok(Vec::new()),
         Ok(Moment::Locked(lock)) => Ok(check::run(lock.arena())),
@@ -65,9 +76,15 @@ pub fn check() -> Vec<Fault> {
             let found = format!("held by {holder}, which may be stopped");
             Err(vec![Fault::new("lock", "free within half a second", found)])
         }
-        Err(error) => Err(vec![Fault::new("namespace", "attached", error)]),
+        Err(error) => {
+            refusal.set(Some(error));
+            Err(Vec::new())
+        }
     });
-    faults.unwrap_or_else(|faults| faults)
+    match refusal.into_inner() {
+        Some(error) => Err(error),
+        None => Ok(faults.unwrap_or_else(|faults| faults)),
+    }
 }
 
 /// Checks an arena once, for tests of others.
