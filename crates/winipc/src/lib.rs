@@ -20,7 +20,7 @@
 //! # Names
 //!
 //! Events, mutexes, semaphores and timers share one case-sensitive namespace. A name without a prefix, or with
-//! `Local\`, belongs to the session; `Global\` to the machine. Names of pipes have the form `\\.\pipe\name` and
+//! `Local\`, belongs to the session; `Global\` to the machine (on Linux to the user: see `docs/limits.md`). Names of pipes have the form `\\.\pipe\name` and
 //! ignore case. A name and its object last as long as a handle to the object is open in any process, however
 //! the others ended.
 //!
