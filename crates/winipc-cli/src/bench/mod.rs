@@ -30,8 +30,9 @@ use report::unpinned;
 /// Compare the speed of each mechanism with what the system itself offers
 #[derive(clap::Args)]
 #[command(after_help = "\
-Ours and the peers take turns on fixed CPUs. The ratio is ours to the peer's, the median over all rounds; for rates \
-more is better, for times less.\n\nfree: a CPU for each of the two processes; pinned: both on one; hot: back to back; \
+Ours and the peers take turns on fixed CPUs. The ratio is ours to the peer's, the median of the rounds' ratios, and so \
+not quite that of the two numbers beside it; for rates more is better, for times less. The target is what winipc is \
+made to reach; one that depends on how long a wake-up takes may not apply here.\n\nfree: a CPU for each of the two processes; pinned: both on one; hot: back to back; \
 cold: 300 µs of idle before each operation.\n\nRows beside Wine need Wine, and in WINIPC_WINDOWS_PROGRAM the path of a \
 Windows build of this program.")]
 pub(crate) struct Arguments {

@@ -43,7 +43,7 @@ pub(crate) struct Arguments {
     /// How many messages the clients send over each mechanism
     #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     messages: u64,
-    /// Only this mechanism
+    /// Only this mechanism, by its name in the table
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
     /// Print JSON, without the conversation
