@@ -321,6 +321,21 @@ fn a_stopped_member_stops_nobody_else_for_long() {
     assert_eq!(numbers, complete);
 }
 
+/// Who entered while the server was stopped saw nothing at all.
+#[cfg(unix)]
+#[test]
+fn a_server_that_does_not_answer_is_waited_for_and_named() {
+    use rustix::process::{Pid, Signal, kill_process};
+    let room = Room::new();
+    let ann = room.enter("ann", &[]);
+    let id = Pid::from_raw(ann.id() as i32).unwrap();
+    kill_process(id, Signal::STOP).unwrap();
+    let mut bob = room.enter_with("bob", &[]);
+    bob.expect("* the room's server does not answer; waiting for it");
+    kill_process(id, Signal::CONT).unwrap();
+    bob.expect("* you are in the room with ann; ann serves it");
+}
+
 #[test]
 fn mistakes_are_explained() {
     for (arguments, status, part) in [

@@ -93,6 +93,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
         log,
         is_line_requested: false,
         is_hint_shown: false,
+        answer_due: None,
         stays_at_end_of_input: arguments.serve,
         leaving: None,
     };
@@ -124,6 +125,8 @@ struct Chat {
     is_line_requested: bool,
     is_hint_shown: bool,
     stays_at_end_of_input: bool,
+    /// When the server, which has been asked to let the member in, should have answered.
+    answer_due: Option<Instant>,
     /// Leave when everything is delivered, or at this moment.
     leaving: Option<Instant>,
 }
@@ -139,13 +142,18 @@ impl Chat {
     ) -> Result<()> {
         session::Session { transport, room, member: self.member.id(), must_serve, events }.start()?;
         loop {
-            let event = match self.leaving {
+            let event = match self.leaving.or(self.answer_due) {
                 None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
                 Some(end) => inbox.recv_timeout(end.saturating_duration_since(Instant::now())),
             };
             match event {
                 Ok(event) => self.handle(event)?,
-                Err(RecvTimeoutError::Timeout) => return Err(undelivered()),
+                Err(RecvTimeoutError::Timeout) if self.leaving.is_some() => return Err(undelivered()),
+                // It may be stopped: it is waited for, since it may go on.
+                Err(RecvTimeoutError::Timeout) => {
+                    self.answer_due = None;
+                    self.handle(Event::Waiting)?;
+                }
                 Err(RecvTimeoutError::Disconnected) => unreachable!("the session holds a sender"),
             }
             if self.leaving.is_some() && self.member.has_delivered_all() {
@@ -158,15 +166,18 @@ impl Chat {
         match event {
             Event::Linked(mut queue) => {
                 queue.send(&self.member.hello());
+                self.answer_due = Some(Instant::now() + session::PATIENCE);
                 self.queue = Some(queue);
             }
             Event::Received(frame) => {
+                self.answer_due = None;
                 let reaction = self.member.received(frame)?;
                 self.react(reaction)?;
                 self.request_line();
             }
             Event::Unlinked => {
                 self.queue = None;
+                self.answer_due = None;
                 self.member.disconnected();
             }
             Event::Waiting => self.tell("* the room's server does not answer; waiting for it")?,

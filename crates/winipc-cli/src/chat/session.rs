@@ -16,7 +16,7 @@ use crate::transport::{Claim, Link, RoomName, Transport};
 /// How long one attempt to become the server waits before the next attempt to find one.
 const CLAIM_PATIENCE: Duration = Duration::from_millis(20);
 /// After this time without an answer the person is told.
-const PATIENCE: Duration = Duration::from_secs(3);
+pub(super) const PATIENCE: Duration = Duration::from_secs(3);
 
 pub(crate) struct Session {
     pub(crate) transport: Arc<dyn Transport>,
