@@ -294,15 +294,23 @@ fn both_ends_of_a_pipe_are_told() {
     assert_eq!(inspect::check(), []);
 }
 
+/// Ends threads that go on until it is over.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn a_busy_arena_has_no_fault() {
     namespace();
     let mutex = create_mutex("busy", false);
     let (semaphore, _) = semaphore::create(&Attributes::default(), ALL, 1, 1).unwrap();
-    let is_over = AtomicBool::new(false);
+    let is_over = &AtomicBool::new(false);
     std::thread::scope(|scope| {
         for number in 0..3 {
-            let is_over = &is_over;
             scope.spawn(move || {
                 while !is_over.load(Ordering::Relaxed) {
                     let event = create_event(&format!("busy {number}"));
@@ -317,11 +325,12 @@ fn a_busy_arena_has_no_fault() {
                 }
             });
         }
+        // Also where an assertion fails, since the scope waits for its threads.
+        let _over = Over(is_over);
         for _ in 0..100 {
             assert_eq!(inspect::check(), []);
             assert_eq!(inspect::objects().unwrap().lock_holder, None);
         }
-        is_over.store(true, Ordering::Relaxed);
     });
     handle::close(mutex).unwrap();
     handle::close(semaphore).unwrap();
@@ -331,7 +340,7 @@ fn a_busy_arena_has_no_fault() {
 fn a_mutex_in_great_demand_has_no_fault() {
     namespace();
     let mutex = create_mutex("in demand", false);
-    let is_over = AtomicBool::new(false);
+    let is_over = &AtomicBool::new(false);
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
@@ -341,10 +350,10 @@ fn a_mutex_in_great_demand_has_no_fault() {
                 }
             });
         }
+        let _over = Over(is_over);
         for _ in 0..200 {
             assert_eq!(inspect::check(), []);
         }
-        is_over.store(true, Ordering::Relaxed);
     });
     handle::close(mutex).unwrap();
 }

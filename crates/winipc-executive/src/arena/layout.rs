@@ -119,7 +119,7 @@ pub(crate) struct Header {
     /// The boot in which the arena was made.
     pub(crate) boot: [Free64; 2],
     /// Who holds the arena's lock (see [`super::lock`]).
-    pub(crate) lock: Lone<Free32>,
+    pub(crate) lock: Lone<LockWords>,
     /// Counts the processes that have come; keepers sleep on it.
     pub(crate) membership: Lone<Free32>,
     /// What each region has in use.
@@ -132,6 +132,20 @@ pub(crate) struct Header {
     pub(crate) names: [Guarded32; NAME_BUCKETS],
 }
 
+/// The words of the arena's lock (see [`super::lock`]).
+#[repr(C)]
+#[derive(Default)]
+pub(crate) struct LockWords {
+    /// Who holds it.
+    pub(crate) holder: Free32,
+    /// Who has waited so long that others let them pass; 0 nearly always.
+    pub(crate) hungry: Free32,
+}
+
+#[allow(unsafe_code)]
+// SAFETY: atomics only.
+unsafe impl super::slab::Shared for LockWords {}
+
 /// The first word of an arena.
 pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"winipc\0\x01");
 
@@ -139,7 +153,7 @@ pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"winipc\0\x01");
 pub(crate) const fn fingerprint() -> u64 {
     let mut hash = 0xCBF2_9CE4_8422_2325_u64;
     let words = [
-        3, // raise it when a record's meaning changes and its size does not
+        4, // raise it when a record's meaning changes and its size does not
         core::mem::size_of::<Header>() as u64,
         core::mem::size_of::<libc::pthread_mutex_t>() as u64,
         if cfg!(target_env = "musl") { 1 } else { 0 },
