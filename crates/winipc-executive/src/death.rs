@@ -4,7 +4,7 @@
 //! once. A thread is gone when the mutex of its seat says so, a process when all its threads are.
 
 use crate::arena::seat::{Life, Seat};
-use crate::arena::{Arena, Ref};
+use crate::arena::{Arena, Ref, Txn};
 use crate::context::Current;
 use crate::process::{self, HANDLES_AT_A_TIME, claim};
 use crate::records::{Process, Thread};
@@ -108,19 +108,14 @@ fn empty_process(
             clear_thread(current, number, process, &|seat| seat.process() == reference.index() && is_same())?;
         }
     }
-    loop {
-        let mut lock = current.begin()?;
-        if !is_same() {
-            return Ok(());
-        }
+    let is_over = repeat(current, &is_same, &|lock| {
         if process.claim.load() == claim::ATTACHED {
             process.claim.store(claim::TAKEN); // from now on nobody gives it a handle
         }
-        let more = io::drop_requests(&mut lock, process)?;
-        lock.commit()?;
-        if !more {
-            break;
-        }
+        io::drop_requests(lock, process)
+    })?;
+    if !is_over {
+        return Ok(());
     }
     loop {
         let mut lock = current.begin()?;
@@ -183,6 +178,24 @@ fn wake_again(current: &Current) -> Result<()> {
     Ok(())
 }
 
+/// Clears some of a kind away, and says whether there is more.
+type Step<'a> = &'a dyn Fn(&mut Txn<'static>) -> Result<bool>;
+
+/// Repeats a step, under the lock each time anew, until there is no more. False: somebody else has done the rest.
+fn repeat(current: &Current, is_same: &dyn Fn() -> bool, step: Step<'_>) -> Result<bool> {
+    loop {
+        let mut lock = current.begin()?;
+        if !is_same() {
+            return Ok(false);
+        }
+        let more = step(&mut lock)?;
+        lock.commit()?;
+        if !more {
+            return Ok(true);
+        }
+    }
+}
+
 /// What [`end_thread`] and [`end_own_thread`] have in common: everything but the seat.
 fn clear_thread(
     current: &Current,
@@ -229,37 +242,14 @@ fn clear_thread(
     wait::let_go(&mut lock, thread)?;
     lock.commit()?;
 
-    loop {
-        let mut lock = current.begin()?;
-        if !is_same(seat) {
+    let steps: [Step<'_>; 3] = [
+        &|lock| timer::thread_ended(lock, process, id),
+        &|lock| io::thread_ended(lock, process, thread, id),
+        &|lock| apc::drop_some(lock, thread, CALLS_AT_A_TIME),
+    ];
+    for step in steps {
+        if !repeat(current, &|| is_same(seat), step)? {
             return Ok(());
-        }
-        let more = timer::thread_ended(&mut lock, process, id)?;
-        lock.commit()?;
-        if !more {
-            break;
-        }
-    }
-    loop {
-        let mut lock = current.begin()?;
-        if !is_same(seat) {
-            return Ok(());
-        }
-        let more = io::thread_ended(&mut lock, process, thread, id)?;
-        lock.commit()?;
-        if !more {
-            break;
-        }
-    }
-    loop {
-        let mut lock = current.begin()?;
-        if !is_same(seat) {
-            return Ok(());
-        }
-        let more = apc::drop_some(&mut lock, thread, CALLS_AT_A_TIME)?;
-        lock.commit()?;
-        if !more {
-            break;
         }
     }
     let mut lock = current.begin()?;
