@@ -32,6 +32,26 @@ pub(crate) struct Context {
 }
 
 impl Context {
+    /// An attachment that lasts as long as the process.
+    fn keep(
+        arena: &'static Arena,
+        process: Ref<Process>,
+        place: Place,
+        mark: ForkMark,
+    ) -> Result<&'static Self> {
+        Ok(Box::leak(Box::new(Context {
+            arena,
+            process,
+            record: arena.get(process)?,
+            place,
+            mark,
+            leaver: AtomicU32::new(0),
+            deliveries: Deliveries::default(),
+            routines: Routines::default(),
+            watchers: Watchers::default(),
+        })))
+    }
+
     pub(crate) fn process_record(&self) -> &'static Process {
         self.record
     }
@@ -241,19 +261,7 @@ fn join(mark: ForkMark) -> core::result::Result<&'static Context, AttachError> {
     keeper::call_all(arena);
     process::free_unborn(arena);
     let process = process::claim_record(arena).map_err(no_room)?;
-    let record = arena.get(process).map_err(no_room)?;
-    let leaver = AtomicU32::new(0);
-    let context: &'static Context = Box::leak(Box::new(Context {
-        arena,
-        process,
-        record,
-        place: directory.place(),
-        mark,
-        leaver,
-        deliveries: Deliveries::default(),
-        routines: Routines::default(),
-        watchers: Watchers::default(),
-    }));
+    let context = Context::keep(arena, process, directory.place(), mark).map_err(no_room)?;
     // The thread that attaches sits down before the directory is unlocked: from then on the arena is inhabited.
     let joined = sit_down_for(context)
         .and_then(|current| {
@@ -286,17 +294,7 @@ fn take_back_join(context: &'static Context) {
 pub(crate) fn attach_in_memory() -> Current {
     let arena: &'static Arena = Box::leak(Box::new(Arena::in_memory()));
     let process = process::claim_record(arena).unwrap();
-    let context = Box::leak(Box::new(Context {
-        arena,
-        process,
-        record: arena.get(process).unwrap(),
-        place: Place::default(),
-        mark: ForkMark::new().unwrap(),
-        leaver: AtomicU32::new(0),
-        deliveries: Deliveries::default(),
-        routines: Routines::default(),
-        watchers: Watchers::default(),
-    }));
+    let context = Context::keep(arena, process, Place::default(), ForkMark::new().unwrap()).unwrap();
     let current = sit_down_for(context).unwrap();
     process::join(current).unwrap();
     let keeper = context.arena.take_seat(process.index(), |_| Ok(())).unwrap();
@@ -308,17 +306,7 @@ pub(crate) fn attach_in_memory() -> Current {
 #[cfg(test)]
 pub(crate) fn fail_to_join(arena: &'static Arena) {
     let process = process::claim_record(arena).unwrap();
-    let context = Box::leak(Box::new(Context {
-        arena,
-        process,
-        record: arena.get(process).unwrap(),
-        place: Place::default(),
-        mark: ForkMark::new().unwrap(),
-        leaver: AtomicU32::new(0),
-        deliveries: Deliveries::default(),
-        routines: Routines::default(),
-        watchers: Watchers::default(),
-    }));
+    let context = Context::keep(arena, process, Place::default(), ForkMark::new().unwrap()).unwrap();
     let current = sit_down_for(context).unwrap();
     process::join(current).unwrap();
     take_back_join(context);
