@@ -162,7 +162,7 @@ pub fn queue(thread: Handle, address: usize, argument: usize) -> Result<()> {
     let number = routines.keep_user(id, Routine { address, context: argument });
     let queued = append(&mut lock, id, Queued::Kept(number), Ref::NONE).and_then(|()| lock.commit());
     if queued.is_err() {
-        routines.take(id, number);
+        routines.forget(id, number);
     }
     queued
 }
