@@ -13,7 +13,7 @@ use crate::keeper::Watchers;
 use crate::records::{Process, Thread};
 use crate::routines::Routines;
 use crate::status::{Result, Status};
-use crate::{death, dispatcher, keeper, process};
+use crate::{death, dispatcher, handle, keeper, process};
 
 /// The process's attachment. Made once and kept until the process ends.
 pub(crate) struct Context {
@@ -96,24 +96,27 @@ impl Drop for Leaver {
 pub(crate) fn current() -> Result<Current> {
     match CURRENT.with(Cell::get) {
         Some(current) if current.context.mark.is_same_process() => Ok(current),
-        _ => sit_down(),
+        _ => {
+            sit_down()?;
+            // Not handed over by the call: what only comes from here stays in registers.
+            CURRENT.with(Cell::get).ok_or(Status::ARENA_UNAVAILABLE)
+        }
     }
 }
 
 #[cold]
-fn sit_down() -> Result<Current> {
+fn sit_down() -> Result<()> {
     CURRENT.with(|cell| cell.set(None));
     let context = attach().map_err(|error| error.status())?;
     // The thread that attaches its process has sat down already.
-    if let Some(current) = CURRENT.with(Cell::get) {
-        return Ok(current);
+    if CURRENT.with(Cell::get).is_none() {
+        let current = sit_down_for(context)?;
+        // The keeper watches this thread too from now on.
+        keeper::doorbell(current.process()).ring();
+        // Fails while the thread's locals are being destroyed: then the thread's death does what the leaver would have.
+        let _ = LEAVER.try_with(|_| ());
     }
-    let current = sit_down_for(context)?;
-    // The keeper watches this thread too from now on.
-    keeper::doorbell(current.process()).ring();
-    // Fails while the thread's locals are being destroyed: then the thread's death does what the leaver would have.
-    let _ = LEAVER.try_with(|_| ());
-    Ok(current)
+    Ok(())
 }
 
 fn sit_down_for(context: &'static Context) -> Result<Current> {
@@ -128,6 +131,7 @@ fn sit_down_for(context: &'static Context) -> Result<Current> {
     let seat_record = context.arena.get(seat)?;
     let thread = context.arena.thread_at(seat)?;
     let current = Current { context, seat, id: seat_record.id(seat), seat_record, thread };
+    handle::forget_recent();
     CURRENT.with(|cell| cell.set(Some(current)));
     Ok(current)
 }

@@ -4,9 +4,11 @@
 //! handle was made for.
 
 mod duplication;
+mod recent;
 mod table;
 
 pub use duplication::{Duplicate, duplicate};
+pub(crate) use recent::forget as forget_recent;
 use table::{ACCESS_MASK, INHERIT, PROTECT, close_in, entry_word, look_up_in};
 pub(crate) use table::{Entry, GENERATION_MASK, close_some, free_table, insert, pages};
 
@@ -105,12 +107,12 @@ impl Found {
 #[inline]
 pub(crate) fn look_up(current: &Current, handle: Handle) -> Result<Found> {
     let index = handle.index().ok_or(Status::INVALID_HANDLE)?;
-    match look_up_in(current.arena(), current.process(), index) {
-        Ok((found, _)) => Ok(found),
-        Err(status) => {
-            current.stay_if_leaving();
-            Err(status)
+    loop {
+        if let Some(found) = recent::look_up(index) {
+            return Ok(found);
         }
+        // Another time only if another thread has changed the entry meanwhile.
+        recent::find(current, index)?;
     }
 }
 
