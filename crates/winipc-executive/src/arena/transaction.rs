@@ -6,6 +6,8 @@
 //! recoverer dies too.
 
 use core::cell::Cell;
+use core::marker::PhantomData;
+use core::mem::ManuallyDrop;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 
 use super::layout::Region;
@@ -18,19 +20,38 @@ use crate::status::{Result, Status};
 
 /// The arena's lock, held. Guarded words are read with `&Txn` and written with `&mut Txn`.
 ///
-/// Dropped without [`Txn::commit`], also by a panic, it undoes everything.
+/// Dropped without [`Txn::commit`], also by a panic, it undoes everything. Two words, since it is moved about: the rest is in
+/// [`OWN`].
 pub(crate) struct Txn<'a> {
     arena: &'a Arena,
     seat: &'a Seat,
-    /// What is to be done after the commit; nearly always nothing. Apart, because a transaction is moved about.
-    after: Option<Box<After<'a>>>,
-    /// Entries in the journal.
-    entries: u32,
-    claims: u32,
+    /// It stays with the thread that has the seat.
+    thread: PhantomData<*const ()>,
+}
+
+/// What the calling thread's transaction keeps outside the arena. A thread has one at a time.
+struct Own {
+    /// Entries in the journal. Others could write to the length in the seat.
+    entries: Cell<u32>,
+    claims: Cell<u32>,
     /// Steps along lists.
     steps: Cell<u32>,
     /// Why the transaction cannot be committed.
-    failure: Status,
+    failure: Cell<Status>,
+    /// What is to be done after the commit; nearly always nothing. Not dropped with the thread, and empty by then.
+    after: Cell<ManuallyDrop<Option<Box<After>>>>,
+}
+
+thread_local! {
+    static OWN: Own = const {
+        Own {
+            entries: Cell::new(0),
+            claims: Cell::new(0),
+            steps: Cell::new(0),
+            failure: Cell::new(Status::SUCCESS),
+            after: Cell::new(ManuallyDrop::new(None)),
+        }
+    };
 }
 
 /// Steps along lists that every transaction may take; beyond them it may take several for each record that there is.
@@ -39,9 +60,10 @@ const STEPS_PER_RECORD: usize = 8;
 
 /// What is to be done after a commit.
 #[derive(Default)]
-struct After<'a> {
+struct After {
     wakes: Vec<Wake>,
-    rings: Vec<Ring<'a>>,
+    /// Where in the arena the words of the doorbells are.
+    rings: Vec<usize>,
 }
 
 /// A sleeper to wake.
@@ -93,8 +115,13 @@ pub(crate) const LONGEST_JOURNAL: usize = LOCAL_ENTRIES
 impl<'a> Txn<'a> {
     #[inline(always)]
     pub(super) fn new(arena: &'a Arena, seat: &'a Seat) -> Self {
-        let steps = Cell::new(0);
-        Txn { arena, seat, after: None, entries: 0, claims: 0, steps, failure: Status::SUCCESS }
+        OWN.with(|own| {
+            own.entries.set(0);
+            own.claims.set(0);
+            own.steps.set(0);
+            own.failure.set(Status::SUCCESS);
+        });
+        Txn { arena, seat, thread: PhantomData }
     }
 
     pub(crate) fn arena(&self) -> &'a Arena {
@@ -127,7 +154,8 @@ impl<'a> Txn<'a> {
         if state & CLAIM != 0 {
             return state; // only the holder of the lock sets it
         }
-        let place = match self.arena.claim_slot(self.seat, self.claims as usize) {
+        let claims = OWN.with(|own| own.claims.get());
+        let place = match self.arena.claim_slot(self.seat, claims as usize) {
             Ok(place) => place,
             Err(status) => {
                 self.fail(status);
@@ -136,8 +164,8 @@ impl<'a> Txn<'a> {
         };
         place.store_relaxed((self.arena.offset_of(word) / 8) as u32);
         fence(Ordering::Release);
-        self.claims += 1;
-        self.seat.claims_length.store_relaxed(self.claims);
+        OWN.with(|own| own.claims.set(claims + 1));
+        self.seat.claims_length.store_relaxed(claims + 1);
         fence(Ordering::Release);
         word.fetch_or(CLAIM) | CLAIM
     }
@@ -147,11 +175,20 @@ impl<'a> Txn<'a> {
     ///
     /// # Errors
     /// [`Status::ARENA_CORRUPT`]: there are too few records for so many steps. Why the transaction cannot be committed.
+    #[inline]
     pub(crate) fn step(&self) -> Result<()> {
+        let steps = OWN.with(|own| {
+            own.steps.set(own.steps.get() + 1);
+            own.steps.get()
+        });
+        if steps > STEPS { self.step_far(steps) } else { Ok(()) }
+    }
+
+    /// A step of a transaction that has made many, or has failed.
+    #[cold]
+    fn step_far(&self, steps: u32) -> Result<()> {
         self.outcome()?;
-        let steps = self.steps.get() + 1;
-        self.steps.set(steps);
-        let is_due = steps > STEPS && steps.is_multiple_of(STEPS);
+        let is_due = steps.is_multiple_of(STEPS);
         if is_due && (steps - STEPS) as usize > self.arena.records() * STEPS_PER_RECORD {
             return Err(Status::ARENA_CORRUPT);
         }
@@ -159,14 +196,20 @@ impl<'a> Txn<'a> {
     }
 
     fn outcome(&self) -> Result<()> {
-        if self.failure == Status::SUCCESS { Ok(()) } else { Err(self.failure) }
+        match OWN.with(|own| own.failure.get()) {
+            Status::SUCCESS => Ok(()),
+            failure => Err(failure),
+        }
     }
 
     /// The transaction cannot be committed. The first reason counts.
     #[cold]
     fn fail(&mut self, status: Status) {
-        if self.failure == Status::SUCCESS {
-            self.failure = status;
+        if self.outcome().is_ok() {
+            OWN.with(|own| {
+                own.failure.set(status);
+                own.steps.set(STEPS); // the next step is to learn of it
+            });
         }
     }
 
@@ -175,7 +218,8 @@ impl<'a> Txn<'a> {
         if self.outcome().is_err() {
             return false;
         }
-        let entry = match self.arena.journal_slot(self.seat, self.entries as usize) {
+        let entries = OWN.with(|own| own.entries.get());
+        let entry = match self.arena.journal_slot(self.seat, entries as usize) {
             Ok(entry) => entry,
             Err(status) => {
                 self.fail(status);
@@ -185,23 +229,24 @@ impl<'a> Txn<'a> {
         entry.word.store_relaxed((offset as u64 / 4) << 1 | u64::from(wide));
         entry.old.store_relaxed(old);
         fence(Ordering::Release);
-        self.entries += 1;
-        self.seat.journal_length.0.store_relaxed(self.entries);
+        OWN.with(|own| own.entries.set(entries + 1));
+        self.seat.journal_length.0.store_relaxed(entries + 1);
         fence(Ordering::Release);
         true
     }
 
     /// Wakes the thread at `seat` after the commit, if it still is in the wait with this number.
     pub(crate) fn wake_after(&mut self, seat: Ref<Seat>, wait: u32, phase: u32) {
-        self.after.get_or_insert_default().wakes.push(Wake { seat, wait, phase });
+        After::with(|after| after.get_or_insert_default().wakes.push(Wake { seat, wait, phase }));
     }
 
     /// Whether a thread of a process is woken after the commit.
     pub(crate) fn wakes_thread_of<T>(&self, process: Ref<T>) -> bool {
-        let wakes = self.after.iter().flat_map(|after| &after.wakes);
-        wakes
-            .map(|wake| self.arena.get(wake.seat))
-            .any(|seat| seat.is_ok_and(|seat| seat.process() == process.index()))
+        let is_of = |seat: &Seat| seat.process() == process.index();
+        let is_woken = |after: &Box<After>| {
+            after.wakes.iter().any(|wake| self.arena.get(wake.seat).is_ok_and(is_of))
+        };
+        After::with(|after| after.as_ref().is_some_and(is_woken))
     }
 
     /// Number of the process whose thread holds the lock.
@@ -211,7 +256,8 @@ impl<'a> Txn<'a> {
 
     /// Rings a doorbell after the commit.
     pub(crate) fn ring_after(&mut self, ring: Ring<'a>) {
-        self.after.get_or_insert_default().rings.push(ring);
+        let offset = self.arena.offset_of(ring.0);
+        After::with(|after| after.get_or_insert_default().rings.push(offset));
     }
 
     /// Makes the changes last, gives the lock back, and wakes whom they concern.
@@ -221,12 +267,12 @@ impl<'a> Txn<'a> {
     pub(crate) fn commit(self) -> Result<()> {
         self.outcome()?;
         // Committed, it has nothing left to undo.
-        let mut this = core::mem::ManuallyDrop::new(self);
-        if this.entries != 0 {
+        let this = ManuallyDrop::new(self);
+        if OWN.with(|own| own.entries.get()) != 0 {
             this.seat.journal_length.0.store(0);
         }
         this.finish();
-        if let Some(after) = this.after.take() {
+        if let Some(after) = After::take() {
             after.announce(this.arena);
         }
         Ok(())
@@ -234,8 +280,9 @@ impl<'a> Txn<'a> {
 
     /// Lifts the claims and gives the lock back.
     fn finish(&self) {
-        if self.claims != 0 {
-            self.arena.lift_claims(self.seat, self.claims as usize);
+        let claims = OWN.with(|own| own.claims.get());
+        if claims != 0 {
+            self.arena.lift_claims(self.seat, claims as usize);
         }
         self.arena.unlock();
     }
@@ -243,12 +290,26 @@ impl<'a> Txn<'a> {
 
 impl Drop for Txn<'_> {
     fn drop(&mut self) {
-        self.arena.undo(self.seat, self.entries as usize);
+        self.arena.undo(self.seat, OWN.with(|own| own.entries.get()) as usize);
         self.finish();
+        After::take();
     }
 }
 
-impl After<'_> {
+impl After {
+    /// Looks at what the calling thread's transaction has to do, or adds to it.
+    fn with<R>(use_it: impl FnOnce(&mut Option<Box<After>>) -> R) -> R {
+        let mut after = After::take();
+        let result = use_it(&mut after);
+        OWN.with(|own| own.after.set(ManuallyDrop::new(after)));
+        result
+    }
+
+    /// What is to be done, which the caller does or forgets.
+    fn take() -> Option<Box<After>> {
+        OWN.with(|own| ManuallyDrop::into_inner(own.after.replace(ManuallyDrop::new(None))))
+    }
+
     #[cold]
     fn announce(self, arena: &Arena) {
         for wake in self.wakes {
@@ -256,8 +317,10 @@ impl After<'_> {
                 announce(seat, wake.wait, wake.phase);
             }
         }
-        for ring in self.rings {
-            ring.ring();
+        for offset in self.rings {
+            if let Ok(word) = arena.word_at(offset) {
+                Ring(word).ring();
+            }
         }
     }
 }

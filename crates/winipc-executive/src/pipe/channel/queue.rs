@@ -83,11 +83,11 @@ fn written(lock: &mut Txn<'static>, message: &Block) -> Result<()> {
 pub(in crate::pipe) fn settle(lock: &mut Txn<'static>, channel: &Channel) -> Result<()> {
     let arena = lock.arena();
     loop {
-        lock.step()?;
         let message = BlockRef(channel.first_unsettled.get(lock));
         if message.is_none() {
             return Ok(());
         }
+        lock.step()?;
         let block = arena.block(message)?;
         let rest = rest_of(lock, block);
         let sum = channel.settled.get(lock).saturating_add(rest);

@@ -83,10 +83,10 @@ pub(in crate::pipe) fn take(
 pub(in crate::pipe) fn serve_readers(lock: &mut Txn<'static>, channel: &Channel) -> Result<()> {
     let arena = lock.arena();
     while channel.first.get(lock) != 0 {
-        lock.step()?;
         let Some(reference) = Ref::<Request>::from_index(channel.first_reader.get(lock)).some() else {
             return Ok(());
         };
+        lock.step()?;
         let request = arena.get(reference)?;
         let room = request.length.get(lock) as usize;
         if room == 0 {
