@@ -65,10 +65,10 @@ fn capacity_of(class: usize) -> usize {
     (SMALLEST_BLOCK << class) - HEAD_SIZE
 }
 
-/// Bytes copied at a time.
-const PIECE: usize = 2048;
+/// Bytes copied at a time: whole cache lines, and less than a page.
+const PIECE: usize = 4032;
 
-/// Copies bytes, in pieces that the C library copies through vector registers. Larger ones it leaves to a string
+/// Copies bytes, in pieces that the C library copies through vector registers. From a page on it uses a string
 /// instruction, which takes 1.6 times as long where source and target are not aligned alike (64 KiB within the second
 /// cache; it was made for memory that is not).
 ///
@@ -238,6 +238,7 @@ impl<'a> Txn<'a> {
     }
 
     /// Bytes of the arena that a chain takes.
+    #[inline]
     pub(crate) fn memory_of(&self, chain: BlockRef) -> Result<u32> {
         let mut memory = Arena::block_size(chain);
         let mut next = BlockRef(self.arena().block(chain)?.more.get(self));
