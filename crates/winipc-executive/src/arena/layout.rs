@@ -120,6 +120,8 @@ pub(crate) struct Header {
     pub(crate) boot: [Free64; 2],
     /// Who holds the arena's lock (see [`super::lock`]).
     pub(crate) lock: Lone<LockWords>,
+    /// Changes whenever a thread has nothing to do but to wait for others (see [`super::lock`]).
+    pub(crate) rest: Lone<Free32>,
     /// Counts the processes that have come; keepers sleep on it.
     pub(crate) membership: Lone<Free32>,
     /// What each region has in use.

@@ -31,15 +31,25 @@ const PROBE_INTERVAL: Duration = Duration::from_millis(2);
 /// Later than any time of the monotonic clock.
 const NEVER: u64 = u64::MAX;
 
-/// Passes some nanoseconds without touching shared memory.
-fn spin_for(nanoseconds: u64) {
-    let end = futex::monotonic_now() + nanoseconds;
-    while futex::monotonic_now() < end {
-        core::hint::spin_loop();
-    }
-}
-
 impl Arena {
+    /// Passes some nanoseconds without a look at the lock, or fewer if another thread goes to rest meanwhile. The word that
+    /// tells is written to but then, so looking at it takes nothing from the holder.
+    fn look_away(&self, nanoseconds: u64) {
+        let rest = &self.header().rest.0;
+        let before = rest.load();
+        let end = futex::monotonic_now() + nanoseconds;
+        while futex::monotonic_now() < end && rest.load() == before {
+            core::hint::spin_loop();
+        }
+    }
+
+    /// The calling thread has nothing to do until others have done something: who waits for the lock, which this thread
+    /// took again and again, need not look away any longer.
+    pub(crate) fn rest(&self) {
+        let rest = &self.header().rest.0;
+        rest.store_relaxed(rest.load().wrapping_add(1));
+    }
+
     /// Takes the lock for the thread that has a seat, if it is free, and begins a transaction.
     #[inline(always)]
     pub(crate) fn try_lock<'a>(&'a self, seat: &'a Seat, id: SeatId) -> Option<Txn<'a>> {
@@ -110,7 +120,7 @@ impl Arena {
             } else if spun < LONGEST_SPIN_NS {
                 let pause = if spun < CLOSE_LOOK_NS { SHORT_PAUSE_NS } else { LONG_PAUSE_NS };
                 spun += pause;
-                spin_for(pause);
+                self.look_away(pause);
             } else if self.is_nobody(holder)? {
                 if word.load() == current {
                     return Err(Status::ARENA_CORRUPT);

@@ -100,6 +100,7 @@ fn spin_for_data(current: &Current, file: &Found) {
     let channel = &instance.channels[side];
     let is_ready = || channel::has_data(channel) || instance.state.peek() != state::CONNECTED;
     if !is_ready() {
+        current.arena().rest();
         Spinner::new(None).spin(is_ready);
     }
 }
