@@ -70,6 +70,11 @@ impl Spinner {
         Spinner { allowed: timeout != Some(Duration::ZERO), end: None, successes: 0 }
     }
 
+    /// Whether the thread has learned that those it waits for share its processor.
+    pub(crate) fn gives_way(&self) -> bool {
+        LEARNED.with(Cell::get).gives_way
+    }
+
     /// Looks until `is_ready`, and says whether it came to be. Over all calls it spins no longer than the thread's length.
     pub(crate) fn spin(&mut self, is_ready: impl Fn() -> bool) -> bool {
         if !self.allowed || self.successes == MOST_SUCCESSES {

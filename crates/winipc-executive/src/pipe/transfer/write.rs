@@ -14,15 +14,19 @@ use crate::status::{Result, Status};
 
 use super::{LARGEST_SPARE, done, fail, is_failure, reclaim};
 
-/// Looks for room in the quota for a while before the lock is taken to wait for it.
-fn spin_for_room(current: &Current, file: &Found, length: usize) {
+/// Looks for room in the quota for a while before the lock is taken to wait for it. A thread that would give way to its
+/// reader does that when its message is queued: there is one more to read at each turn then.
+fn spin_for_room(current: &Current, file: &Found, length: usize, spinner: &mut Spinner) {
     let Ok((instance, side)) = pipe::peek_instance(current, file) else { return };
     let channel = &instance.channels[1 - side];
     let is_ready = || channel::has_room(channel, length) || instance.state.peek() != state::CONNECTED;
     let may_wait = instance.ends[side].flags.peek() & end_flag::NOWAIT == 0;
     // What is longer than the quota has to wait for its reader in any case.
     if may_wait && length <= channel.quota.peek() as usize && !is_ready() {
-        Spinner::new(None).spin(is_ready);
+        current.arena().rest();
+        if !spinner.gives_way() {
+            spinner.spin(is_ready);
+        }
     }
 }
 
@@ -63,8 +67,9 @@ pub(crate) fn write(
         return Err(Status::INVALID_PARAMETER);
     }
     let message = stage(current, data)?;
+    let mut spinner = Spinner::new(None);
     if report.is_none() || !is_overlapped {
-        spin_for_room(current, file, data.len());
+        spin_for_room(current, file, data.len(), &mut spinner);
     }
     let mut lock = begin_call(current, file)?;
     reclaim(&mut lock, current.thread)?;
@@ -102,7 +107,7 @@ pub(crate) fn write(
     if is_overlapped && let Some(report) = report {
         return io::pend(lock, current, request, report, None);
     }
-    io::wait_for(lock, current, reference, request, None)?;
+    io::wait_for(lock, current, reference, request, Some(spinner))?;
     let mut lock = current.begin()?;
     let (status, count) = io::result_of(&mut lock, current, request);
     io::forget(&mut lock, reference, request)?;
