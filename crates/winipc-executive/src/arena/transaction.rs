@@ -243,9 +243,10 @@ impl<'a> Txn<'a> {
     /// Whether a thread of a process is woken after the commit.
     pub(crate) fn wakes_thread_of<T>(&self, process: Ref<T>) -> bool {
         let is_of = |seat: &Seat| seat.process() == process.index();
-        let is_woken =
-            |after: &Box<After>| after.wakes.iter().any(|wake| self.arena.get(wake.seat).is_ok_and(is_of));
-        After::with(|after| after.as_ref().is_some_and(is_woken))
+        After::with(|after| {
+            let mut wakes = after.iter().flat_map(|after| &after.wakes);
+            wakes.any(|wake| self.arena.get(wake.seat).is_ok_and(is_of))
+        })
     }
 
     /// Number of the process whose thread holds the lock.
