@@ -2,21 +2,35 @@
 
 mod common;
 
-use common::{Process, World, unique};
+use common::{Process, World, mechanisms, unique};
 
 /// A room that no other test uses, in a world of its own.
 struct Room {
     world: World,
     name: String,
+    mechanism: String,
 }
 
 impl Room {
     fn new() -> Self {
-        Self { world: World::new(), name: unique("room") }
+        Self::over("named-pipe")
+    }
+
+    fn over(mechanism: &str) -> Self {
+        Self { world: World::new(), name: unique("room"), mechanism: mechanism.into() }
+    }
+
+    /// One for each mechanism.
+    fn of_each_kind() -> impl Iterator<Item = Self> {
+        mechanisms().into_iter().map(|mechanism| {
+            println!("over {mechanism}:");
+            Self::over(&mechanism)
+        })
     }
 
     fn enter_with(&self, name: &str, arguments: &[&str]) -> Process {
-        Process::start(self.world.winipc().args(["chat", &self.name, "--name", name]).args(arguments))
+        let ours = ["chat", &self.name, "--name", name, "--over", &self.mechanism];
+        Process::start(self.world.winipc().args(ours).args(arguments))
     }
 
     /// Starts a member and waits until it is in.
@@ -35,112 +49,116 @@ impl Room {
 
 #[test]
 fn everyone_sees_what_everyone_says() {
-    let room = Room::new();
-    let mut ann = room.enter("ann", &[]);
-    let mut bob = room.enter("bob", &["ann"]);
-    ann.expect("* bob has joined");
-    let mut cleo = room.enter("cleo", &["ann", "bob"]);
-    ann.expect("* cleo has joined");
-    bob.expect("* cleo has joined");
-    for (speaker, text) in [(0, "from the server"), (1, "grüße von bob"), (2, "a \"quoted\" \\ line")] {
-        let mut members = [&mut ann, &mut bob, &mut cleo];
-        members[speaker].type_line(text);
-        for (number, member) in members.iter_mut().enumerate() {
-            if number != speaker {
-                let name = ["ann", "bob", "cleo"][speaker];
-                assert_eq!(member.expect(text), format!("{name}: {text}"));
+    for room in Room::of_each_kind() {
+        let mut ann = room.enter("ann", &[]);
+        let mut bob = room.enter("bob", &["ann"]);
+        ann.expect("* bob has joined");
+        let mut cleo = room.enter("cleo", &["ann", "bob"]);
+        ann.expect("* cleo has joined");
+        bob.expect("* cleo has joined");
+        for (speaker, text) in [(0, "from the server"), (1, "grüße von bob"), (2, "a \"quoted\" \\ line")] {
+            let mut members = [&mut ann, &mut bob, &mut cleo];
+            members[speaker].type_line(text);
+            for (number, member) in members.iter_mut().enumerate() {
+                if number != speaker {
+                    let name = ["ann", "bob", "cleo"][speaker];
+                    assert_eq!(member.expect(text), format!("{name}: {text}"));
+                }
             }
         }
+        bob.type_line("/quit");
+        bob.succeed();
+        ann.expect("* bob has left");
+        cleo.expect("* bob has left");
+        // The classic words.
+        cleo.type_line("QUIT");
+        cleo.succeed();
+        ann.expect("* cleo has left");
+        ann.type_line("exit");
+        ann.succeed();
     }
-    bob.type_line("/quit");
-    bob.succeed();
-    ann.expect("* bob has left");
-    cleo.expect("* bob has left");
-    // The classic words.
-    cleo.type_line("QUIT");
-    cleo.succeed();
-    ann.expect("* cleo has left");
-    ann.type_line("exit");
-    ann.succeed();
 }
 
 #[test]
 fn the_room_outlives_its_killed_server_and_no_line_is_lost() {
     const LINES: u32 = 3000;
-    let room = Room::new();
-    let ann = room.enter("ann", &[]);
-    let mut bob = room.enter("bob", &["ann"]);
-    let mut cleo = room.enter("cleo", &["ann", "bob"]);
-    bob.expect("* cleo has joined");
-    // Bob's lines go on while the server is killed in the midst of them.
-    let mut input = bob.input.take().unwrap();
-    let typist = std::thread::spawn(move || {
-        for number in 1..=LINES {
-            std::io::Write::write_all(&mut input, format!("line {number}.\n").as_bytes()).unwrap();
+    for room in Room::of_each_kind() {
+        let ann = room.enter("ann", &[]);
+        let mut bob = room.enter("bob", &["ann"]);
+        let mut cleo = room.enter("cleo", &["ann", "bob"]);
+        bob.expect("* cleo has joined");
+        // Bob's lines go on while the server is killed in the midst of them.
+        let mut input = bob.input.take().unwrap();
+        let typist = std::thread::spawn(move || {
+            for number in 1..=LINES {
+                std::io::Write::write_all(&mut input, format!("line {number}.\n").as_bytes()).unwrap();
+            }
+            input
+        });
+        cleo.expect("bob: line 100.");
+        ann.kill();
+        cleo.expect(&format!("bob: line {LINES}."));
+        let said: Vec<_> = cleo.seen().iter().filter(|line| line.starts_with("bob: ")).cloned().collect();
+        let complete: Vec<_> = (1..=LINES).map(|number| format!("bob: line {number}.")).collect();
+        assert_eq!(said, complete);
+        for notice in ["* ann has left", "serves the room"] {
+            assert!(cleo.seen().iter().any(|line| line.contains(notice)), "{notice}");
         }
-        input
-    });
-    cleo.expect("bob: line 100.");
-    ann.kill();
-    cleo.expect(&format!("bob: line {LINES}."));
-    let said: Vec<_> = cleo.seen().iter().filter(|line| line.starts_with("bob: ")).cloned().collect();
-    let complete: Vec<_> = (1..=LINES).map(|number| format!("bob: line {number}.")).collect();
-    assert_eq!(said, complete);
-    for notice in ["* ann has left", "serves the room"] {
-        assert!(cleo.seen().iter().any(|line| line.contains(notice)), "{notice}");
+        let unwanted = ["bob has left", "missed", "cleo has left"];
+        assert!(
+            cleo.seen().iter().all(|line| unwanted.iter().all(|part| !line.contains(part))),
+            "{:?}",
+            cleo.seen()
+        );
+        bob.input = Some(typist.join().unwrap());
+        // The room goes on in both directions, and takes new members.
+        cleo.type_line("after the takeover");
+        assert_eq!(bob.expect("after the takeover"), "cleo: after the takeover");
+        let mut dan = room.enter("dan", &["bob", "cleo"]);
+        dan.type_line("I am new");
+        bob.expect("dan: I am new");
+        cleo.expect("dan: I am new");
+        let said_to_dan: Vec<_> = dan.seen().iter().filter(|line| line.contains("line ")).collect();
+        assert!(said_to_dan.is_empty(), "a new member is not shown what was said before: {said_to_dan:?}");
     }
-    let unwanted = ["bob has left", "missed", "cleo has left"];
-    assert!(
-        cleo.seen().iter().all(|line| unwanted.iter().all(|part| !line.contains(part))),
-        "{:?}",
-        cleo.seen()
-    );
-    bob.input = Some(typist.join().unwrap());
-    // The room goes on in both directions, and takes new members.
-    cleo.type_line("after the takeover");
-    assert_eq!(bob.expect("after the takeover"), "cleo: after the takeover");
-    let mut dan = room.enter("dan", &["bob", "cleo"]);
-    dan.type_line("I am new");
-    bob.expect("dan: I am new");
-    cleo.expect("dan: I am new");
-    let said_to_dan: Vec<_> = dan.seen().iter().filter(|line| line.contains("line ")).collect();
-    assert!(said_to_dan.is_empty(), "a new member is not shown what was said before: {said_to_dan:?}");
 }
 
 #[test]
 fn server_after_server_dies() {
-    let room = Room::new();
-    let mut members = Vec::new();
-    for name in ["ann", "bob", "cleo", "dan", "eve"] {
-        let others: Vec<_> = members.iter().map(|(name, _)| *name).collect();
-        members.push((name, room.enter(name, &others)));
-    }
-    let mut server = "ann".to_string();
-    while members.len() > 2 {
-        let index = members.iter().position(|(name, _)| *name == server).unwrap();
-        members.remove(index).1.kill();
-        let notice = members[0].1.expect("now serves the room");
-        server = notice.split(' ').nth(1).unwrap().to_string();
-        let text = format!("{} are left", members.len());
-        members[0].1.type_line(&text);
-        for (_, member) in &mut members[1..] {
-            assert_eq!(member.expect("now serves the room"), notice);
-            member.expect(&text);
+    for room in Room::of_each_kind() {
+        let mut members = Vec::new();
+        for name in ["ann", "bob", "cleo", "dan", "eve"] {
+            let others: Vec<_> = members.iter().map(|(name, _)| *name).collect();
+            members.push((name, room.enter(name, &others)));
+        }
+        let mut server = "ann".to_string();
+        while members.len() > 2 {
+            let index = members.iter().position(|(name, _)| *name == server).unwrap();
+            members.remove(index).1.kill();
+            let notice = members[0].1.expect("now serves the room");
+            server = notice.split(' ').nth(1).unwrap().to_string();
+            let text = format!("{} are left", members.len());
+            members[0].1.type_line(&text);
+            for (_, member) in &mut members[1..] {
+                assert_eq!(member.expect("now serves the room"), notice);
+                member.expect(&text);
+            }
         }
     }
 }
 
 #[test]
 fn a_serving_member_that_leaves_hands_the_room_over() {
-    let room = Room::new();
-    let mut ann = room.enter("ann", &[]);
-    let mut bob = room.enter("bob", &["ann"]);
-    ann.type_line("my last words");
-    ann.type_line("/quit");
-    ann.succeed();
-    bob.expect("ann: my last words");
-    bob.expect("* ann has left");
-    bob.expect("* bob now serves the room");
+    for room in Room::of_each_kind() {
+        let mut ann = room.enter("ann", &[]);
+        let mut bob = room.enter("bob", &["ann"]);
+        ann.type_line("my last words");
+        ann.type_line("/quit");
+        ann.succeed();
+        bob.expect("ann: my last words");
+        bob.expect("* ann has left");
+        bob.expect("* bob now serves the room");
+    }
 }
 
 #[test]
@@ -203,14 +221,15 @@ fn only_text_is_shown() {
 
 #[test]
 fn lines_are_bounded() {
-    let room = Room::new();
-    let mut ann = room.enter("ann", &[]);
-    let mut bob = room.enter("bob", &["ann"]);
-    bob.type_line(&"x".repeat(65_537));
-    bob.expect("the line is longer than 65536 bytes and was not sent");
-    let longest = "y".repeat(65_536);
-    bob.type_line(&longest);
-    assert_eq!(ann.expect("yyy"), format!("bob: {longest}"));
+    for room in Room::of_each_kind() {
+        let mut ann = room.enter("ann", &[]);
+        let mut bob = room.enter("bob", &["ann"]);
+        bob.type_line(&"x".repeat(65_537));
+        bob.expect("the line is longer than 65536 bytes and was not sent");
+        let longest = "y".repeat(65_536);
+        bob.type_line(&longest);
+        assert_eq!(ann.expect("yyy"), format!("bob: {longest}"));
+    }
 }
 
 #[test]
@@ -261,25 +280,27 @@ fn logs_follow_the_protocol() {
 
 #[test]
 fn a_room_has_one_server() {
-    let room = Room::new();
-    let mut ann = room.enter_with("ann", &["--serve"]);
-    ann.expect("ann serves the room");
-    let (status, _, errors) = room.enter_with("bob", &["--serve"]).finish();
-    assert_eq!(status.code(), Some(1));
-    assert!(errors.contains("already served by another process"), "{errors}");
-    // The end of input does not end a server that was asked for.
-    ann.input = None;
-    let mut cleo = room.enter("cleo", &["ann"]);
-    cleo.type_line("still here?");
-    ann.expect("cleo: still here?");
+    for room in Room::of_each_kind() {
+        let mut ann = room.enter_with("ann", &["--serve"]);
+        ann.expect("ann serves the room");
+        let (status, _, errors) = room.enter_with("bob", &["--serve"]).finish();
+        assert_eq!(status.code(), Some(1));
+        assert!(errors.contains("already served by another process"), "{errors}");
+        // The end of input does not end a server that was asked for.
+        ann.input = None;
+        let mut cleo = room.enter("cleo", &["ann"]);
+        cleo.type_line("still here?");
+        ann.expect("cleo: still here?");
+    }
 }
 
 #[cfg(unix)]
 #[test]
 fn signals_leave_politely() {
     use rustix::process::{Pid, Signal, kill_process};
-    for signal in [Signal::INT, Signal::TERM] {
-        let room = Room::new();
+    for (room, signal) in Room::of_each_kind()
+        .flat_map(|room| [(Room::over(&room.mechanism), Signal::INT), (room, Signal::TERM)])
+    {
         let path = std::env::temp_dir().join(unique("winipc-log"));
         let mut ann = room.enter("ann", &[]);
         let mut bob = room.enter_with("bob", &["--log", path.to_str().unwrap()]);
@@ -299,26 +320,27 @@ fn signals_leave_politely() {
 #[test]
 fn a_stopped_member_stops_nobody_else_for_long() {
     use rustix::process::{Pid, Signal, kill_process};
-    let room = Room::new();
-    let mut ann = room.enter("ann", &[]);
-    let mut bob = room.enter("bob", &["ann"]);
-    let mut cleo = room.enter("cleo", &["ann", "bob"]);
-    bob.expect("* cleo has joined");
-    let id = Pid::from_raw(cleo.id() as i32).unwrap();
-    kill_process(id, Signal::STOP).unwrap();
-    // More than the pipe of a member that does not read holds.
-    let text = "z".repeat(60_000);
-    for number in 0..20 {
-        bob.type_line(&format!("{number} {text}"));
+    for room in Room::of_each_kind() {
+        let mut ann = room.enter("ann", &[]);
+        let mut bob = room.enter("bob", &["ann"]);
+        let mut cleo = room.enter("cleo", &["ann", "bob"]);
+        bob.expect("* cleo has joined");
+        let id = Pid::from_raw(cleo.id() as i32).unwrap();
+        kill_process(id, Signal::STOP).unwrap();
+        // More than the pipe of a member that does not read holds.
+        let text = "z".repeat(60_000);
+        for number in 0..20 {
+            bob.type_line(&format!("{number} {text}"));
+        }
+        ann.expect("bob: 19 ");
+        kill_process(id, Signal::CONT).unwrap();
+        // It comes back, and is told what it missed.
+        cleo.expect("bob: 19 ");
+        let numbers: Vec<_> =
+            cleo.seen().iter().filter_map(|line| line.strip_prefix("bob: ")?.split(' ').next()).collect();
+        let complete: Vec<_> = (0..20).map(|number| number.to_string()).collect();
+        assert_eq!(numbers, complete);
     }
-    ann.expect("bob: 19 ");
-    kill_process(id, Signal::CONT).unwrap();
-    // It comes back, and is told what it missed.
-    cleo.expect("bob: 19 ");
-    let numbers: Vec<_> =
-        cleo.seen().iter().filter_map(|line| line.strip_prefix("bob: ")?.split(' ').next()).collect();
-    let complete: Vec<_> = (0..20).map(|number| number.to_string()).collect();
-    assert_eq!(numbers, complete);
 }
 
 /// Who entered while the server was stopped saw nothing at all.
@@ -326,14 +348,15 @@ fn a_stopped_member_stops_nobody_else_for_long() {
 #[test]
 fn a_server_that_does_not_answer_is_waited_for_and_named() {
     use rustix::process::{Pid, Signal, kill_process};
-    let room = Room::new();
-    let ann = room.enter("ann", &[]);
-    let id = Pid::from_raw(ann.id() as i32).unwrap();
-    kill_process(id, Signal::STOP).unwrap();
-    let mut bob = room.enter_with("bob", &[]);
-    bob.expect("* the room's server does not answer; waiting for it");
-    kill_process(id, Signal::CONT).unwrap();
-    bob.expect("* you are in the room with ann; ann serves it");
+    for room in Room::of_each_kind() {
+        let ann = room.enter("ann", &[]);
+        let id = Pid::from_raw(ann.id() as i32).unwrap();
+        kill_process(id, Signal::STOP).unwrap();
+        let mut bob = room.enter_with("bob", &[]);
+        bob.expect("* the room's server does not answer; waiting for it");
+        kill_process(id, Signal::CONT).unwrap();
+        bob.expect("* you are in the room with ann; ann serves it");
+    }
 }
 
 #[test]

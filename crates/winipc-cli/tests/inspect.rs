@@ -63,7 +63,7 @@ fn a_chat_room_is_shown_with_its_members() {
     });
     let objects = listing["objects"].as_array().unwrap();
     let mutex = objects.iter().find(|object| object["kind"] == "mutex").unwrap();
-    assert_eq!(mutex["name"], format!(r"Global\winipc-chat-{room}"));
+    assert_eq!(mutex["name"], format!(r"Global\winipc-chat-named-pipe-{room}"));
     assert_eq!(mutex["owner"]["process"], members[0].id());
     for member in &members {
         let id = member.id();

@@ -22,7 +22,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::error::{Error, Result, complain};
-use crate::transport::{NamedPipe, RoomName};
+use crate::transport::{Mechanism, RoomName, Transport};
 use command::Command;
 use connection::Queue;
 use console::Console;
@@ -49,6 +49,9 @@ pub(crate) struct Arguments {
     /// Serve the room, or fail if another process does; the end of input then does not end the program
     #[arg(long)]
     serve: bool,
+    /// The mechanism that carries what is said; who wants to meet uses the same
+    #[arg(long, value_name = "MECHANISM", value_enum, default_value = "named-pipe")]
+    over: &'static Mechanism,
     /// Append a protocol of everything said to this file, one line per event
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
@@ -79,6 +82,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
     let room = RoomName::new(&arguments.room)?;
     let name = arguments.name.unwrap_or_else(default_name);
     protocol::check_name(&name)?;
+    let transport = arguments.over.open()?;
     let log = arguments.log.as_deref().map(Log::open).transpose()?;
     let (events, inbox) = channel();
     let signals = events.clone();
@@ -98,7 +102,6 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
         leaving: None,
     };
     chat.record(&format!("{name} is starting."));
-    let transport = Arc::new(NamedPipe);
     let result = chat.talk(room, transport, arguments.serve, events, &inbox);
     chat.record("Shutting down.");
     result
@@ -135,7 +138,7 @@ impl Chat {
     fn talk(
         &mut self,
         room: RoomName,
-        transport: Arc<NamedPipe>,
+        transport: Arc<dyn Transport>,
         must_serve: bool,
         events: Sender<Event>,
         inbox: &Receiver<Event>,

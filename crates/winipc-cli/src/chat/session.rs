@@ -47,12 +47,12 @@ impl Session {
         // The claim belongs to this thread and lives as long as it does.
         let mut claim = None;
         if self.must_serve {
-            claim = self.transport.claim(&self.room, Duration::ZERO)?;
-            if claim.is_none() {
+            let Some(ours) = self.transport.claim(&self.room, Duration::ZERO)? else {
                 let what = format!("the room \"{}\" is already served by another process", self.room);
                 return Err(Error::new(what).advice("leave out --serve to join it, or choose another room"));
-            }
-            self.serve()?;
+            };
+            self.serve(ours.as_ref())?;
+            claim = Some(ours);
         }
         loop {
             let mut link = self.link(&mut claim)?;
@@ -81,11 +81,11 @@ impl Session {
             if let Some(link) = self.transport.connect(&self.room)? {
                 return Ok(link);
             }
-            if claim.is_none() {
-                *claim = self.transport.claim(&self.room, CLAIM_PATIENCE)?;
-                if claim.is_some() {
-                    self.serve()?;
-                }
+            if claim.is_none()
+                && let Some(ours) = self.transport.claim(&self.room, CLAIM_PATIENCE)?
+            {
+                self.serve(ours.as_ref())?;
+                *claim = Some(ours);
             }
             if started.elapsed() > PATIENCE && !has_told {
                 has_told = true;
@@ -94,9 +94,9 @@ impl Session {
         }
     }
 
-    fn serve(&self) -> Result<()> {
+    fn serve(&self, claim: &dyn Claim) -> Result<()> {
         let events = self.events.clone();
-        hub::start(self.transport.listen(&self.room)?, self.member, move |error| {
+        hub::start(claim.listen()?, self.member, move |error| {
             let _ = events.send(Event::Trouble(Error::because("nobody else can join the room", error)));
         })
     }

@@ -3,17 +3,19 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{CLIENTS, Report, transport};
+use super::{CLIENTS, Report};
 use crate::error::{Error, Result};
-use crate::transport::{FrameReceiver, FrameSender, RoomName};
+use crate::transport::{FrameReceiver, FrameSender, Mechanism, RoomName, Transport};
 
 /// What the hidden command takes.
 #[derive(clap::Args)]
 pub(crate) struct ActorArguments {
-    mechanism: String,
+    #[arg(value_enum)]
+    mechanism: &'static Mechanism,
     room: String,
     messages: u64,
     /// Which client this is; without it, the server.
@@ -68,9 +70,10 @@ pub(crate) fn act(arguments: &ActorArguments) -> Result<()> {
         std::process::exit(1);
     });
     let room = RoomName::new(&arguments.room)?;
+    let transport = arguments.mechanism.open()?;
     match arguments.client {
-        None => serve(&arguments.mechanism, &room),
-        Some(index) => talk(&arguments.mechanism, &room, index, arguments.messages),
+        None => serve(transport.as_ref(), &room),
+        Some(index) => talk(transport.as_ref(), &room, index, arguments.messages),
     }
 }
 
@@ -89,8 +92,11 @@ fn decode(bytes: &[u8]) -> Result<Frame> {
     serde_json::from_slice(bytes).map_err(|error| Error::because("received something unexpected", error))
 }
 
-fn serve(mechanism: &str, room: &RoomName) -> Result<()> {
-    let mut listener = transport(mechanism)?.listen(room)?;
+fn serve(transport: &dyn Transport, room: &RoomName) -> Result<()> {
+    let claim = transport
+        .claim(room, Duration::ZERO)?
+        .ok_or_else(|| Error::new(format!("the room \"{room}\" is served by another process")))?;
+    let mut listener = claim.listen()?;
     report(Report::Ready)?;
     let mut senders = Vec::new();
     let mut receivers = Vec::new();
@@ -140,8 +146,7 @@ fn relay(receiver: &mut dyn FrameReceiver, from: usize, senders: &[(usize, Share
     Ok(())
 }
 
-fn talk(mechanism: &str, room: &RoomName, index: usize, messages: u64) -> Result<()> {
-    let transport = transport(mechanism)?;
+fn talk(transport: &dyn Transport, room: &RoomName, index: usize, messages: u64) -> Result<()> {
     let mut link = loop {
         // The server is ready, but between two clients all its instances may be taken.
         if let Some(link) = transport.connect(room)? {

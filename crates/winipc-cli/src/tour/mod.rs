@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::statistics::{median, percentile};
 use crate::table::{Table, print};
-use crate::transport::{NamedPipe, Transport};
+use crate::transport::{MECHANISMS, Mechanism};
 use stage::Stage;
 
 pub(crate) use actor::{ActorArguments, act};
@@ -25,14 +25,6 @@ const SHOWN: u64 = 100;
 /// If nothing happens for so long, the conversation has broken off.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-struct Mechanism {
-    name: &'static str,
-    transport: &'static dyn Transport,
-}
-
-/// Everything there is, a row of the table each.
-const MECHANISMS: &[Mechanism] = &[Mechanism { name: "named pipes", transport: &NamedPipe }];
-
 /// Watch several processes talk over each mechanism
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -43,9 +35,9 @@ pub(crate) struct Arguments {
     /// How many messages the clients send over each mechanism
     #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     messages: u64,
-    /// Only this mechanism, by its name in the table
-    #[arg(long, value_name = "NAME")]
-    only: Option<String>,
+    /// Only this mechanism
+    #[arg(long, value_name = "NAME", value_enum, hide_possible_values = true)]
+    only: Option<&'static Mechanism>,
     /// Print JSON, without the conversation
     #[arg(long)]
     json: bool,
@@ -83,20 +75,11 @@ struct Outcome {
 }
 
 /// # Errors
-/// A mechanism of that name does not exist; a message was lost.
+/// A mechanism fails; a message was lost.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let is_asked_for = |mechanism: &&Mechanism| {
-        arguments.only.as_deref().is_none_or(|only| key(only) == key(mechanism.name))
-    };
-    let mechanisms: Vec<_> = MECHANISMS.iter().filter(is_asked_for).collect();
-    if mechanisms.is_empty() {
-        let names: Vec<_> = MECHANISMS.iter().map(|mechanism| mechanism.name).collect();
-        let asked = arguments.only.as_deref().unwrap_or_default();
-        return Err(Error::new(format!("there is no mechanism \"{asked}\""))
-            .advice(format!("there are: {}", names.join(", "))));
-    }
+    let is_asked_for = |name| arguments.only.is_none_or(|only| only.name == name);
     let mut outcomes = Vec::new();
-    for mechanism in mechanisms {
+    for mechanism in MECHANISMS.iter().filter(|mechanism| is_asked_for(mechanism.name)) {
         outcomes.push(tour(mechanism, arguments)?);
     }
     if arguments.json {
@@ -114,11 +97,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             Err(Error::new(format!("{mechanism}: {lost} messages were lost")))
         }
     }
-}
-
-/// A mechanism's name as one types it.
-fn key(name: &str) -> String {
-    name.to_lowercase().chars().filter(|c| c.is_alphanumeric()).collect()
 }
 
 fn tour(mechanism: &'static Mechanism, arguments: &Arguments) -> Result<Outcome> {
@@ -231,17 +209,6 @@ fn table(outcomes: &[Outcome]) -> Table {
     table
 }
 
-/// The transport of the mechanism called `name`.
-///
-/// # Errors
-/// There is none.
-fn transport(name: &str) -> Result<&'static dyn Transport> {
-    let found = MECHANISMS.iter().find(|mechanism| mechanism.name == name);
-    found
-        .map(|mechanism| mechanism.transport)
-        .ok_or_else(|| Error::new(format!("there is no mechanism \"{name}\"")))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -266,15 +233,5 @@ mod tests {
         assert_eq!((outcome.sent, outcome.received, outcome.lost), (3, 2, 1));
         assert_eq!(outcome.median_microseconds, Some(2.0));
         assert_eq!(outcome.percentile_99_microseconds, Some(3.0));
-    }
-
-    #[test]
-    fn mechanisms_are_found_as_one_types_them() {
-        for only in ["named pipes", "named-pipes", "NamedPipes"] {
-            assert_eq!(key(only), key(MECHANISMS[0].name));
-        }
-        for (number, mechanism) in MECHANISMS.iter().enumerate() {
-            assert!(MECHANISMS[..number].iter().all(|other| key(other.name) != key(mechanism.name)));
-        }
     }
 }

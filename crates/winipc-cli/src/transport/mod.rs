@@ -1,22 +1,59 @@
 //! What a mechanism must offer so that the messenger and the tour can run over it: one room, one server, any number
-//! of links that carry frames both ways. One file per mechanism.
+//! of links that carry frames both ways. One file per mechanism, and one line in [`MECHANISMS`]; [`conformance`] then
+//! tests it, `chat --over` takes it, and the tour has a row for it.
 
+#[cfg(test)]
+mod conformance;
+mod exclusive;
 mod named_pipe;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use clap::ValueEnum;
+use clap::builder::PossibleValue;
+
+use winipc::Win32Error;
+
 use crate::error::{Error, Result};
 
-pub(crate) use named_pipe::NamedPipe;
+/// Everything there is on this system.
+pub(crate) static MECHANISMS: &[&Mechanism] = &[&named_pipe::MECHANISM];
+
+/// A row of the table.
+pub(crate) struct Mechanism {
+    /// As it is typed.
+    pub(crate) name: &'static str,
+    /// How it makes a conversation, for `--help`: a phrase.
+    pub(crate) how: &'static str,
+    pub(crate) open: fn() -> Arc<dyn Transport>,
+}
+
+impl Mechanism {
+    /// # Errors
+    /// None yet.
+    pub(crate) fn open(&self) -> Result<Arc<dyn Transport>> {
+        Ok((self.open)())
+    }
+}
+
+impl ValueEnum for &'static Mechanism {
+    fn value_variants<'a>() -> &'a [Self] {
+        MECHANISMS
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.name).help(self.how))
+    }
+}
 
 /// The longest frame in bytes.
 pub(crate) const FRAME_LIMIT: usize = 1024 * 1024;
 
 /// Sends whole frames; used by one thread at a time.
 pub(crate) trait FrameSender: Send {
-    /// Returns when the frame has been handed over: the peer can read it even if this process dies now. May block
-    /// while the peer does not read.
+    /// Returns when the frame, of at most [`FRAME_LIMIT`] bytes and possibly of none, has been handed over: the peer can
+    /// read it even if this process dies now. May block while the peer does not read.
     ///
     /// # Errors
     /// The peer is gone, or the link has failed.
@@ -32,7 +69,7 @@ pub(crate) trait FrameReceiver: Send {
     fn receive(&mut self, frame: &mut Vec<u8>) -> Result<bool>;
 }
 
-/// Both directions of a link, for a thread each.
+/// Both directions of a link, for a thread each. The peer sees it end when both halves are dropped, or the process ends.
 pub(crate) struct Link {
     pub(crate) sender: Box<dyn FrameSender>,
     pub(crate) receiver: Box<dyn FrameReceiver>,
@@ -49,27 +86,44 @@ pub(crate) trait Listener: Send {
     fn accept(&mut self) -> Result<Link>;
 }
 
-/// The sole right to serve a room; it ends with the value, with its thread and with its process.
-pub(crate) trait Claim {}
+/// The sole right to serve a room; it ends with the value and what was opened by it, and with its process. It may
+/// belong to the thread.
+pub(crate) trait Claim {
+    /// Opens the room for clients, once.
+    ///
+    /// # Errors
+    /// The room cannot be opened.
+    fn listen(&self) -> Result<Box<dyn Listener>>;
+}
 
 pub(crate) trait Transport: Send + Sync {
-    /// The right to serve `room`, or `None` if somebody else still has it after `patience`.
+    /// The right to serve `room`, or `None` if after `patience` somebody else still has it, living. No two processes
+    /// have it at a time; a dead one never keeps it.
     ///
     /// # Errors
     /// The right cannot be asked for.
     fn claim(&self, room: &RoomName, patience: Duration) -> Result<Option<Box<dyn Claim>>>;
 
-    /// Opens the room for clients. Who calls this holds the claim.
-    ///
-    /// # Errors
-    /// The room cannot be opened.
-    fn listen(&self, room: &RoomName) -> Result<Box<dyn Listener>>;
-
-    /// A link to whoever serves `room`, or `None` if nobody answers at present.
+    /// A link to whoever serves `room`, or `None` if nobody answers at present, which takes a second at most to find out.
+    /// A link may be had before the server has accepted it.
     ///
     /// # Errors
     /// Somebody answers, but not to us.
     fn connect(&self, room: &RoomName) -> Result<Option<Link>>;
+}
+
+/// What a failure of a Windows object means for somebody who uses a room.
+fn explained(what: &str, error: Win32Error) -> Error {
+    let explained = Error::because(what, error);
+    match error {
+        Win32Error::INVALID_PARAMETER | Win32Error::INVALID_HANDLE => {
+            explained.advice("another program uses the room's name; choose another room")
+        }
+        Win32Error::ACCESS_DENIED => {
+            explained.advice("the room belongs to another user; choose another room")
+        }
+        _ => explained,
+    }
 }
 
 /// The name of a room: part of the names of system objects.

@@ -3,58 +3,46 @@
 //! The right to serve is not the first pipe instance: while a former server's clients have not all closed their ends,
 //! the pipe still exists.
 
-use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
 use winipc::{
-    ClientOptions, LockError, Mutex, MutexOptions, PipeClient, PipeEnd, PipeMode, PipeServer, PipeTimeout,
-    ServerOptions, Win32Error, wait_named_pipe,
+    ClientOptions, PipeClient, PipeEnd, PipeMode, PipeServer, PipeTimeout, ServerOptions, Win32Error,
+    wait_named_pipe,
 };
 
-use super::{Claim, FRAME_LIMIT, FrameReceiver, FrameSender, Link, Listener, RoomName, Transport};
+use super::{
+    Claim, FRAME_LIMIT, FrameReceiver, FrameSender, Link, Listener, Mechanism, RoomName, Transport,
+    exclusive, explained,
+};
 use crate::error::{Error, Result};
+
+pub(super) static MECHANISM: Mechanism = Mechanism {
+    name: "named-pipe",
+    how: "A duplex message pipe whose instances are the members' links",
+    open: || Arc::new(NamedPipe),
+};
 
 /// How long a client waits for a free instance in one attempt.
 const INSTANCE_PATIENCE: u32 = 50;
 
-pub(crate) struct NamedPipe;
+struct NamedPipe;
 
-impl NamedPipe {
-    fn pipe_name(room: &RoomName) -> String {
-        format!(r"\\.\pipe\winipc-chat-{room}")
-    }
-
-    fn mutex_name(room: &RoomName) -> String {
-        format!(r"Global\winipc-chat-{room}")
-    }
+fn pipe_name(room: &RoomName) -> String {
+    format!(r"\\.\pipe\winipc-chat-{room}")
 }
 
 impl Transport for NamedPipe {
     fn claim(&self, room: &RoomName, patience: Duration) -> Result<Option<Box<dyn Claim>>> {
-        let failed =
-            |error| explained(&format!("cannot ask for the right to serve the room \"{room}\""), error);
-        let mutex = MutexOptions::new().name(Self::mutex_name(room)).create().map_err(failed)?;
-        let is_ours = match mutex.lock_timeout(patience) {
-            // The last server died; what it served is ours now. The claim below adopts what the guard stands for.
-            Ok(guard) | Err(LockError::Abandoned(guard)) => {
-                std::mem::forget(guard);
-                true
-            }
-            Err(LockError::Timeout) => false,
-            Err(LockError::Failed(error)) => return Err(failed(error)),
-        };
-        Ok(is_ours.then(|| Box::new(MutexClaim { mutex, thread: PhantomData }) as Box<dyn Claim>))
-    }
-
-    fn listen(&self, room: &RoomName) -> Result<Box<dyn Listener>> {
-        let name = Self::pipe_name(room);
-        let next = instance(&name)?;
-        Ok(Box::new(PipeListener { name, next }))
+        let name = pipe_name(room);
+        exclusive::claim(&MECHANISM, room, patience, move || {
+            let next = instance(&name)?;
+            Ok(Box::new(PipeListener { name: name.clone(), next }))
+        })
     }
 
     fn connect(&self, room: &RoomName) -> Result<Option<Link>> {
-        let name = Self::pipe_name(room);
+        let name = pipe_name(room);
         match ClientOptions::new().pipe_mode(PipeMode::Message).open(&name) {
             Ok(pipe) => Ok(Some(link(Arc::new(pipe), |_| {}))),
             Err(Win32Error::PIPE_BUSY) => {
@@ -70,20 +58,6 @@ impl Transport for NamedPipe {
             Err(error) if error == Win32Error::FILE_NOT_FOUND || is_peer_gone(error) => Ok(None),
             Err(error) => Err(explained(&format!("cannot enter the room \"{room}\""), error)),
         }
-    }
-}
-
-/// Ownership of the room's mutex, which is the thread's.
-struct MutexClaim {
-    mutex: Mutex,
-    thread: PhantomData<*const ()>,
-}
-
-impl Claim for MutexClaim {}
-
-impl Drop for MutexClaim {
-    fn drop(&mut self) {
-        drop(self.mutex.adopt());
     }
 }
 
@@ -181,17 +155,4 @@ impl<E: End> FrameReceiver for Receiver<E> {
 /// The other end was closed, or the server has thrown us out.
 fn is_peer_gone(error: Win32Error) -> bool {
     [Win32Error::BROKEN_PIPE, Win32Error::NO_DATA, Win32Error::PIPE_NOT_CONNECTED].contains(&error)
-}
-
-fn explained(what: &str, error: Win32Error) -> Error {
-    let explained = Error::because(what, error);
-    match error {
-        Win32Error::INVALID_PARAMETER | Win32Error::INVALID_HANDLE => {
-            explained.advice("another program uses the room's name; choose another room")
-        }
-        Win32Error::ACCESS_DENIED => {
-            explained.advice("the room belongs to another user; choose another room")
-        }
-        _ => explained,
-    }
 }

@@ -21,6 +21,15 @@ pub(crate) fn unique(what: &str) -> String {
     format!("{what}-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed))
 }
 
+/// The mechanisms that the messenger and the tour know, as the program itself lists them.
+pub(crate) fn mechanisms() -> Vec<String> {
+    let output = World::new().run(&["tour", "--only", "?"]);
+    let errors = String::from_utf8(output.stderr).unwrap();
+    let (_, list) = errors.split_once("[possible values: ").expect("a list of mechanisms");
+    let (list, _) = list.split_once(']').unwrap();
+    list.split(", ").map(String::from).collect()
+}
+
 /// A world of its own, which the program's processes share. Made first, it is removed last.
 pub(crate) struct World {
     namespace: String,

@@ -1,0 +1,53 @@
+//! The right to serve a room as ownership of a mutex, for mechanisms that have no such right of their own.
+
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use winipc::{LockError, Mutex, MutexOptions};
+
+use super::{Claim, Listener, Mechanism, RoomName, explained};
+use crate::error::Result;
+
+/// The right to serve `room` over `mechanism`, which opens it by `listen`.
+///
+/// # Errors
+/// The mutex cannot be made.
+pub(super) fn claim<F>(
+    mechanism: &Mechanism,
+    room: &RoomName,
+    patience: Duration,
+    listen: F,
+) -> Result<Option<Box<dyn Claim>>>
+where
+    F: Fn() -> Result<Box<dyn Listener>> + 'static,
+{
+    let failed = |error| explained(&format!("cannot ask for the right to serve the room \"{room}\""), error);
+    let name = format!(r"Global\winipc-chat-{}-{room}", mechanism.name);
+    let mutex = MutexOptions::new().name(name).create().map_err(failed)?;
+    match mutex.lock_timeout(patience) {
+        // The last server died; what it served is ours now. The claim below adopts what the guard stands for.
+        Ok(guard) | Err(LockError::Abandoned(guard)) => std::mem::forget(guard),
+        Err(LockError::Timeout) => return Ok(None),
+        Err(LockError::Failed(error)) => return Err(failed(error)),
+    }
+    Ok(Some(Box::new(MutexClaim { mutex, listen, thread: PhantomData })))
+}
+
+/// Ownership of the room's mutex, which is the thread's.
+struct MutexClaim<F> {
+    mutex: Mutex,
+    listen: F,
+    thread: PhantomData<*const ()>,
+}
+
+impl<F: Fn() -> Result<Box<dyn Listener>>> Claim for MutexClaim<F> {
+    fn listen(&self) -> Result<Box<dyn Listener>> {
+        (self.listen)()
+    }
+}
+
+impl<F> Drop for MutexClaim<F> {
+    fn drop(&mut self) {
+        drop(self.mutex.adopt());
+    }
+}
