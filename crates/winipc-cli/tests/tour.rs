@@ -62,16 +62,20 @@ fn a_reader_that_goes_away_is_no_error() {
 #[test]
 fn the_tour_tells_of_a_process_that_dies() {
     use rustix::process::{Pid, Signal, kill_process};
-    let world = World::new();
-    let mut tour = common::Process::start(world.winipc().args(["tour", "--messages", "1000000"]));
-    tour.expect("ann: Good morning");
-    // Its last child: a client.
-    let children = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", tour.id())).unwrap();
-    let client: i32 = children.split_whitespace().last().unwrap().parse().unwrap();
-    kill_process(Pid::from_raw(client).unwrap(), Signal::KILL).unwrap();
-    let (status, _, errors) = tour.finish();
-    assert_eq!(status.code(), Some(1), "{errors}");
-    assert!(errors.contains("named-pipe: "), "{errors}");
+    for mechanism in mechanisms() {
+        let world = World::new();
+        let mut command = world.winipc();
+        command.args(["tour", "--messages", "1000000", "--only", &mechanism]);
+        let mut tour = common::Process::start(&mut command);
+        tour.expect("ann: Good morning");
+        // Its last child: a client.
+        let children = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", tour.id())).unwrap();
+        let client: i32 = children.split_whitespace().last().unwrap().parse().unwrap();
+        kill_process(Pid::from_raw(client).unwrap(), Signal::KILL).unwrap();
+        let (status, _, errors) = tour.finish();
+        assert_eq!(status.code(), Some(1), "{errors}");
+        assert!(errors.contains(&format!("{mechanism}: ")), "{errors}");
+    }
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The world a process lives in: all processes of a user with the same `WINIPC_NAMESPACE`.
 
+use std::path::PathBuf;
+
 pub use crate::arena::file::AttachError;
 
 /// Attaches the calling process and thread to their namespace, if they are not yet. Every other call does so on its own.
@@ -15,4 +17,14 @@ pub fn attach() -> Result<(), AttachError> {
     // Should there be no room for the thread, its next call says so.
     let _ = crate::context::current();
     Ok(())
+}
+
+/// The directory that holds the arenas, and the name of the caller's namespace. Whatever else the processes of a namespace
+/// share through files has its place there too: nobody but the user can look into it. Names of other things must not
+/// begin with a namespace and a dot, which is how arenas are called.
+///
+/// # Errors
+/// As [`attach`], as far as the directory is concerned.
+pub fn directory() -> Result<(PathBuf, String), AttachError> {
+    crate::arena::file::private_directory()
 }

@@ -162,17 +162,17 @@ fn an_abort_ends_both_halves_and_is_seen_by_the_peer() {
         let claim = claim(transport, room);
         let mut listener = claim.listen().unwrap();
         let (server, client) = pair(transport, room, listener.as_mut());
-        let is_sending = AtomicBool::new(false);
+        let is_sending = &AtomicBool::new(false);
         let (mut sender, mut receiver) = (server.sender, server.receiver);
         thread::scope(|scope| {
             // Nobody reads: sooner or later it waits.
-            scope.spawn(|| {
+            scope.spawn(move || {
                 while {
                     is_sending.store(true, Ordering::Relaxed);
                     sender.send(&frame(10)).is_ok()
                 } {}
             });
-            scope.spawn(|| drain(receiver.as_mut()));
+            scope.spawn(move || drain(receiver.as_mut()));
             while !is_sending.load(Ordering::Relaxed) {
                 thread::yield_now();
             }

@@ -4,8 +4,16 @@
 
 #[cfg(test)]
 mod conformance;
+#[cfg(target_os = "linux")]
+mod directory;
 mod exclusive;
+#[cfg(target_os = "linux")]
+mod fifo;
 mod named_pipe;
+#[cfg(target_os = "linux")]
+mod stream;
+#[cfg(target_os = "linux")]
+mod unix_socket;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +26,13 @@ use winipc::Win32Error;
 use crate::error::{Error, Result};
 
 /// Everything there is on this system.
-pub(crate) static MECHANISMS: &[&Mechanism] = &[&named_pipe::MECHANISM];
+pub(crate) static MECHANISMS: &[&Mechanism] = &[
+    &named_pipe::MECHANISM,
+    #[cfg(target_os = "linux")]
+    &fifo::MECHANISM,
+    #[cfg(target_os = "linux")]
+    &unix_socket::MECHANISM,
+];
 
 /// A row of the table.
 pub(crate) struct Mechanism {
@@ -73,7 +87,8 @@ pub(crate) trait FrameReceiver: Send {
 pub(crate) struct Link {
     pub(crate) sender: Box<dyn FrameSender>,
     pub(crate) receiver: Box<dyn FrameReceiver>,
-    /// Ends what either half is waiting for; what is under way may be lost. At the client's end it may do nothing.
+    /// Ends what either half is waiting for, now and later; what is under way may be lost. At the client's end it may do
+    /// nothing.
     pub(crate) abort: Arc<dyn Fn() + Send + Sync>,
 }
 

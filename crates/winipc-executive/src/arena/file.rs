@@ -96,6 +96,13 @@ fn configured() -> Result<(PathBuf, String), AttachError> {
     Ok((directory, namespace))
 }
 
+/// The directory of the caller's arenas, made if it is missing and checked to be private, and the namespace.
+pub(crate) fn private_directory() -> Result<(PathBuf, String), AttachError> {
+    let (path, namespace) = configured()?;
+    open_directory(&path)?;
+    Ok((path, namespace))
+}
+
 impl Directory {
     /// Opens the directory, makes it if it is missing, and locks it.
     pub(crate) fn lock() -> Result<Self, AttachError> {
