@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::Write;
+use std::process::ExitCode;
 
 pub(crate) type Result<T> = std::result::Result<T, Error>;
 
@@ -12,11 +13,12 @@ pub(crate) struct Error {
     advice: Option<String>,
     /// Standard output is gone: nobody reads on, and nothing is to be said about it.
     is_closed_output: bool,
+    exit_status: u8,
 }
 
 impl Error {
     pub(crate) fn new(what: impl Into<String>) -> Self {
-        Self { what: what.into(), advice: None, is_closed_output: false }
+        Self { what: what.into(), advice: None, is_closed_output: false, exit_status: 1 }
     }
 
     /// `what` failed because of `cause`.
@@ -27,6 +29,16 @@ impl Error {
     pub(crate) fn advice(mut self, advice: impl Into<String>) -> Self {
         self.advice = Some(advice.into());
         self
+    }
+
+    /// What the program ends with, if it ends because of this; 1 unless said otherwise.
+    pub(crate) fn exit_status(mut self, status: u8) -> Self {
+        self.exit_status = status;
+        self
+    }
+
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        ExitCode::from(self.exit_status)
     }
 
     /// A failure to write to standard output.

@@ -9,6 +9,7 @@ mod error;
 mod inspect;
 mod statistics;
 mod table;
+mod tool;
 mod tour;
 mod transport;
 
@@ -32,6 +33,8 @@ enum Command {
     Objects(inspect::ObjectsArguments),
     #[cfg(target_os = "linux")]
     Check(inspect::CheckArguments),
+    #[command(flatten)]
+    Tool(tool::Tool),
     Bench(bench::Arguments),
     /// The second process of a benchmark
     #[command(hide = true)]
@@ -52,7 +55,7 @@ fn main() -> ExitCode {
     let command = Program::parse().command;
     // A process that cannot attach has one error number for every call; here the reason is told.
     #[cfg(target_os = "linux")]
-    if let Command::Chat(_) | Command::Tour(_) | Command::Bench(_) = &command
+    if let Command::Chat(_) | Command::Tour(_) | Command::Tool(_) | Command::Bench(_) = &command
         && let Err(error) = winipc_executive::namespace::attach()
     {
         error::complain(error);
@@ -65,6 +68,7 @@ fn main() -> ExitCode {
         Command::Objects(arguments) => inspect::objects(&arguments),
         #[cfg(target_os = "linux")]
         Command::Check(arguments) => inspect::check(&arguments),
+        Command::Tool(tool) => return tool::run(tool),
         Command::Bench(arguments) => bench::run(arguments),
         Command::BenchHelper(arguments) => bench::help(arguments),
         Command::BenchSide(arguments) => bench::side(arguments),
@@ -77,8 +81,8 @@ fn main() -> ExitCode {
         // Who reads our output has seen enough (`| head`).
         Err(error) if error.is_closed_output() => ExitCode::SUCCESS,
         Err(error) => {
-            error::complain(error);
-            ExitCode::FAILURE
+            error::complain(&error);
+            error.exit_code()
         }
     }
 }

@@ -1,0 +1,139 @@
+//! `winipc semaphore`.
+
+use std::ffi::OsString;
+
+use clap::builder::NonEmptyStringValueParser;
+use winipc::{Semaphore, SemaphoreOptions};
+
+use super::child;
+use super::hold::{Holding, lifetime};
+use super::patience::Patience;
+use super::status::{Status, failed, help, not_run};
+use crate::error::{Result, complain};
+use crate::table::print;
+
+/// Use semaphores: a count that waits take from and others give to
+#[derive(clap::Subcommand)]
+pub(crate) enum Command {
+    Create(Create),
+    /// Take one from a semaphore, and wait for it if there is none
+    #[command(after_long_help = help!("\
+    Nobody owns what was taken: `winipc semaphore release` gives it back, whoever calls it."))]
+    Wait(Target),
+    Release(Release),
+    Run(Run),
+}
+
+/// Create a semaphore, or open the one of this name, and hold it
+#[derive(clap::Args)]
+#[command(after_long_help = lifetime!("  winipc semaphore create slots --maximum 4 -- sh -c '
+      for file in *.wav; do winipc semaphore run slots -- encode \"$file\" & done
+      wait'"))]
+pub(crate) struct Create {
+    /// The semaphore's name, with Global\ in front for all sessions
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
+    name: String,
+    /// The most that the count can be
+    #[arg(long, value_name = "N", value_parser = count())]
+    maximum: u32,
+    /// What the count is at first [default: the maximum]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(..=i64::from(i32::MAX)))]
+    initial: Option<u32>,
+    #[command(flatten)]
+    holding: Holding,
+}
+
+// A semaphore by its name. No comment of documentation, which would be the help of the commands.
+#[derive(clap::Args)]
+pub(crate) struct Target {
+    /// The semaphore's name, with Global\ in front for all sessions
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
+    name: String,
+    #[command(flatten)]
+    patience: Patience,
+}
+
+/// Give to a semaphore, and print what its count was
+#[derive(clap::Args)]
+#[command(after_long_help = help!("Beyond the maximum nothing is given, and the status is 1."))]
+pub(crate) struct Release {
+    #[command(flatten)]
+    target: Target,
+    /// How many to give
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = count())]
+    count: u32,
+}
+
+/// Take one from a semaphore, run a command, and give it back
+#[derive(clap::Args)]
+#[command(after_long_help = help!("\
+Signals that would end winipc go to COMMAND. If winipc is killed by SIGKILL, nobody gives back what it took."))]
+pub(crate) struct Run {
+    #[command(flatten)]
+    target: Target,
+    /// What to run
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    command: Vec<OsString>,
+}
+
+fn count() -> clap::builder::RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(1..=i64::from(i32::MAX))
+}
+
+/// # Errors
+/// The semaphore is not there, cannot be made, or its maximum would be passed; the command cannot be run.
+pub(super) fn run(command: Command) -> Result<Status> {
+    match command {
+        Command::Create(Create { name, maximum, initial, holding }) => {
+            holding.hold(&described(&name), || {
+                let mut options = SemaphoreOptions::new(initial.unwrap_or(maximum), maximum);
+                let semaphore = options.name(name).create()?;
+                let disposition = semaphore.disposition();
+                Ok((semaphore.into(), disposition))
+            })
+        }
+        Command::Wait(target) => Ok(target.take()?.1),
+        Command::Release(Release { target, count }) => {
+            let semaphore = target.patience.begin().open(&described(&target.name), || target.open())?;
+            let before = target.release(&semaphore, count)?;
+            print(format_args!("{before}\n"))?;
+            Ok(Status::Done)
+        }
+        Command::Run(Run { target, command }) => {
+            let (semaphore, status) = target.take().map_err(not_run)?;
+            if status == Status::TimedOut {
+                return Ok(status);
+            }
+            let result = child::run(&command, &[]);
+            if let Err(error) = target.release(&semaphore, 1) {
+                // Somebody has given too many; how the command ended matters more.
+                complain(error);
+            }
+            result
+        }
+    }
+}
+
+impl Target {
+    fn open(&self) -> winipc::Result<Semaphore> {
+        // A semaphore that is there has its counts.
+        SemaphoreOptions::new(0, 1).name(&self.name).open()
+    }
+
+    fn take(&self) -> Result<(Semaphore, Status)> {
+        let what = described(&self.name);
+        let deadline = self.patience.begin();
+        let semaphore = deadline.open(&what, || self.open())?;
+        let status = deadline.wait(&what, &semaphore)?;
+        Ok((semaphore, status))
+    }
+
+    fn release(&self, semaphore: &Semaphore, count: u32) -> Result<u32> {
+        let what = described(&self.name);
+        semaphore.release(count).map_err(|error| failed(format_args!("cannot give {count} to {what}"), error))
+    }
+}
+
+fn described(name: &str) -> String {
+    format!("the semaphore \"{name}\"")
+}

@@ -1,0 +1,87 @@
+//! What the tools end with.
+
+use std::fmt;
+use std::process::ExitCode;
+
+use winipc::Win32Error;
+
+use crate::error::Error;
+
+pub(super) const USAGE: u8 = 2;
+pub(super) const NOT_THERE: u8 = 3;
+const ABANDONED: u8 = 4;
+pub(super) const THERE_ALREADY: u8 = 5;
+const TIMED_OUT: u8 = 124;
+/// With a COMMAND: it was not run.
+const NOT_RUN: u8 = 125;
+pub(super) const COMMAND_NOT_RUNNABLE: u8 = 126;
+pub(super) const COMMAND_NOT_FOUND: u8 = 127;
+
+/// Text for `--help`, followed by the table of exit statuses, which is the same for all tools.
+macro_rules! help {
+    ($text:expr) => {
+        concat!(
+            $text,
+            "\n\nExit status, for all tools:\n",
+            "    0  done; a wait was satisfied; who reads standard output had enough\n",
+            "    1  failed for another reason, which standard error tells\n",
+            "    2  wrong usage, or a name that cannot be\n",
+            "    3  there is no object of this name\n",
+            "    4  a wait was satisfied, by a mutex whose last owner died owning it\n",
+            "    5  there is an object of this name already (create --new, pipe serve)\n",
+            "  124  the time was up\n",
+            "With a COMMAND, the status is the COMMAND's, 128 + N if signal N ended it, or\n",
+            "  124  the time was up before it could be run\n",
+            "  125  winipc failed before it could be run\n",
+            "  126  it cannot be run\n",
+            "  127  it was not found"
+        )
+    };
+}
+
+pub(super) use help;
+
+/// How a tool ended that did not fail.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Status {
+    Done,
+    Abandoned,
+    TimedOut,
+    /// The exit status of a command.
+    Of(i32),
+}
+
+impl From<Status> for ExitCode {
+    fn from(status: Status) -> ExitCode {
+        match status {
+            Status::Done => ExitCode::SUCCESS,
+            Status::Abandoned => ExitCode::from(ABANDONED),
+            Status::TimedOut => ExitCode::from(TIMED_OUT),
+            Status::Of(status) => match u8::try_from(status) {
+                Ok(status) => ExitCode::from(status),
+                // Windows has more of them.
+                Err(_) => std::process::exit(status),
+            },
+        }
+    }
+}
+
+/// `what` could not be done to an object because of `error`.
+pub(super) fn failed(what: impl fmt::Display, error: Win32Error) -> Error {
+    let failure = Error::because(what, error);
+    match error {
+        Win32Error::FILE_NOT_FOUND => {
+            failure.exit_status(NOT_THERE).advice("an object is there only while some process holds it")
+        }
+        Win32Error::INVALID_NAME
+        | Win32Error::PATH_NOT_FOUND
+        | Win32Error::BAD_PATHNAME
+        | Win32Error::FILENAME_EXCED_RANGE => failure.exit_status(USAGE),
+        _ => failure,
+    }
+}
+
+/// A failure because of which a command is not run.
+pub(super) fn not_run(failure: Error) -> Error {
+    failure.exit_status(NOT_RUN)
+}
