@@ -5,6 +5,7 @@
 mod analysis;
 mod deny;
 mod environment;
+mod package;
 mod run;
 mod test;
 mod windows;
@@ -32,6 +33,8 @@ enum Task {
         #[command(subcommand)]
         action: windows::Action,
     },
+    /// Build the program, and pack it with its manual, completions and licences.
+    Package(package::Arguments),
     /// Check licences, duplicate and banned crates, and sources of all dependencies.
     Deny,
     /// Run the loom models of the lock-free paths.
@@ -74,6 +77,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
         Task::Test(arguments) => return test::run(&arguments),
         Task::Windows { action } => windows::run(&action),
+        Task::Package(arguments) => package::run(&arguments),
         Task::Deny => deny::run(),
         Task::Loom { arguments } => analysis::loom(&arguments),
         Task::Miri { arguments } => analysis::miri(&arguments),

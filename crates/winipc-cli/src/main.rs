@@ -4,9 +4,11 @@
 
 mod bench;
 mod chat;
+mod completions;
 mod error;
 #[cfg(target_os = "linux")]
 mod inspect;
+mod man;
 mod statistics;
 mod table;
 mod tool;
@@ -19,7 +21,7 @@ use clap::Parser;
 
 /// Windows interprocess communication: a messenger over it, and tools to watch and compare it
 #[derive(Parser)]
-#[command(version, arg_required_else_help = true)]
+#[command(name = "winipc", version, arg_required_else_help = true)]
 struct Program {
     #[command(subcommand)]
     command: Command,
@@ -36,6 +38,8 @@ enum Command {
     #[command(flatten)]
     Tool(tool::Tool),
     Bench(bench::Arguments),
+    Completions(completions::Arguments),
+    Man(man::Arguments),
     /// The second process of a benchmark
     #[command(hide = true)]
     BenchHelper(bench::HelperArguments),
@@ -70,6 +74,8 @@ fn main() -> ExitCode {
         Command::Check(arguments) => inspect::check(&arguments),
         Command::Tool(tool) => return tool::run(tool),
         Command::Bench(arguments) => bench::run(arguments),
+        Command::Completions(arguments) => completions::run::<Program>(&arguments),
+        Command::Man(arguments) => man::run::<Program>(&arguments),
         Command::BenchHelper(arguments) => bench::help(arguments),
         Command::BenchSide(arguments) => bench::side(arguments),
         #[cfg(target_os = "linux")]
