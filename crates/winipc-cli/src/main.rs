@@ -8,7 +8,9 @@ mod completions;
 mod error;
 #[cfg(target_os = "linux")]
 mod inspect;
+mod lab;
 mod man;
+mod stage;
 mod statistics;
 mod table;
 mod tool;
@@ -31,6 +33,7 @@ struct Program {
 enum Command {
     Chat(chat::Arguments),
     Tour(tour::Arguments),
+    Lab(lab::Arguments),
     #[cfg(target_os = "linux")]
     Objects(inspect::ObjectsArguments),
     #[cfg(target_os = "linux")]
@@ -53,13 +56,17 @@ enum Command {
     /// One process of the tour
     #[command(hide = true)]
     TourActor(tour::ActorArguments),
+    /// One process of a lab
+    #[command(hide = true)]
+    LabActor(lab::ActorArguments),
 }
 
 fn main() -> ExitCode {
     let command = Program::parse().command;
     // A process that cannot attach has one error number for every call; here the reason is told.
     #[cfg(target_os = "linux")]
-    if let Command::Chat(_) | Command::Tour(_) | Command::Tool(_) | Command::Bench(_) = &command
+    if let Command::Chat(_) | Command::Tour(_) | Command::Lab(_) | Command::Tool(_) | Command::Bench(_) =
+        &command
         && let Err(error) = winipc_executive::namespace::attach()
     {
         error::complain(error);
@@ -68,6 +75,7 @@ fn main() -> ExitCode {
     let result = match command {
         Command::Chat(arguments) => chat::run(arguments),
         Command::Tour(arguments) => tour::run(&arguments),
+        Command::Lab(arguments) => lab::run(&arguments),
         #[cfg(target_os = "linux")]
         Command::Objects(arguments) => inspect::objects(&arguments),
         #[cfg(target_os = "linux")]
@@ -81,6 +89,7 @@ fn main() -> ExitCode {
         #[cfg(target_os = "linux")]
         Command::BenchCosts => bench::print_costs(),
         Command::TourActor(arguments) => tour::act(&arguments),
+        Command::LabActor(arguments) => lab::act(arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,6 +1,5 @@
 //! One process of a tour.
 
-use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -9,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{CLIENTS, Report};
 use crate::error::{Error, Result};
+use crate::stage::{listen_to_parent, report};
 use crate::transport::{FrameReceiver, FrameSender, Mechanism, RoomName, Transport};
 
 /// What the hidden command takes.
@@ -64,24 +64,13 @@ pub(super) fn text(number: u64) -> &'static str {
 /// # Errors
 /// The mechanism fails, or another process of the tour is gone.
 pub(crate) fn act(arguments: &ActorArguments) -> Result<()> {
-    // The tour holds the other end of our input; when it is gone, so are we.
-    thread::spawn(|| {
-        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
-        std::process::exit(1);
-    });
+    listen_to_parent();
     let room = RoomName::new(&arguments.room)?;
     let transport = arguments.mechanism.open()?;
     match arguments.client {
         None => serve(transport.as_ref(), &room),
         Some(index) => talk(transport.as_ref(), &room, index, arguments.messages),
     }
-}
-
-fn report(report: Report) -> Result<()> {
-    let mut line = serde_json::to_vec(&report).expect("a report is plain data");
-    line.push(b'\n');
-    let mut output = std::io::stdout().lock();
-    output.write_all(&line).and_then(|()| output.flush()).map_err(|error| Error::output(&error))
 }
 
 fn encode(frame: &Frame) -> Vec<u8> {
@@ -97,7 +86,7 @@ fn serve(transport: &dyn Transport, room: &RoomName) -> Result<()> {
         .claim(room, Duration::ZERO)?
         .ok_or_else(|| Error::new(format!("the room \"{room}\" is served by another process")))?;
     let mut listener = claim.listen()?;
-    report(Report::Ready)?;
+    report(&Report::Ready)?;
     let mut senders = Vec::new();
     let mut receivers = Vec::new();
     let mut bytes = Vec::new();
@@ -156,7 +145,7 @@ fn talk(transport: &dyn Transport, room: &RoomName, index: usize, messages: u64)
     link.sender.send(&encode(&Frame::Here(index)))?;
     let mut say = |number| -> Result<()> {
         link.sender.send(&encode(&Frame::Message { number, sent_at: now(), text: text(number).into() }))?;
-        report(Report::Said { number })
+        report(&Report::Said { number })
     };
     let mut bytes = Vec::new();
     // The last message known, and how many of them were said and heard here: relayed by different threads of the server,
@@ -187,7 +176,7 @@ fn talk(transport: &dyn Transport, room: &RoomName, index: usize, messages: u64)
             say(last)?;
         }
         if let Some(news) = news {
-            report(news)?;
+            report(&news)?;
         }
     }
     Ok(())

@@ -1,18 +1,16 @@
 //! `winipc tour`: every mechanism at work between real processes, in one command.
 
 mod actor;
-mod stage;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::stage::Stage;
 use crate::statistics::{median, percentile};
 use crate::table::{Table, print};
 use crate::transport::{MECHANISMS, Mechanism};
-use stage::Stage;
 
 pub(crate) use actor::{ActorArguments, act};
 
@@ -22,8 +20,6 @@ const CLIENTS: [&str; 3] = ["ann", "bob", "cleo"];
 /// Messages that are shown one by one; of the rest, the table tells.
 const SHOWN: u64 = 100;
 
-/// If nothing happens for so long, the conversation has broken off.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Watch several processes talk over each mechanism
 #[derive(clap::Args)]
@@ -105,8 +101,8 @@ fn tour(mechanism: &'static Mechanism, arguments: &Arguments) -> Result<Outcome>
         let names = CLIENTS.join(", ");
         print(format_args!("{}: a server and the clients {names}, four processes\n", mechanism.name))?;
     }
-    let mut stage = Stage::set(mechanism.name, arguments.messages)?;
-    let result = listen(&mut stage, &mut tally, arguments).and_then(|()| stage.close(PATIENCE));
+    let mut stage = set(mechanism.name, arguments.messages)?;
+    let result = listen(&mut stage, &mut tally, arguments).and_then(|()| close(&mut stage));
     let fault = match result {
         Err(error) if error.is_closed_output() => return Err(error),
         result => result.err().map(|error| error.to_string()),
@@ -114,10 +110,40 @@ fn tour(mechanism: &'static Mechanism, arguments: &Arguments) -> Result<Outcome>
     Ok(tally.outcome(mechanism.name, fault))
 }
 
+/// Starts the server, and the clients when it is ready.
+fn set(mechanism: &str, messages: u64) -> Result<Stage<Report>> {
+    let room = format!("tour-{}", std::process::id());
+    let messages = messages.to_string();
+    let words = ["tour-actor", mechanism, &room, &messages];
+    let mut stage = Stage::empty();
+    stage.enter("server", words)?;
+    match next_report(&mut stage)? {
+        Report::Ready => {}
+        report => return Err(Error::new(format!("the server began with {report:?}"))),
+    }
+    for (index, name) in CLIENTS.iter().enumerate() {
+        stage.enter(name, words.into_iter().chain(["--client", &index.to_string()]))?;
+    }
+    Ok(stage)
+}
+
+fn next_report(stage: &mut Stage<Report>) -> Result<Report> {
+    match stage.next()? {
+        Some((_, report)) => Ok(report),
+        None => Err(Error::new("all processes ended before all messages were received")),
+    }
+}
+
+/// Waits until all processes have ended.
+fn close(stage: &mut Stage<Report>) -> Result<()> {
+    while stage.next()?.is_some() {}
+    Ok(())
+}
+
 /// Shows the conversation until everything has been received.
-fn listen(stage: &mut Stage, tally: &mut Tally, arguments: &Arguments) -> Result<()> {
+fn listen(stage: &mut Stage<Report>, tally: &mut Tally, arguments: &Arguments) -> Result<()> {
     while tally.received < arguments.messages {
-        let text = tally.count(stage.next_report(PATIENCE)?);
+        let text = tally.count(next_report(stage)?);
         if !arguments.json && !text.is_empty() {
             print(text)?;
         }

@@ -1,0 +1,209 @@
+//! Producers and consumers, and a buffer of few places between them.
+
+use winipc::{Event, Mutex, Semaphore, Waitable, wait_all};
+
+use super::play::Play;
+use super::role::Role;
+use super::{Lab, ensure, failed};
+use crate::error::Result;
+
+pub(super) const LAB: Lab = Lab {
+    name: "bounded-buffer",
+    title: "producers and consumers share a buffer of three places: over semaphores, then over a mutex and events",
+    play,
+    act,
+    look_for: &[
+        "the consumers begin when the buffer is full: until then the producers wait, however much they have left",
+        "every item comes out once, and those of one producer in its order",
+        "over semaphores, one counts the empty places and one the full ones: both are waits and counts at once",
+        "over a mutex and events, who waits for \"not full\" gets the mutex at the same instant, so that it is still true",
+        "both give the same result; the order of the lines differs from run to run",
+    ],
+};
+
+const PRODUCERS: [&str; 2] = ["ann", "bob"];
+const CONSUMERS: [&str; 2] = ["cleo", "dan"];
+/// Made by each producer, and taken by each consumer.
+const ITEMS: i64 = 6;
+const PLACES: i64 = 3;
+const WAYS: [(&str, &str); 2] = [("semaphores", "over semaphores"), ("mutex", "over a mutex and events")];
+
+/// Places on the board: how many items have been put into the buffer and taken out of it; the buffer follows.
+const PUT: usize = 0;
+const TAKEN: usize = 1;
+const BUFFER: usize = 2;
+
+fn play(play: &mut Play) -> Result<()> {
+    let numbers = 1..=ITEMS;
+    let made: Vec<_> =
+        (0..PRODUCERS.len()).flat_map(|who| numbers.clone().map(move |n| item(who, n))).collect();
+    for (way, title) in WAYS {
+        let mut scene = play.scene(title)?;
+        let _board = scene.board(&[0; BUFFER + PLACES as usize])?;
+        scene.event("was-full", true, false)?;
+        scene.semaphore("empty", PLACES as u32, PLACES as u32)?;
+        scene.semaphore("full", 0, PLACES as u32)?;
+        scene.semaphore("buffer", 1, 1)?;
+        scene.mutex("mutex")?;
+        scene.event("not-full", true, true)?;
+        scene.event("not-empty", true, false)?;
+        for name in PRODUCERS.into_iter().chain(CONSUMERS) {
+            scene.enter(name, &[way])?;
+        }
+        scene.finish()?;
+        let mut taken = scene.values("taken", None);
+        taken.sort_unstable();
+        ensure(taken == made, format!("{title}, {made:?} were put in, but {taken:?} came out"))?;
+        for consumer in CONSUMERS {
+            let taken = scene.values("taken", Some(consumer));
+            for producer in 0..PRODUCERS.len() {
+                let of_one = taken.iter().filter(|one| made_by(**one) == producer);
+                ensure(of_one.is_sorted(), format!("{title}, {consumer} got items out of order: {taken:?}"))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The number that stands for an item of a producer.
+fn item(producer: usize, number: i64) -> i64 {
+    100 * producer as i64 + number
+}
+
+fn made_by(item: i64) -> usize {
+    (item / 100) as usize
+}
+
+fn described(item: i64) -> String {
+    format!("item {} of {}", item % 100, PRODUCERS[made_by(item)])
+}
+
+fn act(role: &Role) -> Result<()> {
+    let buffer: Box<dyn Buffer> = if role.words == ["semaphores"] {
+        Box::new(Semaphores {
+            empty: role.semaphore("empty")?,
+            full: role.semaphore("full")?,
+            buffer: role.semaphore("buffer")?,
+        })
+    } else {
+        Box::new(MutexAndEvents {
+            mutex: role.mutex("mutex")?,
+            not_full: role.event("not-full")?,
+            not_empty: role.event("not-empty")?,
+        })
+    };
+    match PRODUCERS.iter().position(|name| *name == role.name) {
+        Some(who) => produce(role, buffer.as_ref(), who),
+        None => consume(role, buffer.as_ref()),
+    }
+}
+
+fn produce(role: &Role, buffer: &dyn Buffer, who: usize) -> Result<()> {
+    let (board, was_full) = (role.board()?, role.event("was-full")?);
+    for number in 1..=ITEMS {
+        buffer.put(&mut || {
+            let item = item(who, number);
+            let put = board.read(PUT)?;
+            board.write(place(put), item)?;
+            board.write(PUT, put + 1)?;
+            let count = put + 1 - board.read(TAKEN)?;
+            role.say(format_args!("put in item {number}: {count} of {PLACES} places are taken"))?;
+            if count == PLACES {
+                was_full.set().map_err(failed)?;
+            }
+            Ok(count)
+        })?;
+        role.pause(200);
+    }
+    Ok(())
+}
+
+fn consume(role: &Role, buffer: &dyn Buffer) -> Result<()> {
+    let board = role.board()?;
+    let _ = role.event("was-full")?.wait(None).map_err(failed)?;
+    for _ in 0..ITEMS {
+        buffer.take(&mut || {
+            let taken = board.read(TAKEN)?;
+            let item = board.read(place(taken))?;
+            board.write(TAKEN, taken + 1)?;
+            let count = board.read(PUT)? - taken - 1;
+            role.say(format_args!("took {}: {count} are left", described(item)))?;
+            role.fact("taken", item)?;
+            Ok(count)
+        })?;
+        role.pause(500);
+    }
+    Ok(())
+}
+
+/// Where the item is that was put in as this one.
+fn place(number: i64) -> usize {
+    BUFFER + (number % PLACES) as usize
+}
+
+/// A way to use the buffer: one at a time, who puts in when there is room, who takes out when there is something. What is
+/// to be done then tells how many items the buffer holds after it.
+trait Buffer {
+    fn put(&self, put: &mut dyn FnMut() -> Result<i64>) -> Result<()>;
+    fn take(&self, take: &mut dyn FnMut() -> Result<i64>) -> Result<()>;
+}
+
+struct Semaphores {
+    /// The number of empty places.
+    empty: Semaphore,
+    /// The number of items.
+    full: Semaphore,
+    /// One while nobody uses the buffer.
+    buffer: Semaphore,
+}
+
+impl Semaphores {
+    fn pass(&self, from: &Semaphore, to: &Semaphore, change: &mut dyn FnMut() -> Result<i64>) -> Result<()> {
+        for semaphore in [from, &self.buffer] {
+            let _ = semaphore.wait(None).map_err(failed)?;
+        }
+        change()?;
+        for semaphore in [&self.buffer, to] {
+            semaphore.release(1).map_err(failed)?;
+        }
+        Ok(())
+    }
+}
+
+impl Buffer for Semaphores {
+    fn put(&self, put: &mut dyn FnMut() -> Result<i64>) -> Result<()> {
+        self.pass(&self.empty, &self.full, put)
+    }
+
+    fn take(&self, take: &mut dyn FnMut() -> Result<i64>) -> Result<()> {
+        self.pass(&self.full, &self.empty, take)
+    }
+}
+
+struct MutexAndEvents {
+    mutex: Mutex,
+    not_full: Event,
+    not_empty: Event,
+}
+
+impl MutexAndEvents {
+    fn change(&self, when: &Event, change: &mut dyn FnMut() -> Result<i64>) -> Result<()> {
+        let _ = wait_all(&[&self.mutex, when], None).map_err(failed)?;
+        let guard = self.mutex.adopt();
+        let count = change()?;
+        let tell = |event: &Event, is_so| if is_so { event.set() } else { event.reset() }.map_err(failed);
+        tell(&self.not_full, count < PLACES)?;
+        tell(&self.not_empty, count > 0)?;
+        guard.release().map_err(failed)
+    }
+}
+
+impl Buffer for MutexAndEvents {
+    fn put(&self, put: &mut dyn FnMut() -> Result<i64>) -> Result<()> {
+        self.change(&self.not_full, put)
+    }
+
+    fn take(&self, take: &mut dyn FnMut() -> Result<i64>) -> Result<()> {
+        self.change(&self.not_empty, take)
+    }
+}

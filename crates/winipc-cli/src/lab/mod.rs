@@ -1,0 +1,92 @@
+//! `winipc lab`: the classic teaching experiments, as real processes with logs.
+//!
+//! One file per lab, with what its processes do ([`Lab::act`]) and how they are brought together and checked
+//! ([`Lab::play`]). A further lab is a file and a line in [`LABS`].
+
+mod board;
+mod bounded_buffer;
+mod named_pipe;
+mod play;
+mod race;
+mod readers_writers;
+mod role;
+mod winsock;
+
+use crate::error::{Error, Result};
+use crate::table::{Table, print};
+use play::Play;
+use role::Role;
+
+pub(crate) use role::{Arguments as ActorArguments, act};
+
+/// One experiment.
+struct Lab {
+    name: &'static str,
+    title: &'static str,
+    /// Starts the processes, and checks that what they are to show has happened.
+    play: fn(&mut Play) -> Result<()>,
+    /// What each of the processes does.
+    act: fn(&Role) -> Result<()>,
+    look_for: &'static [&'static str],
+}
+
+const LABS: [&Lab; 5] =
+    [&named_pipe::LAB, &winsock::LAB, &race::LAB, &readers_writers::LAB, &bounded_buffer::LAB];
+
+/// How fast a lab goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Pace {
+    /// Without pauses
+    Quick,
+    /// In the tempo of the experiment, for people who watch
+    Real,
+}
+
+/// Watch a classic experiment with processes, or list them
+#[derive(clap::Args)]
+#[command(after_long_help = "\
+Without a NAME, the labs are listed. Each runs as several processes, whose lines bear their names, and says in the end \
+what to look for in them.\n\nThe exit status is 0 if what the lab shows has happened.")]
+pub(crate) struct Arguments {
+    /// Which one
+    name: Option<String>,
+    /// How fast it goes
+    #[arg(long, value_enum, default_value = "quick")]
+    pace: Pace,
+}
+
+/// # Errors
+/// There is no such lab; what it shows has not happened.
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let Some(name) = &arguments.name else {
+        let mut table = Table::new(["lab", "what happens"]);
+        LABS.iter().for_each(|lab| table.row([lab.name.to_string(), lab.title.to_string()]));
+        return print(table);
+    };
+    let lab = find(name)?;
+    print(format_args!("{}: {}\n", lab.name, lab.title))?;
+    (lab.play)(&mut Play::new(lab.name, arguments.pace)).map_err(|error| {
+        // Whoever has closed standard output need not be told.
+        if error.is_closed_output() { error } else { Error::because(lab.name, error) }
+    })?;
+    print("\nwhat to look for\n")?;
+    lab.look_for.iter().try_for_each(|line| print(format_args!("  - {line}\n")))
+}
+
+fn find(name: &str) -> Result<&'static Lab> {
+    LABS.iter().find(|lab| lab.name == name).copied().ok_or_else(|| {
+        let names: Vec<_> = LABS.iter().map(|lab| lab.name).collect();
+        Error::new(format!("there is no lab \"{name}\"")).advice(format!("there are: {}", names.join(", ")))
+    })
+}
+
+/// # Errors
+/// `is_so` is false: the lab does not show what it is to show.
+fn ensure(is_so: bool, otherwise: impl Into<String>) -> Result<()> {
+    if is_so { Ok(()) } else { Err(Error::new(otherwise)) }
+}
+
+/// A call of a lab has failed.
+fn failed(error: impl std::fmt::Display) -> Error {
+    Error::because("a call has failed", error)
+}

@@ -1,0 +1,119 @@
+//! The processes of a lab.
+
+use std::fmt;
+use std::sync::mpsc::Receiver;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use winipc::{Event, EventOptions, MutexOptions, Semaphore, SemaphoreOptions};
+
+use super::board::Board;
+use super::{Pace, failed, find};
+use crate::error::Result;
+use crate::stage::{listen_to_parent, report};
+
+/// What the hidden command takes.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    lab: String,
+    name: String,
+    /// Part of the names of all objects of this run
+    tag: String,
+    pace: Pace,
+    words: Vec<String>,
+}
+
+/// What a process of a lab tells.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Line {
+    Say(String),
+    /// Something that the lab checks.
+    Fact {
+        name: String,
+        value: i64,
+    },
+}
+
+/// One process of a lab.
+pub(super) struct Role {
+    pub(super) name: String,
+    tag: String,
+    pace: Pace,
+    /// What the lab tells it.
+    pub(super) words: Vec<String>,
+    /// One for each line that has been shown.
+    answers: Mutex<Receiver<()>>,
+}
+
+/// # Errors
+/// Those of the lab.
+pub(crate) fn act(arguments: Arguments) -> Result<()> {
+    let answers = Mutex::new(listen_to_parent());
+    let Arguments { lab, name, tag, pace, words } = arguments;
+    (find(&lab)?.act)(&Role { name, tag, pace, words, answers })
+}
+
+/// The name of an object of a run.
+pub(super) fn object_name(tag: &str, name: &str) -> String {
+    format!("winipc-lab-{tag}-{name}")
+}
+
+impl Role {
+    /// Says this, and returns when it has been shown: what this process does next, and whatever that leads to elsewhere,
+    /// is shown after it.
+    ///
+    /// # Errors
+    /// Nobody listens any more.
+    pub(super) fn say(&self, text: impl fmt::Display) -> Result<()> {
+        let answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        report(&Line::Say(text.to_string()))?;
+        answers.recv().map_err(failed)
+    }
+
+    /// # Errors
+    /// Nobody listens any more.
+    pub(super) fn fact(&self, name: &str, value: i64) -> Result<()> {
+        report(&Line::Fact { name: name.to_string(), value })
+    }
+
+    /// Takes its time, in real tempo.
+    pub(super) fn pause(&self, milliseconds: u64) {
+        match self.pace {
+            Pace::Quick => {}
+            Pace::Real => thread::sleep(Duration::from_millis(milliseconds)),
+        }
+    }
+
+    pub(super) fn pipe_name(&self) -> String {
+        format!(r"\\.\pipe\{}", object_name(&self.tag, "pipe"))
+    }
+
+    /// An event that the lab has made, and so on.
+    ///
+    /// # Errors
+    /// It is not there.
+    pub(super) fn event(&self, name: &str) -> Result<Event> {
+        EventOptions::new().name(object_name(&self.tag, name)).open().map_err(failed)
+    }
+
+    /// # Errors
+    /// It is not there.
+    pub(super) fn mutex(&self, name: &str) -> Result<winipc::Mutex> {
+        MutexOptions::new().name(object_name(&self.tag, name)).open().map_err(failed)
+    }
+
+    /// # Errors
+    /// It is not there.
+    pub(super) fn semaphore(&self, name: &str) -> Result<Semaphore> {
+        // One that is there has its counts.
+        SemaphoreOptions::new(0, 1).name(object_name(&self.tag, name)).open().map_err(failed)
+    }
+
+    /// # Errors
+    /// It is not there.
+    pub(super) fn board(&self) -> Result<Board> {
+        Board::open(&self.tag)
+    }
+}

@@ -1,0 +1,150 @@
+//! `winipc lab`.
+
+mod common;
+
+use std::process::Stdio;
+
+use common::World;
+
+/// Runs a lab, which succeeds, and returns what it prints.
+#[track_caller]
+fn run(name: &str) -> String {
+    let world = World::new();
+    let output = world.run(&["lab", name]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && errors.is_empty(), "{text}\n{errors}");
+    let (log, look_for) = text.split_once("\nwhat to look for\n").expect("it says what to look for");
+    assert!(
+        look_for.lines().count() >= 3 && look_for.lines().all(|line| line.starts_with("  - ")),
+        "{look_for}"
+    );
+    // No colours, since nobody looks.
+    assert!(!text.contains('\x1b'), "{text}");
+    #[cfg(target_os = "linux")]
+    assert_eq!(String::from_utf8_lossy(&world.run(&["objects"]).stdout), "there are no objects\n");
+    log.to_string()
+}
+
+/// That these lines are there, in this order.
+#[track_caller]
+fn assert_order(log: &str, lines: &[&str]) {
+    let mut rest = log.lines();
+    for line in lines {
+        assert!(rest.any(|found| found.trim() == *line), "no {line:?} in its place in:\n{log}");
+    }
+}
+
+#[test]
+fn all_are_listed_and_run() {
+    let text = String::from_utf8(World::new().run(&["lab"]).stdout).unwrap();
+    let names: Vec<_> = text.lines().skip(1).filter_map(|line| line.split(' ').next()).collect();
+    assert!(names.contains(&"race") && names.len() >= 5, "{text}");
+    names.into_iter().for_each(|name| drop(run(name)));
+}
+
+#[test]
+fn named_pipe() {
+    let log = run("named-pipe");
+    assert_order(&log, &["server | the pipe is there; waiting for clients", "ann | I send \"exit\""]);
+    for client in ["ann", "bob", "cleo"] {
+        let hello = format!("hello from {client}");
+        let lines =
+            [format!("{client} | I send \"{hello}\""), format!("{client} | it came back: \"{hello}\"")];
+        assert_order(&log, &lines.each_ref().map(String::as_str));
+    }
+}
+
+#[test]
+fn winsock() {
+    let log = run("winsock");
+    let lines = [
+        "client | I send \"hello\"",
+        "server | received \"hello\"",
+        "client | it came back: \"hello\"",
+        "client | I send \"QUIT\"",
+        "server | received \"QUIT\"",
+        "client | the server has closed the connection",
+    ];
+    assert_order(&log, &lines);
+}
+
+/// The loss is no accident: it happens every time.
+#[test]
+fn race() {
+    for _ in 0..10 {
+        let log = run("race");
+        let (bare, guarded) = log.split_once("with a mutex").unwrap();
+        let lines = [
+            "ann | the next free slot is number 3",
+            "bob | the next free slot is number 3",
+            "bob | I put \"letter of bob\" into slot 3",
+            "ann | I put \"letter of ann\" into slot 3",
+            "printer | slot 3: I print \"letter of ann\"",
+        ];
+        assert_order(bare, &lines);
+        assert!(!bare.contains("print \"letter of bob\""), "{bare}");
+        let lines = [
+            "ann | the next free slot is number 3",
+            "bob | the mutex is taken: I wait for it",
+            "ann | I put \"letter of ann\" into slot 3",
+            "bob | the next free slot is number 4",
+            "printer | slot 3: I print \"letter of ann\"",
+            "printer | slot 4: I print \"letter of bob\"",
+        ];
+        assert_order(guarded, &lines);
+    }
+}
+
+#[test]
+fn readers_writers() {
+    let log = run("readers-writers");
+    for way in log.split("\nover ").skip(1) {
+        assert_eq!(way.matches("| I am inside").count(), 3, "{way}");
+        assert_eq!(way.matches("| read 0 and 0").count(), 3, "{way}");
+        assert_eq!((way.matches("| read ").count(), way.matches("| wrote ").count()), (12, 8), "{way}");
+        assert!(way.contains("| wrote 8 and 8"), "{way}");
+    }
+}
+
+#[test]
+fn bounded_buffer() {
+    let log = run("bounded-buffer");
+    for way in log.split("\nover ").skip(1) {
+        let (before, after) = way.split_once("| took ").unwrap();
+        assert!(before.contains("3 of 3 places are taken"), "{way}");
+        assert_eq!(after.matches("| took ").count(), 11, "{way}");
+    }
+}
+
+#[test]
+fn unknown_labs_and_closed_output() {
+    let world = World::new();
+    let output = world.run(&["lab", "alchemy"]);
+    assert_eq!(output.status.code(), Some(1));
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(errors.contains("there are: named-pipe"), "{errors}");
+    let mut lab = world.winipc();
+    let mut lab = lab.args(["lab", "race"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(lab.stdout.take());
+    let output = lab.wait_with_output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && errors.is_empty(), "{errors}");
+}
+
+/// A process that dies is no success.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_process_that_dies() {
+    use rustix::process::{Pid, Signal, kill_process};
+    let world = World::new();
+    // In real tempo it does not end before that.
+    let mut lab = common::Process::start(world.winipc().args(["lab", "race", "--pace", "real"]));
+    lab.expect("ann | the next free slot");
+    let children = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", lab.id())).unwrap();
+    let child: i32 = children.split_whitespace().next().unwrap().parse().unwrap();
+    kill_process(Pid::from_raw(child).unwrap(), Signal::KILL).unwrap();
+    let (status, _, errors) = lab.finish();
+    assert_eq!(status.code(), Some(1), "{errors}");
+    assert!(errors.contains("the process of ann has failed"), "{errors}");
+}
