@@ -9,7 +9,7 @@ use crate::context::Current;
 use crate::process::{self, HANDLES_AT_A_TIME, claim};
 use crate::records::{Process, Thread};
 use crate::status::Result;
-use crate::{apc, dispatcher, handle, io, keeper, mutex, pipe, thread, timer, wait};
+use crate::{apc, channel, dispatcher, handle, io, keeper, mutex, thread, timer, wait};
 
 /// Calls dropped under one hold of the lock.
 const CALLS_AT_A_TIME: u32 = 64;
@@ -102,7 +102,7 @@ fn empty_process(
     // Under the lock the answer stays true: only a burial frees the record, and first it raises the generation.
     let is_same = || process.generation.load() == generation && process.claim.load() != claim::FREE;
     wake_again(current)?;
-    pipe::sweep(current);
+    channel::sweep(current);
     for (number, seat) in arena.seats() {
         if seat.process() == reference.index() {
             clear_thread(current, number, process, &|seat| seat.process() == reference.index() && is_same())?;
@@ -124,7 +124,7 @@ fn empty_process(
         }
         let more = handle::close_some(&mut lock, current, process, HANDLES_AT_A_TIME)?;
         lock.commit()?;
-        pipe::sweep(current);
+        channel::sweep(current);
         if !more {
             break;
         }
@@ -154,7 +154,7 @@ pub(crate) fn end_thread(current: &Current, number: Ref<Seat>, process: &Process
     let Some(id) = arena.get(number).ok().map(|seat| seat.id(number)) else { return Ok(()) };
     let is_same = |seat: &Seat| seat.id(number) == id && seat.claim.load() != 0 && seat.life() == Life::Dead;
     wake_again(current)?;
-    pipe::sweep(current);
+    channel::sweep(current);
     clear_thread(current, number, process, &is_same)?;
     if core::ptr::eq(process, current.process()) {
         current.context.routines.thread_ended(id);
@@ -281,7 +281,7 @@ pub(crate) fn close_own_process(current: Current) {
             let mut lock = current.begin()?;
             let more = handle::close_some(&mut lock, &current, process, HANDLES_AT_A_TIME)?;
             lock.commit()?;
-            pipe::sweep(&current);
+            channel::sweep(&current);
             if !more {
                 return Ok(());
             }

@@ -50,7 +50,9 @@ pub(crate) mod signal {
 pub(crate) fn is_signaled(kind: Kind, state: u64, thread: SeatId) -> bool {
     let value = value_of(state);
     match kind {
-        Kind::Event | Kind::Timer | Kind::Process | Kind::Thread | Kind::Pipe => value & signal::SET != 0,
+        Kind::Event | Kind::Timer | Kind::Process | Kind::Thread | Kind::Pipe | Kind::Mailslot => {
+            value & signal::SET != 0
+        }
         Kind::Semaphore => value != 0,
         Kind::Mutex => mutex::is_available(state, thread),
     }
@@ -61,7 +63,7 @@ fn is_consumed(kind: Kind, state: u64) -> bool {
     match kind {
         Kind::Event | Kind::Timer => value_of(state) & signal::MANUAL == 0,
         Kind::Semaphore | Kind::Mutex => true,
-        Kind::Process | Kind::Thread | Kind::Pipe => false,
+        Kind::Process | Kind::Thread | Kind::Pipe | Kind::Mailslot => false,
     }
 }
 

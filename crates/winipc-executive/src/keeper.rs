@@ -3,7 +3,7 @@
 //! It waits for the death of other processes, of those that come after its own in the order of their records, as many as
 //! the kernel lets it watch at once, so that each process is watched by several and a stopped watcher hides nobody's
 //! death. It waits for the raw end of its own process's threads, with helpers where they are many, runs the routines of
-//! timers, and delivers completed requests for those who only look at memory.
+//! timers, ends requests whose time has come, and delivers completed requests for those who only look at memory.
 
 mod watchers;
 
@@ -104,7 +104,7 @@ fn keep(current: &Current) {
         let members = membership.load();
         process.doorbell.fetch_and(!Ring::RUNG);
         io::deliver_for(current);
-        let timers = run_timers(current);
+        let timers = run_deadlines(current);
         let mut watched: Vec<(&AtomicU32, u32)> = Vec::with_capacity(MAXIMUM_WORDS);
         watched.push((membership.for_futex(), members));
         let seen = look_around(current, &mut watched);
@@ -155,6 +155,15 @@ fn has_settled(current: &Current) -> bool {
 
 fn nanoseconds(duration: Duration) -> u64 {
     duration.as_nanos() as u64
+}
+
+/// Does what is due, and says when there is more.
+fn run_deadlines(current: &Current) -> Result<Deadlines> {
+    let mut deadlines = run_timers(current)?;
+    if let Some(next) = io::run_deadlines(current)? {
+        deadlines.add(next);
+    }
+    Ok(deadlines)
 }
 
 fn run_timers(current: &Current) -> Result<Deadlines> {

@@ -6,7 +6,7 @@
 //!
 //! # Modules
 //! Each kind of object has a module with the calls on it: [`event`], [`mutex`], [`semaphore`], [`timer`], [`process`],
-//! [`thread`], [`pipe`]. What is common to all is in [`handle`], [`wait`], [`apc`] and [`io`].
+//! [`thread`], [`pipe`], [`mailslot`]. What is common to all is in [`handle`], [`wait`], [`apc`] and [`io`].
 
 #![deny(unsafe_code)]
 // The crate is internal, and its documentation is made with its private items.
@@ -22,6 +22,7 @@ compile_error!("winipc-executive knows the robust mutexes of glibc and musl only
 mod access;
 pub mod apc;
 mod arena;
+mod channel;
 mod context;
 mod death;
 mod dispatcher;
@@ -30,6 +31,7 @@ pub mod handle;
 pub mod inspect;
 pub mod io;
 mod keeper;
+pub mod mailslot;
 pub mod mutex;
 mod name;
 pub mod namespace;

@@ -16,6 +16,8 @@ pub(crate) enum Directory {
     Global = 1,
     /// Named pipes.
     Pipe = 2,
+    /// Mailslots.
+    Mailslot = 3,
 }
 
 /// A name, taken apart.
@@ -73,6 +75,11 @@ impl<'a> Name<'a> {
         Name { directory: Directory::Pipe, units }
     }
 
+    /// The name of a mailslot, without its `\\.\mailslot\`.
+    pub(crate) fn mailslot(units: &'a [u16]) -> Self {
+        Name { directory: Directory::Mailslot, units }
+    }
+
     pub(crate) fn hash(&self) -> u32 {
         let fold = self.directory.fold();
         let mut hash = 0xCBF2_9CE4_8422_2325_u64 ^ self.directory as u64;
@@ -84,16 +91,16 @@ impl<'a> Name<'a> {
 }
 
 impl Directory {
-    /// How units are compared: pipes ignore case.
+    /// How units are compared: pipes and mailslots ignore case.
     pub(crate) fn fold(self) -> fn(u16) -> u16 {
         match self {
             Directory::Local | Directory::Global => |unit| unit,
-            Directory::Pipe => upper,
+            Directory::Pipe | Directory::Mailslot => upper,
         }
     }
 
     pub(crate) fn from_word(word: u32) -> Option<Self> {
-        [Directory::Local, Directory::Global, Directory::Pipe]
+        [Directory::Local, Directory::Global, Directory::Pipe, Directory::Mailslot]
             .into_iter()
             .find(|directory| *directory as u32 == word)
     }
@@ -136,28 +143,50 @@ pub(crate) fn find(lock: &Txn<'_>, name: &Name<'_>) -> Result<Option<u32>> {
     Ok(None)
 }
 
-/// Gives a name, of which the caller has seen that it is free, to `target`.
+/// Puts a name into memory, for which the calling process pays. Nothing is found by it yet.
 ///
 /// # Errors
-/// [`Status::QUOTA_EXCEEDED`]: the process has too many; as [`Txn::allocate_chain`].
-pub(crate) fn insert(lock: &mut Txn<'_>, name: &Name<'_>, target: u32) -> Result<BlockRef> {
-    let mut bytes = Vec::with_capacity(name.units.len() * 2);
-    for unit in name.units {
+/// As [`insert`].
+pub(crate) fn store(lock: &mut Txn<'_>, units: &[u16]) -> Result<BlockRef> {
+    let mut bytes = Vec::with_capacity(units.len() * 2);
+    for unit in units {
         bytes.extend_from_slice(&unit.to_ne_bytes());
     }
     let chain = lock.allocate_chain(bytes.len(), NAME_TAG)?;
     let payer = Payer::holder(lock)?;
     let memory = lock.memory_of(chain)?;
     quota::charge(lock, payer, memory)?;
+    lock.arena().copy_in(chain, &bytes)?;
+    lock.arena().block(chain)?.head.link.set(lock, payer.0);
+    Ok(chain)
+}
+
+/// Frees the memory of a name by which nothing is found.
+pub(crate) fn discard(lock: &mut Txn<'_>, name: BlockRef) -> Result<()> {
+    let memory = lock.memory_of(name)?;
+    let payer = Payer(lock.arena().block(name)?.head.link.get(lock));
+    quota::give_back(lock, payer, memory);
+    lock.free_chain(name)
+}
+
+/// The units of a name that [`store`] has put into memory.
+pub(crate) fn units(lock: &Txn<'_>, name: BlockRef) -> Result<Vec<u16>> {
+    stored_units(lock.arena(), name).ok_or(Status::ARENA_CORRUPT)
+}
+
+/// Gives a name, of which the caller has seen that it is free, to `target`.
+///
+/// # Errors
+/// [`Status::QUOTA_EXCEEDED`]: the process has too many; as [`Txn::allocate_chain`].
+pub(crate) fn insert(lock: &mut Txn<'_>, name: &Name<'_>, target: u32) -> Result<BlockRef> {
+    let chain = store(lock, name.units)?;
     let arena = lock.arena();
-    arena.copy_in(chain, &bytes)?;
     let hash = name.hash();
     let bucket = &arena.header().names[hash as usize % NAME_BUCKETS];
     let block = arena.block(chain)?;
     block.words[TARGET].set(lock, target);
     block.words[HASH].set(lock, hash);
     block.words[DIRECTORY].set(lock, name.directory as u32);
-    block.head.link.set(lock, payer.0);
     let first = bucket.get(lock);
     block.words[NEXT].set(lock, first);
     bucket.set(lock, chain.0);
@@ -175,9 +204,7 @@ pub(crate) fn remove(lock: &mut Txn<'_>, name: BlockRef) -> Result<()> {
         let next = link.get(lock);
         if next == name.0 {
             link.set(lock, after);
-            let memory = lock.memory_of(name)?;
-            quota::give_back(lock, Payer(block.head.link.get(lock)), memory);
-            return lock.free_chain(name);
+            return discard(lock, name);
         }
         link = &arena.block(BlockRef(next))?.words[NEXT];
     }
@@ -186,19 +213,25 @@ pub(crate) fn remove(lock: &mut Txn<'_>, name: BlockRef) -> Result<()> {
 /// A name as text, without the lock: for those who look on.
 pub(crate) fn text(arena: &Arena, name: BlockRef) -> Option<String> {
     let block = arena.block(name).ok()?;
-    let length = block.length.peek() as usize;
-    if length > LONGEST * 2 {
-        return None;
-    }
-    let mut bytes = vec![0; length];
-    arena.copy_out(name, 0, &mut bytes).ok()?;
-    let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| u16::from_ne_bytes([pair[0], pair[1]])).collect();
+    let units = stored_units(arena, name)?;
     let text = String::from_utf16_lossy(&units);
     match Directory::from_word(block.words[DIRECTORY].peek())? {
         Directory::Local => Some(text),
         Directory::Global => Some(format!("Global\\{text}")),
         Directory::Pipe => Some(format!("\\\\.\\pipe\\{text}")),
+        Directory::Mailslot => Some(format!("\\\\.\\mailslot\\{text}")),
     }
+}
+
+/// The units of a name, without the lock: for those who look on.
+pub(crate) fn stored_units(arena: &Arena, name: BlockRef) -> Option<Vec<u16>> {
+    let length = arena.block(name).ok()?.length.peek() as usize;
+    if length > LONGEST * 2 {
+        return None;
+    }
+    let mut bytes = vec![0; length];
+    arena.copy_out(name, 0, &mut bytes).ok()?;
+    Some(bytes.chunks_exact(2).map(|pair| u16::from_ne_bytes([pair[0], pair[1]])).collect())
 }
 
 #[cfg(test)]

@@ -22,15 +22,41 @@ pub enum Kind {
     Thread = 6,
     /// One end of a pipe.
     Pipe = 7,
+    /// One end of a mailslot.
+    Mailslot = 9,
 }
 
 impl Kind {
     /// All kinds, in the order of their tags.
-    pub const ALL: [Kind; 7] =
-        [Kind::Event, Kind::Mutex, Kind::Semaphore, Kind::Timer, Kind::Process, Kind::Thread, Kind::Pipe];
+    pub const ALL: [Kind; 8] = [
+        Kind::Event,
+        Kind::Mutex,
+        Kind::Semaphore,
+        Kind::Timer,
+        Kind::Process,
+        Kind::Thread,
+        Kind::Pipe,
+        Kind::Mailslot,
+    ];
 
+    #[inline]
     pub(crate) fn from_tag(tag: u32) -> Option<Kind> {
-        Kind::ALL.get((tag as usize).checked_sub(1)?).copied()
+        Some(match tag {
+            1 => Kind::Event,
+            2 => Kind::Mutex,
+            3 => Kind::Semaphore,
+            4 => Kind::Timer,
+            5 => Kind::Process,
+            6 => Kind::Thread,
+            7 => Kind::Pipe,
+            9 => Kind::Mailslot,
+            _ => return None,
+        })
+    }
+
+    /// Whether objects of the kind are read from and written to.
+    pub(crate) fn is_file(self) -> bool {
+        matches!(self, Kind::Pipe | Kind::Mailslot)
     }
 
     pub(crate) fn tag(self) -> u32 {
@@ -237,7 +263,7 @@ record! {
     }
 }
 
-/// What flows one way through an instance of a pipe. It has a cache line of its own.
+/// What flows one way through an instance of a pipe, or into a mailslot. It has a cache line of its own.
 #[repr(C, align(64))]
 #[derive(Default)]
 pub(crate) struct Channel {
@@ -299,5 +325,25 @@ record! {
         ends: [End; 2],
         /// What flows to the server, and to the client.
         channels: [Channel; 2],
+    }
+}
+
+record! {
+    /// A mailslot: what its server's end and its clients' have in common.
+    pub(crate) struct Mailslot in Mailslot {
+        /// Block of the name; 0 once the server's end is closed.
+        name: Guarded32,
+        /// The object of the server's end; 0 when it is closed.
+        server: Guarded32,
+        /// Clients' ends that are open.
+        clients: Guarded32,
+        /// Longest message in bytes, 0 for any.
+        maximum: Guarded32,
+        /// Milliseconds that a read waits; all bits for ever.
+        timeout: Guarded32,
+        /// Unread messages.
+        messages: Guarded32,
+        spare: [Guarded32; 8],
+        channel: Channel,
     }
 }

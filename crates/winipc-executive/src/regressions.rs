@@ -7,6 +7,7 @@ use crate::arena::Ref;
 use crate::arena::layout::Region;
 use crate::arena::state::value_of;
 use crate::arena::transaction::phase;
+use crate::channel;
 use crate::context::{Current, attach_in_memory, fail_to_join, join_in_memory};
 use crate::dispatcher::{self, status};
 use crate::handle::{self, Handle, look_up};
@@ -190,7 +191,7 @@ fn any_number_of_messages_is_discarded() {
             let mut lock = current.begin().unwrap();
             handle::close_some(&mut lock, current, current.process(), 32).unwrap();
             lock.commit().unwrap();
-            pipe::sweep(current);
+            channel::sweep(current);
         },
     ];
     for end in endings {
@@ -252,7 +253,7 @@ fn any_number_of_messages_is_read_as_bytes() {
     let current = attach_in_memory();
     let (server, client) = pipe_pair(1 << 20);
     pipe::set_mode(server, false, false).unwrap();
-    let count = pipe::channel::MOST_TAKEN + 1000;
+    let count = channel::MOST_TAKEN + 1000;
     for number in 0..count {
         io::write(client, &[number as u8], None).unwrap();
     }

@@ -20,7 +20,6 @@ const CLIENTS: [&str; 3] = ["ann", "bob", "cleo"];
 /// Messages that are shown one by one; of the rest, the table tells.
 const SHOWN: u64 = 100;
 
-
 /// Watch several processes talk over each mechanism
 #[derive(clap::Args)]
 #[command(after_help = "\

@@ -18,6 +18,7 @@ pub(crate) enum Region {
     Request,
     Pipe,
     Instance,
+    Mailslot,
     JournalOverflow,
     ClaimOverflow,
     /// The smallest payload block; the other sizes follow, each twice the one before.
@@ -56,6 +57,7 @@ pub(crate) const EXTENTS: [Extent; REGIONS] = {
     extents[Region::Request as usize] = extent(128, 1 << 20);
     extents[Region::Pipe as usize] = extent(64, 1 << 20);
     extents[Region::Instance as usize] = extent(192, 1 << 20);
+    extents[Region::Mailslot as usize] = extent(128, 1 << 20);
     extents[Region::JournalOverflow as usize] = extent(16, 1 << 20);
     extents[Region::ClaimOverflow as usize] = extent(4, 1 << 17);
     let mut class = 0;
@@ -155,7 +157,7 @@ pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"winipc\0\x01");
 pub(crate) const fn fingerprint() -> u64 {
     let mut hash = 0xCBF2_9CE4_8422_2325_u64;
     let words = [
-        4, // raise it when a record's meaning changes and its size does not
+        5, // raise it when a record's meaning changes and its size does not
         core::mem::size_of::<Header>() as u64,
         core::mem::size_of::<libc::pthread_mutex_t>() as u64,
         if cfg!(target_env = "musl") { 1 } else { 0 },

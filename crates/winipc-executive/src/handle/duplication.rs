@@ -6,7 +6,7 @@ use crate::arena::{Ref, Txn};
 use crate::context::{Current, current};
 use crate::records::{Kind, Process};
 use crate::status::{Result, Status};
-use crate::{access, death, io, pipe, process, thread};
+use crate::{access, channel, death, io, process, thread};
 
 /// How [`duplicate`] makes the new handle.
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +51,7 @@ pub fn duplicate(
         });
         if closed.is_ok() {
             lock.commit()?;
-            pipe::sweep(&current);
+            channel::sweep(&current);
             io::deliver_for(&current);
         } else if target_process.is_none() {
             return closed.map(|()| Handle::NULL);
@@ -96,7 +96,7 @@ fn copy(
         None => granted,
         Some(desired) => {
             let mapped = access::map_generic(kind, desired);
-            if mapped & !access::all(kind) != 0 || kind == Kind::Pipe && mapped & !granted != 0 {
+            if mapped & !access::all(kind) != 0 || kind.is_file() && mapped & !granted != 0 {
                 return Err(Status::ACCESS_DENIED);
             }
             mapped

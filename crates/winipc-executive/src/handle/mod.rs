@@ -16,7 +16,7 @@ use crate::arena::{Ref, Txn, state};
 use crate::context::{Current, current};
 use crate::records::{Kind, Object};
 use crate::status::{Result, Status};
-use crate::{access, io, pipe, thread};
+use crate::{access, channel, io, thread};
 
 /// A handle as callers know it: a multiple of four, whose two low bits are ignored; negative values are pseudo-handles.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -75,6 +75,17 @@ impl Found {
         }
         access::require(self.access, access)?;
         Ok(self)
+    }
+
+    /// Checks that it is a file, and the rights.
+    ///
+    /// # Errors
+    /// As [`Found::require`].
+    #[inline]
+    pub(crate) fn require_file(self, access: u32) -> Result<(Kind, Self)> {
+        let kind = self.kind().filter(|kind| kind.is_file()).ok_or(Status::OBJECT_TYPE_MISMATCH)?;
+        access::require(self.access, access)?;
+        Ok((kind, self))
     }
 
     /// An object that the transaction knows, with all rights.
@@ -147,7 +158,7 @@ pub fn close(handle: Handle) -> Result<()> {
     let mut lock = current.begin()?;
     close_in(&mut lock, &current, current.process(), index)?;
     lock.commit()?;
-    pipe::sweep(&current);
+    channel::sweep(&current);
     io::deliver_for(&current);
     Ok(())
 }

@@ -13,7 +13,7 @@ use crate::arena::{Arena, Ref, Txn, state};
 use crate::context::Current;
 use crate::records::{HandlePage, Kind, Object, PAGE_ENTRIES, Process, TABLE_PAGES};
 use crate::status::{Result, Status};
-use crate::{mutex, name, object, pipe, quota, timer};
+use crate::{mailslot, mutex, name, object, pipe, quota, timer};
 
 /// A handle-table entry in use.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -149,7 +149,7 @@ fn remove(
     object::release(lock, reference)
 }
 
-/// What happens when nobody has a handle any more: the name goes, an end of a pipe is closed.
+/// What happens when nobody has a handle any more: the name goes, an end of a pipe or mailslot is closed.
 fn last_handle_closed(
     lock: &mut Txn<'static>,
     current: &Current,
@@ -163,6 +163,7 @@ fn last_handle_closed(
     }
     match Kind::from_tag(object.head.tag.get(lock)) {
         Some(Kind::Pipe) => pipe::end_closed(lock, reference, object),
+        Some(Kind::Mailslot) => mailslot::end_closed(lock, reference, object),
         Some(Kind::Mutex) => {
             mutex::forget_if_own(lock, current, reference, object);
             Ok(())

@@ -15,8 +15,10 @@ use crate::dispatcher::{BlockId, signal, status};
 use crate::handle::{self, Handle};
 use crate::io::Operation;
 use crate::pipe::{self, SERVER};
-use crate::records::{Instance, Kind, MAXIMUM_WAIT_OBJECTS, Object, Pipe, Process, Request, Thread};
-use crate::{mutex, name, process, thread, timer};
+use crate::records::{
+    Instance, Kind, MAXIMUM_WAIT_OBJECTS, Mailslot, Object, Pipe, Process, Request, Thread,
+};
+use crate::{mailslot, mutex, name, process, thread, timer};
 
 /// Everything that is in the arena.
 pub(super) fn listing(arena: &Arena) -> Listing {
@@ -98,6 +100,16 @@ fn state(arena: &Arena, kind: Kind, object: &Object) -> State {
         Kind::Thread => {
             State::Thread { id: body(thread::ID) as u32, exit_code: ended_with(thread::EXIT_CODE) }
         }
+        Kind::Mailslot => {
+            let slot = slot_of(arena, object);
+            let message = slot.and_then(|slot| arena.block(BlockRef(slot.channel.first.peek())).ok());
+            State::Mailslot {
+                is_server: mailslot::is_server(object),
+                messages: slot.map_or(0, |slot| slot.messages.peek()),
+                next: message.map(|message| message.length.peek()),
+                is_gone: slot.is_some_and(|slot| slot.server.peek() == 0),
+            }
+        }
         Kind::Pipe => {
             let side = pipe::side_of(body(pipe::SIDE));
             let instance = instance_of(arena, object);
@@ -119,13 +131,31 @@ fn state(arena: &Arena, kind: Kind, object: &Object) -> State {
 }
 
 fn name(arena: &Arena, kind: Kind, object: &Object) -> Option<String> {
-    let block = if kind == Kind::Pipe {
-        let pipe = Ref::<Pipe>::from_index(instance_of(arena, object)?.pipe.peek()).some()?;
-        arena.get(pipe).ok()?.name.peek()
-    } else {
-        object.name.peek()
+    let block = match kind {
+        Kind::Pipe => {
+            let pipe = Ref::<Pipe>::from_index(instance_of(arena, object)?.pipe.peek()).some()?;
+            arena.get(pipe).ok()?.name.peek()
+        }
+        Kind::Mailslot => match slot_of(arena, object) {
+            Some(slot) => slot.name.peek(),
+            None => return datagram_name(arena, object),
+        },
+        _ => object.name.peek(),
     };
     name::text(arena, BlockRef(block))
+}
+
+/// The name that a client of mailslots sends datagrams to.
+fn datagram_name(arena: &Arena, object: &Object) -> Option<String> {
+    let name = BlockRef(u32::try_from(object.body[mailslot::DATAGRAM_NAME].peek()).ok()?);
+    let units = name::stored_units(arena, name)?;
+    Some(format!("\\\\*\\mailslot\\{}", String::from_utf16_lossy(&units)))
+}
+
+/// The slot that an end of a mailslot belongs to.
+fn slot_of<'a>(arena: &'a Arena, object: &Object) -> Option<&'a Mailslot> {
+    let number = u32::try_from(object.body[mailslot::SLOT].peek()).ok()?;
+    arena.get(Ref::<Mailslot>::from_index(number).some()?).ok()
 }
 
 /// The instance that an end of a pipe belongs to.

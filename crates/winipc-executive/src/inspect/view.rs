@@ -25,7 +25,7 @@ pub struct Listing {
 pub struct ObjectView {
     /// What it is.
     pub kind: Kind,
-    /// Its name, with `Global\` or `\\.\pipe\` where that belongs to it; `None` if it has none.
+    /// Its name, with `Global\`, `\\.\pipe\` or `\\.\mailslot\` where that belongs to it; `None` if it has none.
     pub name: Option<String>,
     /// The state it is in.
     pub state: State,
@@ -188,6 +188,17 @@ pub enum State {
         /// Bytes that it can read, those of waiting writers included.
         unread: u32,
     },
+    /// Of an end of a mailslot.
+    Mailslot {
+        /// The server's end, which reads.
+        is_server: bool,
+        /// Unread messages in the slot.
+        messages: u32,
+        /// Bytes of the next one; `None` if there is none.
+        next: Option<u32>,
+        /// The server's end is closed: nothing can be written any more.
+        is_gone: bool,
+    },
 }
 
 impl fmt::Display for State {
@@ -219,6 +230,11 @@ impl fmt::Display for State {
                 Some(code) => write!(f, "{id}, ended with {code}"),
                 None => write!(f, "{id}, running"),
             },
+            State::Mailslot { is_gone: true, .. } => f.write_str("client, slot gone"),
+            State::Mailslot { is_server, messages, next, .. } => {
+                write!(f, "{}, {messages} unread", if *is_server { "server" } else { "client" })?;
+                next.map_or(Ok(()), |length| write!(f, ", next of {length} bytes"))
+            }
             State::Pipe { is_server, state, unread } => {
                 write!(f, "{}, {state}, {unread} bytes to read", if *is_server { "server" } else { "client" })
             }

@@ -1,18 +1,20 @@
 //! Requests that end before they are done: cancelled, or with the thread or process that issued them.
 
+use std::collections::HashSet;
+
 use crate::access;
 use crate::arena::seat::SeatId;
 use crate::arena::{Ref, Txn};
+use crate::channel;
 use crate::context::{Current, current};
 use crate::dispatcher;
 use crate::handle::{Handle, look_up, resolve};
-use crate::pipe;
 use crate::records::{Kind, Object, Process, Request, Thread};
 use crate::status::{Result, Status};
 use crate::thread;
 
 use super::delivery::deliver_for;
-use super::request::{complete, dequeue, flag, forget, state};
+use super::request::{abort, dequeue, flag, forget, state, withdraw};
 
 /// Cancels the calling thread's requests on a file. That there are none is no error.
 ///
@@ -23,7 +25,7 @@ use super::request::{complete, dequeue, flag, forget, state};
 /// - `docs/conformance.md`, 7.2
 pub fn cancel_thread_requests(file: Handle) -> Result<()> {
     let current = current()?;
-    let found = look_up(&current, file)?.require(Kind::Pipe, 0)?;
+    let (_, found) = look_up(&current, file)?.require_file(0)?;
     let is_right = |lock: &Txn<'_>, request: &Request| request.thread.get(lock) == current.id.0;
     cancel_where(&current, found.reference, &is_right).map(|_| ())
 }
@@ -37,10 +39,16 @@ pub fn cancel_thread_requests(file: Handle) -> Result<()> {
 /// - `docs/conformance.md`, 7.2
 pub fn cancel_requests(file: Handle, block: Option<usize>) -> Result<()> {
     let current = current()?;
-    let found = look_up(&current, file)?.require(Kind::Pipe, 0)?;
+    let (_, found) = look_up(&current, file)?.require_file(0)?;
     let is_right =
         |lock: &Txn<'_>, request: &Request| block.is_none_or(|block| request.block.get(lock) == block as u64);
     if cancel_where(&current, found.reference, &is_right)? { Ok(()) } else { Err(Status::NOT_FOUND) }
+}
+
+/// Ends the calling process's requests of which the time has come: those with these numbers among what it keeps.
+pub(super) fn expire(current: &Current, due: &HashSet<u32>) -> Result<()> {
+    let is_due = |lock: &Txn<'_>, request: &Request| due.contains(&request.local.get(lock));
+    abort_where(current, None, Status::IO_TIMEOUT, &is_due).map(|_| ())
 }
 
 fn cancel_where(
@@ -48,49 +56,59 @@ fn cancel_where(
     file: Ref<Object>,
     is_right: &dyn Fn(&Txn<'_>, &Request) -> bool,
 ) -> Result<bool> {
+    abort_where(current, Some(file), Status::CANCELLED, is_right)
+}
+
+fn abort_where(
+    current: &Current,
+    file: Option<Ref<Object>>,
+    status: Status,
+    is_right: &dyn Fn(&Txn<'_>, &Request) -> bool,
+) -> Result<bool> {
+    let is_right = |lock: &Txn<'_>, request: &Request| {
+        file.is_none_or(|file| request.file.get(lock) == file.index()) && is_right(lock, request)
+    };
     let mut any = false;
     loop {
         let mut lock = current.begin()?;
-        let cancelled = cancel_some(&mut lock, current, file, is_right)?;
+        let aborted = abort_some(&mut lock, current, status, &is_right)?;
         lock.commit()?;
         deliver_for(current);
-        any |= cancelled != 0;
-        if cancelled < REQUESTS_AT_A_TIME {
+        any |= aborted != 0;
+        if aborted < REQUESTS_AT_A_TIME {
             return Ok(any);
         }
     }
 }
 
-/// Cancels some requests, the newest first, so that none is let in by the end of one before it. Returns how many.
-fn cancel_some(
+/// Ends some requests, the newest first, so that none is let in by the end of one before it. Returns how many.
+fn abort_some(
     lock: &mut Txn<'static>,
     current: &Current,
-    file: Ref<Object>,
+    status: Status,
     is_right: &dyn Fn(&Txn<'_>, &Request) -> bool,
 ) -> Result<u32> {
     let arena = lock.arena();
-    let mut cancelled = 0;
+    let mut aborted = 0;
     let mut next = current.process().first_request.get(lock);
     while let Some(reference) = Ref::<Request>::from_index(next).some() {
         lock.step()?;
         let request: &'static Request = arena.get(reference)?;
         next = request.process_next.get(lock);
-        let is_pending = request.state.get(lock) == state::PENDING;
-        if is_pending && request.file.get(lock) == file.index() && is_right(lock, request) {
-            cancel(lock, reference, request)?;
-            cancelled += 1;
-            if cancelled == REQUESTS_AT_A_TIME {
+        if request.state.get(lock) == state::PENDING && is_right(lock, request) {
+            abort(lock, reference, request, status)?;
+            aborted += 1;
+            if aborted == REQUESTS_AT_A_TIME {
                 break;
             }
         }
     }
-    Ok(cancelled)
+    Ok(aborted)
 }
 
 /// Cancels one pending request.
 fn cancel(lock: &mut Txn<'static>, reference: Ref<Request>, request: &'static Request) -> Result<()> {
-    pipe::withdraw(lock, request)?;
-    complete(lock, reference, request, Status::CANCELLED, 0)
+    abort(lock, reference, request, Status::CANCELLED)
 }
 
 /// Cancels the blocking call that a thread is in.
@@ -132,7 +150,7 @@ pub(crate) fn thread_ended(
     id: SeatId,
 ) -> Result<bool> {
     let arena = lock.arena();
-    pipe::thread_ended(lock, thread)?;
+    channel::thread_ended(lock, thread)?;
     let mut ended = 0;
     let mut next = process.first_request.get(lock);
     while let Some(reference) = Ref::<Request>::from_index(next).some() {
@@ -150,7 +168,7 @@ pub(crate) fn thread_ended(
         ended += 1;
         if is_pending {
             if is_synchronous {
-                pipe::withdraw(lock, request)?;
+                withdraw(lock, request)?;
             } else {
                 cancel(lock, reference, request)?;
             }
@@ -178,7 +196,7 @@ pub(crate) fn drop_requests(lock: &mut Txn<'static>, process: &Process) -> Resul
         };
         let request: &'static Request = arena.get(reference)?;
         if request.state.get(lock) == state::PENDING {
-            pipe::withdraw(lock, request)?;
+            withdraw(lock, request)?;
             // Others may have been given the event.
             request.status.set(lock, Status::CANCELLED.0);
             if let Some(event) = Ref::<Object>::from_index(request.event.get(lock)).some() {

@@ -1,15 +1,17 @@
 //! Delivery: the bytes and results of completed requests reach the caller's memory, in the caller's process.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard};
 
 use crate::arena::Ref;
 use crate::arena::block::BlockRef;
+use crate::arena::futex::{Deadline, monotonic_now};
 use crate::arena::seat::SeatId;
 use crate::context::{Current, current};
 use crate::records::Request;
 use crate::status::{Result, Status};
 
+use super::cancel::expire;
 use super::request::{dequeue, forget};
 use super::{ReadBuffer, StatusBlock};
 
@@ -20,6 +22,8 @@ pub(super) struct Local {
     pub(super) block: StatusBlock,
     /// The thread that runs its routine, and the routine's number.
     pub(super) routine: Option<(SeatId, u64)>,
+    /// When the keeper ends it with [`Status::IO_TIMEOUT`], in nanoseconds of the monotonic clock.
+    pub(super) deadline: Option<u64>,
 }
 
 /// What a process keeps of its requests outside the arena. It belongs to the attachment, so that a child forked while a
@@ -36,6 +40,10 @@ pub(crate) struct Deliveries {
 struct Locals {
     next: u32,
     entries: HashMap<u32, Local>,
+    /// The deadlines of those that have one, each with its number.
+    deadlines: BTreeSet<(u64, u32)>,
+    /// When the keeper looks at them next; `None` if it need not.
+    next_look: Option<u64>,
 }
 
 impl Deliveries {
@@ -43,14 +51,18 @@ impl Deliveries {
         self.locals.lock().unwrap_or_else(|poison| poison.into_inner())
     }
 
-    pub(super) fn keep(&self, local: Local) -> u32 {
+    /// Keeps what belongs to a request, and says under which number, and whether the keeper has to be told of its deadline.
+    pub(super) fn keep(&self, local: Local) -> (u32, bool) {
         let mut locals = self.locals();
         loop {
             let number = locals.next.wrapping_add(1).max(1);
             locals.next = number;
             if let std::collections::hash_map::Entry::Vacant(place) = locals.entries.entry(number) {
+                let deadline = local.deadline;
                 place.insert(local);
-                return number;
+                locals.deadlines.extend(deadline.map(|deadline| (deadline, number)));
+                let is_news = |deadline| locals.next_look.is_none_or(|next| deadline < next);
+                return (number, deadline.is_some_and(is_news));
             }
         }
     }
@@ -62,8 +74,32 @@ impl Deliveries {
     }
 
     pub(super) fn take(&self, number: u32) -> Option<Local> {
-        self.locals().entries.remove(&number)
+        let mut locals = self.locals();
+        let local = locals.entries.remove(&number)?;
+        if let Some(deadline) = local.deadline {
+            locals.deadlines.remove(&(deadline, number));
+        }
+        Some(local)
     }
+
+    /// The numbers of those whose time has come by `now`, and when that of the next comes, at which the keeper looks again.
+    fn due(&self, now: u64) -> (HashSet<u32>, Option<u64>) {
+        let mut locals = self.locals();
+        let due = locals.deadlines.iter().take_while(|(deadline, _)| *deadline <= now);
+        let due: HashSet<u32> = due.map(|(_, number)| *number).collect();
+        locals.next_look = locals.deadlines.iter().nth(due.len()).map(|(deadline, _)| *deadline);
+        (due, locals.next_look)
+    }
+}
+
+/// Ends the calling process's requests whose time has come, and says when that of the next comes. For the keeper: a
+/// blocking call looks at the clock itself.
+pub(crate) fn run_deadlines(current: &Current) -> Result<Option<Deadline>> {
+    let (due, next) = current.context.deliveries.due(monotonic_now());
+    if !due.is_empty() {
+        expire(current, &due)?;
+    }
+    Ok(next.map(Deadline::Monotonic))
 }
 
 /// Delivers all completed requests of the calling process to their buffers and status blocks. Cheap when there are none,

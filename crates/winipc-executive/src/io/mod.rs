@@ -16,16 +16,17 @@ pub use crate::arena::user::{ReadBuffer, StatusBlock};
 pub use cancel::{cancel_requests, cancel_synchronous, cancel_thread_requests};
 pub(crate) use cancel::{drop_requests, thread_ended};
 pub use delivery::deliver;
-pub(crate) use delivery::{Deliveries, deliver_for};
+pub(crate) use delivery::{Deliveries, deliver_for, run_deadlines};
 pub use report::Overlapped;
-pub(crate) use report::{Report, pend};
+pub(crate) use report::{Report, done, fail, is_failure, pend};
 pub(crate) use request::{
-    Operation, complete, dequeue, enqueue, flag, forget, issue, result_of, state, wait_for,
+    Operation, Wait, complete, dequeue, enqueue, flag, forget, issue, result_of, state, wait_for,
 };
 
 use crate::access;
 use crate::context::current;
 use crate::handle::{Handle, look_up};
+use crate::mailslot;
 use crate::pipe;
 use crate::records::Kind;
 use crate::status::{Result, Status};
@@ -59,13 +60,19 @@ impl Outcome {
 /// read. [`Status::PIPE_BROKEN`]: the other end is closed and everything has been read. [`Status::PIPE_DISCONNECTED`],
 /// [`Status::PIPE_LISTENING`]: no client is there. [`Status::PIPE_EMPTY`]: there is nothing and the end does not wait.
 /// [`Status::CANCELLED`]: the request was cancelled. [`Status::NO_MEMORY`]: too many requests of the process are not over.
+/// Of a mailslot: [`Status::BUFFER_TOO_SMALL`]: the next message is longer than the buffer, and stays.
+/// [`Status::IO_TIMEOUT`]: no message came in time. [`Status::INVALID_PARAMETER`]: it is a client's end.
+/// [`Status::FILE_FORCED_CLOSED`]: the end was closed meanwhile.
 ///
 /// # References
-/// - `docs/conformance.md`, 5.5, 7.1
+/// - `docs/conformance.md`, 5.5, 6.1, 7.1
 pub fn read(file: Handle, buffer: ReadBuffer, overlapped: Option<Overlapped>) -> Result<Outcome> {
     let current = current()?;
-    let found = look_up(&current, file)?.require(Kind::Pipe, access::file::READ_DATA)?;
-    let outcome = pipe::read(&current, &found, buffer, overlapped);
+    let (kind, found) = look_up(&current, file)?.require_file(access::file::READ_DATA)?;
+    let outcome = match kind {
+        Kind::Mailslot => mailslot::read(&current, &found, buffer, overlapped),
+        _ => pipe::read(&current, &found, buffer, overlapped),
+    };
     deliver_for(&current);
     outcome
 }
@@ -76,16 +83,21 @@ pub fn read(file: Handle, buffer: ReadBuffer, overlapped: Option<Overlapped>) ->
 /// As [`read`], except that [`Status::PIPE_CLOSING`] says that the other end is closed, and [`Status::PIPE_BROKEN`]
 /// that it was closed while the write waited. There is no [`Status::PIPE_EMPTY`].
 /// [`Status::QUOTA_EXCEEDED`]: the unread messages that the process has written take too much memory.
+/// Of a mailslot: [`Status::INVALID_PARAMETER`]: the message is longer than the slot takes.
+/// [`Status::FILE_FORCED_CLOSED`]: the slot is gone. [`Status::BAD_NETWORK_PATH`]: it is longer than a datagram.
 ///
 /// # References
-/// - `docs/conformance.md`, 5.7, 7.1
+/// - `docs/conformance.md`, 5.7, 6.1, 7.1
 pub fn write(file: Handle, data: &[u8], overlapped: Option<Overlapped>) -> Result<Outcome> {
     let current = current()?;
-    let found = look_up(&current, file)?.require(Kind::Pipe, 0)?;
+    let (kind, found) = look_up(&current, file)?.require_file(0)?;
     if found.access & (access::file::WRITE_DATA | access::file::APPEND_DATA) == 0 {
         return Err(Status::ACCESS_DENIED);
     }
-    let outcome = pipe::write(&current, &found, data, overlapped);
+    let outcome = match kind {
+        Kind::Mailslot => mailslot::write(&current, &found, data, overlapped),
+        _ => pipe::write(&current, &found, data, overlapped),
+    };
     deliver_for(&current);
     outcome
 }
@@ -93,14 +105,17 @@ pub fn write(file: Handle, data: &[u8], overlapped: Option<Overlapped>) -> Resul
 /// Waits until the other side has read everything written before the call.
 ///
 /// # Errors
-/// As [`write()`].
+/// As [`write()`]. [`Status::ILLEGAL_FUNCTION`]: of a mailslot.
 ///
 /// # References
 /// - `docs/conformance.md`, 5.8
 pub fn flush(file: Handle) -> Result<()> {
     let current = current()?;
-    let found = look_up(&current, file)?.require(Kind::Pipe, access::file::WRITE_DATA)?;
-    pipe::flush(&current, &found)
+    let (kind, found) = look_up(&current, file)?.require_file(access::file::WRITE_DATA)?;
+    match kind {
+        Kind::Mailslot => Err(Status::ILLEGAL_FUNCTION),
+        _ => pipe::flush(&current, &found),
+    }
 }
 
 /// Whether calls on a file with a status block may return before they are done.
@@ -108,6 +123,6 @@ pub fn flush(file: Handle) -> Result<()> {
 /// # Errors
 /// [`Status::INVALID_HANDLE`], [`Status::OBJECT_TYPE_MISMATCH`]: no file.
 pub fn is_overlapped(file: Handle) -> Result<bool> {
-    let found = look_up(&current()?, file)?.require(Kind::Pipe, 0)?;
+    let (_, found) = look_up(&current()?, file)?.require_file(0)?;
     Ok(pipe::is_overlapped(found.object))
 }

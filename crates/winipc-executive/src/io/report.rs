@@ -7,6 +7,7 @@ use crate::arena::{Ref, Txn};
 use crate::context::Current;
 use crate::dispatcher;
 use crate::handle::{Found, Handle, look_up};
+use crate::keeper;
 use crate::object;
 use crate::quota;
 use crate::records::{Kind, Request};
@@ -98,13 +99,15 @@ impl Report {
 }
 
 /// Gives a request an asynchronous way to report, and commits it to be completed later. What was resolved for the call
-/// is counted for the request.
+/// is counted for the request. With a deadline, in nanoseconds of the monotonic clock, it fails with
+/// [`Status::IO_TIMEOUT`] when that has come.
 pub(crate) fn pend(
     mut lock: Txn<'static>,
     current: &Current,
     request: &Request,
     report: Report,
     buffer: Option<ReadBuffer>,
+    deadline: Option<u64>,
 ) -> Result<Outcome> {
     if let Some(event) = &report.event {
         if !event.is_current(&lock) {
@@ -124,16 +127,59 @@ pub(crate) fn pend(
         request.flags.set(&mut lock, flags);
     }
     // It has to be there as soon as somebody can complete the request.
-    let local = current.context.deliveries.keep(Local { buffer, block: report.block, routine });
+    let deliveries = &current.context.deliveries;
+    let (local, is_news) = deliveries.keep(Local { buffer, block: report.block, routine, deadline });
     request.local.set(&mut lock, local);
     let committed = lock.commit();
     if committed.is_err() {
-        current.context.deliveries.take(local);
+        deliveries.take(local);
         if let Some((thread, number)) = routine {
             routines.forget(thread, number);
         }
     }
+    if is_news {
+        keeper::doorbell(current.process()).ring();
+    }
     committed.map(|()| Outcome::Pending)
+}
+
+pub(crate) fn is_failure(status: Status) -> bool {
+    status != Status::SUCCESS && status != Status::BUFFER_OVERFLOW
+}
+
+/// Ends a call that failed at once: the file stays nonsignaled.
+pub(crate) fn fail(mut lock: Txn<'static>, file: &Found, status: Status) -> Result<Outcome> {
+    dispatcher::set_signal(&mut lock, file.object, false)?;
+    lock.commit()?;
+    Err(status)
+}
+
+/// Ends a call that is done.
+pub(crate) fn done(
+    current: &Current,
+    file: &Found,
+    report: Option<Report>,
+    status: Status,
+    information: usize,
+) -> Result<Outcome> {
+    match report {
+        Some(report) => report.finish(current, file, status, information)?,
+        None => signal_file(current, file)?,
+    }
+    Ok(Outcome::Done { status, information })
+}
+
+/// A file is signaled when a call on it is done. Nearly always it is already.
+fn signal_file(current: &Current, file: &Found) -> Result<()> {
+    let is_set = |state: u64| crate::arena::state::value_of(state) & dispatcher::signal::SET != 0;
+    if is_set(file.object.state.load()) {
+        return Ok(());
+    }
+    let mut lock = current.begin()?;
+    if file.is_current(&lock) {
+        dispatcher::set_signal(&mut lock, file.object, true)?;
+    }
+    lock.commit()
 }
 
 #[cfg(test)]
@@ -158,7 +204,7 @@ mod tests {
         for number in 1..=LONGEST_JOURNAL as u32 {
             request.offset.set(&mut lock, number);
         }
-        assert_eq!(pend(lock, &current, request, report, None), Err(Status::INSUFFICIENT_RESOURCES));
+        assert_eq!(pend(lock, &current, request, report, None, None), Err(Status::INSUFFICIENT_RESOURCES));
         assert!(current.context.deliveries.is_empty());
         assert_eq!(current.context.routines.count(), (0, 0));
     }

@@ -2,18 +2,20 @@
 
 use crate::apc::{self, Queued};
 use crate::arena::block::BlockRef;
-use crate::arena::futex;
+use crate::arena::futex::{self, Deadline};
 use crate::arena::seat::SeatId;
 use crate::arena::transaction::phase;
 use crate::arena::word::Guarded32;
 use crate::arena::{Arena, Ref, Txn};
+use crate::channel;
 use crate::context::Current;
 use crate::dispatcher::{self, status};
 use crate::keeper;
+use crate::mailslot;
 use crate::object;
 use crate::pipe;
 use crate::quota::MOST_REQUESTS;
-use crate::records::{Object, Process, Request, Thread};
+use crate::records::{Kind, Object, Process, Request, Thread};
 use crate::spin::Spinner;
 use crate::status::{Result, Status};
 
@@ -174,7 +176,7 @@ pub(crate) fn forget(lock: &mut Txn<'static>, reference: Ref<Request>, request: 
     if request.head.tag.get(lock) == Operation::Read as u32 {
         let message = BlockRef(request.message.get(lock));
         if !message.is_none() {
-            pipe::unpin(lock, message)?;
+            channel::unpin(lock, message)?;
         }
     }
     if let Some(event) = Ref::<Object>::from_index(request.event.get(lock)).some() {
@@ -186,14 +188,43 @@ pub(crate) fn forget(lock: &mut Txn<'static>, reference: Ref<Request>, request: 
     object::release(lock, file)
 }
 
-/// Commits a transaction that has queued a request of the calling thread's, and sleeps until it is complete; with
-/// `spinner` it spins first.
+/// How a blocking call waits for its request.
+#[derive(Default)]
+pub(crate) struct Wait {
+    /// With it the thread spins before it sleeps.
+    pub(crate) spinner: Option<Spinner>,
+    /// When the request fails with [`Status::IO_TIMEOUT`], in nanoseconds of the monotonic clock; `None` for never.
+    pub(crate) deadline: Option<u64>,
+}
+
+/// Takes a pending request out of the queue of its file that it waits in.
+pub(super) fn withdraw(lock: &mut Txn<'static>, request: &'static Request) -> Result<()> {
+    let file: &Object = lock.arena().get(Ref::from_index(request.file.get(lock)))?;
+    match Kind::from_tag(file.head.tag.get(lock)) {
+        Some(Kind::Pipe) => pipe::withdraw(lock, request),
+        Some(Kind::Mailslot) => mailslot::withdraw(lock, file, request),
+        _ => Err(Status::ARENA_CORRUPT),
+    }
+}
+
+/// Ends a request that is still pending.
+pub(super) fn abort(
+    lock: &mut Txn<'static>,
+    reference: Ref<Request>,
+    request: &'static Request,
+    status: Status,
+) -> Result<()> {
+    withdraw(lock, request)?;
+    complete(lock, reference, request, status, 0)
+}
+
+/// Commits a transaction that has queued a request of the calling thread's, and sleeps until it is complete.
 pub(crate) fn wait_for(
     mut lock: Txn<'static>,
     current: &Current,
     reference: Ref<Request>,
-    request: &Request,
-    spinner: Option<Spinner>,
+    request: &'static Request,
+    mut wait: Wait,
 ) -> Result<()> {
     let thread = current.thread;
     let number = thread.wait.get(&lock).wrapping_add(phase::MASK + 1);
@@ -212,7 +243,7 @@ pub(crate) fn wait_for(
     lock.commit()?;
     // What the call has completed of its own process's does not wait for the call's own end.
     deliver_for(current);
-    if let Some(mut spinner) = spinner {
+    if let Some(mut spinner) = wait.spinner {
         spinner.spin(|| word.load() & phase::MASK == phase::DONE);
     }
     loop {
@@ -222,7 +253,16 @@ pub(crate) fn wait_for(
             phase::ARMED | phase::LOOK => {
                 let _ = word.compare_exchange(seen, number | phase::ASLEEP);
             }
-            _ => futex::wait(word, seen, None),
+            _ if wait.deadline.is_some_and(|deadline| futex::monotonic_now() >= deadline) => {
+                let mut lock = current.begin()?;
+                // Somebody may have completed it since, and its end be about to be announced.
+                if request.state.get(&lock) == state::PENDING {
+                    abort(&mut lock, reference, request, Status::IO_TIMEOUT)?;
+                }
+                lock.commit()?;
+                wait.deadline = None;
+            }
+            _ => futex::wait(word, seen, wait.deadline.map(Deadline::Monotonic)),
         }
     }
     thread.acknowledged.store(number);

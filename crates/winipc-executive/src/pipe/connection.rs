@@ -11,12 +11,12 @@ use crate::status::{Result, Status};
 use crate::{death, dispatcher};
 
 use super::availability::announce_available;
-use super::channel;
 use super::instance::{clear_end, make_end};
 use super::{
     CLIENT, INBOUND, INSTANCE, OUTBOUND, SERVER, SIDE, begin_call, end_flag, is_overlapped, place_of,
     side_of, state,
 };
+use crate::channel;
 
 /// Puts an instance at the end of those that listen.
 pub(super) fn listen_on(
@@ -135,9 +135,9 @@ pub fn listen(pipe: Handle, overlapped: Option<Overlapped>) -> Result<Outcome> {
     let (reference, request) = io::issue(&mut lock, &current, Operation::Connect, found.reference, 0)?;
     io::enqueue(&mut lock, &instance.first_connect, &instance.last_connect, reference, request)?;
     if is_overlapped && let Some(report) = report {
-        return io::pend(lock, &current, request, report, None);
+        return io::pend(lock, &current, request, report, None, None);
     }
-    io::wait_for(lock, &current, reference, request, None)?;
+    io::wait_for(lock, &current, reference, request, io::Wait::default())?;
     let mut lock = current.begin()?;
     let (status, _) = io::result_of(&mut lock, &current, request);
     if status == Status::SUCCESS && report.is_none() {

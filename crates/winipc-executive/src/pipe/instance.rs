@@ -13,12 +13,12 @@ use crate::status::{Result, Status};
 use crate::{death, process};
 
 use super::availability::announce_available;
-use super::channel;
 use super::connection::{listen_on, stop_listening};
 use super::{
     BUSY, CLIENT, IDLE, INBOUND, INSTANCE, IS_OVERLAPPED, MESSAGE_TYPE, OUTBOUND, Place, SERVER, SIDE,
     UNLIMITED_INSTANCES, end_flag, instance_behind, state,
 };
+use crate::channel;
 
 /// In which directions data flows through a pipe, as the server sees it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -4,29 +4,30 @@
 //! listening -> connected -> closing (one end is closed) -> disconnected -> listening
 //! ```
 //!
-//! An instance has two ends, each an object, and a `channel` in each direction. How instances come and go is in
+//! An instance has two ends, each an object, and a channel (see [`crate::channel`]) in each direction. How instances come and go is in
 //! `instance`, who connects with whom in `connection`, and what an end reads and writes in `transfer`.
 //!
 //! # References
 //! - `docs/conformance.md`, 5
 
 mod availability;
-pub(crate) mod channel;
+
 mod connection;
 mod information;
 mod instance;
 mod transfer;
 
 pub use availability::{PipeTimeout, wait_available};
-pub(crate) use channel::{sweep, unpin};
+
 pub use connection::{disconnect, listen, open};
 pub use information::{Info, State, client_process_id, info, server_process_id, set_mode, state};
 pub(crate) use instance::end_closed;
 pub use instance::{Direction, Server, create};
 pub use transfer::{Peek, peek, transact};
-pub(crate) use transfer::{flush, read, thread_ended, write};
+pub(crate) use transfer::{flush, read, write};
 
 use crate::arena::{Ref, Txn};
+use crate::channel;
 use crate::context::Current;
 use crate::dispatcher::{self, signal};
 use crate::handle::Found;
@@ -74,7 +75,7 @@ pub(crate) const SIDE: usize = 1;
 pub(crate) const BUSY: usize = 2;
 pub(crate) const IDLE: usize = 3;
 /// Set in `SIDE` if calls with a status block may return before they are done.
-const IS_OVERLAPPED: u64 = 2;
+pub(crate) const IS_OVERLAPPED: u64 = 2;
 
 /// Most instances of a pipe that has a limit; this number stands for no limit.
 pub const UNLIMITED_INSTANCES: u32 = 255;

@@ -11,7 +11,7 @@ use crate::inspect::check_arena;
 use crate::io::{self, Overlapped, ReadBuffer, StatusBlock};
 use crate::object::Attributes;
 use crate::pipe::{self, Direction, Server};
-use crate::{apc, event};
+use crate::{apc, event, mailslot};
 
 const ALL: u32 = 0x1F_0003;
 /// A quota that a test can use up.
@@ -171,6 +171,36 @@ fn unread_messages_are_limited() {
     let (_, client) = pipe(u32::MAX);
     assert_eq!(io::write(client, &vec![1; QUOTA as usize + 1], None), Err(Status::QUOTA_EXCEEDED));
     assert_eq!(io::write(client, b"", None), Ok(io::Outcome::done(0)));
+}
+
+/// Each message has its own payer, and it is paid for until it is read or lost with the slot.
+#[test]
+fn unread_messages_of_a_mailslot_are_limited() {
+    let current = attach();
+    let name: Vec<u16> = "slot".encode_utf16().collect();
+    for size in [0, 100, 10_000] {
+        let data = vec![1; size];
+        let before = charge_of(&current);
+        let server =
+            mailslot::create(&name, &mailslot::Server { max_message: 0, timeout_ms: 0, inherit: false })
+                .unwrap();
+        let client = mailslot::open(&name, 0x4000_0000, false, false).unwrap();
+        let empty = charge_of(&current);
+        for _ in 0..2 {
+            let (messages, status) = until_refused(|_| io::write(client, &data, None));
+            assert_eq!(status, Status::QUOTA_EXCEEDED);
+            assert!(charge_of(&current) > QUOTA / 2);
+            assert_eq!(mailslot::info(server).unwrap().messages as usize, messages.len());
+            for _ in messages {
+                io::read(server, buffer(size), None).unwrap();
+            }
+            assert_eq!(charge_of(&current), empty);
+        }
+        until_refused(|_| io::write(client, &data, None));
+        handle::close(server).unwrap();
+        assert_eq!(charge_of(&current), before);
+        handle::close(client).unwrap();
+    }
 }
 
 /// Who wrote them has ended: the next who writes pays.

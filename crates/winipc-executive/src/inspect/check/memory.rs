@@ -94,8 +94,14 @@ const FIXED: [Region; 5] =
 impl Checker<'_> {
     /// Reports what was found when the slots were read.
     pub(super) fn slabs(&mut self) {
-        let records =
-            [&mut self.objects, &mut self.pages, &mut self.requests, &mut self.pipes, &mut self.instances];
+        let records = [
+            &mut self.objects,
+            &mut self.pages,
+            &mut self.requests,
+            &mut self.pipes,
+            &mut self.instances,
+            &mut self.mailslots,
+        ];
         let all = records.into_iter().chain(&mut self.blocks);
         let found: Vec<Fault> = all.flat_map(|slots| core::mem::take(&mut slots.faults)).collect();
         for Fault { place, expected, found } in found {

@@ -3,6 +3,8 @@
 //! It runs while the arena's lock is held, so that guarded words show one moment. Words that threads change without the
 //! lock may be ahead of each other; [`persistent`] sorts out what was wrong for that moment only.
 
+mod channels;
+mod mailslots;
 mod memory;
 mod objects;
 mod pipes;
@@ -83,6 +85,7 @@ pub(super) fn run(arena: &Arena) -> Vec<Fault> {
         requests: memory::slots(arena, Region::Request),
         pipes: memory::slots(arena, Region::Pipe),
         instances: memory::slots(arena, Region::Instance),
+        mailslots: memory::slots(arena, Region::Mailslot),
         blocks: memory::blocks(arena),
         tallies: Vec::new(),
         queued: Vec::new(),
@@ -95,7 +98,9 @@ pub(super) fn run(arena: &Arena) -> Vec<Fault> {
     checker.processes();
     checker.threads();
     checker.names();
+    checker.discarded();
     checker.pipes();
+    checker.mailslots();
     checker.waiters();
     checker.totals();
     checker.queued_requests();
@@ -130,6 +135,7 @@ struct Checker<'a> {
     requests: memory::Slots,
     pipes: memory::Slots,
     instances: memory::Slots,
+    mailslots: memory::Slots,
     blocks: Vec<memory::Slots>,
     /// For each number of an object.
     tallies: Vec<Tally>,
@@ -230,6 +236,9 @@ impl Checker<'_> {
         }
         for pipe in self.pipes.unowned() {
             self.fault(format!("pipe #{pipe}"), "a name", "none");
+        }
+        for slot in self.mailslots.unowned() {
+            self.fault(format!("mailslot #{slot}"), "a name or a client", "none");
         }
         for class in 0..self.blocks.len() {
             for index in self.blocks[class].unowned() {

@@ -47,7 +47,7 @@ impl Checker<'_> {
             bytes.chunks_exact(2).map(|pair| u16::from_ne_bytes([pair[0], pair[1]])).collect();
         let word = block.words[name::DIRECTORY].peek();
         let Some(directory) = Directory::from_word(word) else {
-            self.fault(format!("directory of {place}"), "0, 1 or 2", word);
+            self.fault(format!("directory of {place}"), "0 to 3", word);
             return;
         };
         let hash = Name { directory, units: &units }.hash();
@@ -59,6 +59,8 @@ impl Checker<'_> {
         let target = block.words[name::TARGET].peek();
         if directory == Directory::Pipe {
             self.pipe_name(place, reference, target);
+        } else if directory == Directory::Mailslot {
+            self.mailslot_name(place, reference, target);
         } else if self.refer(place, target, |tally| &mut tally.names) {
             let back =
                 self.arena.get::<Object>(Ref::from_index(target)).map_or(0, |object| object.name.peek());
@@ -192,7 +194,7 @@ impl Checker<'_> {
         let bits = match kind {
             Kind::Event => signal::SET | signal::MANUAL | signal::PULSED,
             Kind::Timer => signal::SET | signal::MANUAL | signal::ARMED,
-            Kind::Process | Kind::Thread | Kind::Pipe => signal::SET | signal::MANUAL,
+            Kind::Process | Kind::Thread | Kind::Pipe | Kind::Mailslot => signal::SET | signal::MANUAL,
             Kind::Mutex | Kind::Semaphore => u32::MAX,
         };
         if value & !bits != 0 {

@@ -1,22 +1,19 @@
 //! Pipes, their instances, and what lies in them.
 
-use std::collections::HashSet;
-
+use super::Checker;
+use super::channels::{Pays, Sides};
 use super::requests::Queue;
-use super::{Checker, name_of};
 use crate::arena::Ref;
 use crate::arena::block::BlockRef;
 use crate::arena::state::value_of;
 use crate::dispatcher::signal;
 use crate::io::{self, Operation};
-use crate::pipe::channel::{OFFSET, PINS, QUEUED_TAG, SPARE_TAG, WRITER};
 use crate::pipe::{self, CLIENT, SERVER, UNLIMITED_INSTANCES, state};
-use crate::records::{Channel, Instance, Kind, Object, Pipe, Request};
+use crate::records::{Instance, Kind, Object, Pipe, Request};
 
 impl Checker<'_> {
     pub(super) fn pipes(&mut self) {
         self.files();
-        self.discarded();
         let mut instances = vec![0; self.pipes.used.len()];
         let mut servers = vec![0; self.pipes.used.len()];
         for number in 1..self.instances.used.len() as u32 {
@@ -54,30 +51,6 @@ impl Checker<'_> {
             let Some(instance) = instance.ok().filter(|_| self.instances.used[number]) else { continue };
             let should = instance.state.peek() == state::LISTENING;
             self.same(format!("instance #{number} is among those that listen"), should, listens);
-        }
-    }
-
-    /// The messages that nobody will read and that are still to be freed.
-    fn discarded(&mut self) {
-        let mut next = BlockRef(self.arena.header().discarded.0.peek());
-        if !next.is_none() {
-            // Another one next time if somebody is about it.
-            self.fault(
-                format!("discarded message {}", name_of(next)),
-                "freed by who discarded it",
-                "not yet",
-            );
-        }
-        while !next.is_none() {
-            let message = format!("discarded message {}", name_of(next));
-            if !self.own_chain(&message, next, [QUEUED_TAG, SPARE_TAG]) {
-                return;
-            }
-            let Ok(block) = self.arena.block(next) else { return };
-            let pins = self.pins.get(&next.0).copied().unwrap_or(0);
-            self.same(format!("pins of {message}"), pins, block.words[PINS].peek());
-            self.same(format!("writer of {message}"), 0, block.words[WRITER].peek());
-            next = BlockRef(block.head.link.peek());
         }
     }
 
@@ -223,117 +196,14 @@ impl Checker<'_> {
         }
         for (side, channel) in instance.channels.iter().enumerate() {
             let place = format!("channel to end {side} of {place}");
-            self.channel(&place, channel, ends[side], ends[1 - side], state == state::CONNECTED);
+            let sides = Sides {
+                reader: ends[side],
+                writer: ends[1 - side],
+                is_connected: state == state::CONNECTED,
+                payer: Pays::Channel,
+            };
+            self.channel(&place, channel, &sides);
         }
-    }
-
-    /// One direction: its messages, whether they fit, and who waits for what. `reader` and `writer` are the objects.
-    fn channel(&mut self, place: &str, channel: &Channel, reader: u32, writer: u32, is_connected: bool) {
-        let first_unsettled = channel.first_unsettled.peek();
-        let (mut settled, mut unsettled) = (0_u64, 0_u64);
-        let mut fits = true;
-        let mut memory = 0_u32;
-        let mut messages = HashSet::new();
-        let mut last = BlockRef::NONE;
-        let mut next = BlockRef(channel.first.peek());
-        while !next.is_none() {
-            let message = format!("message {} in {place}", name_of(next));
-            if !self.own_chain(&message, next, [QUEUED_TAG, SPARE_TAG]) {
-                return;
-            }
-            let Ok(block) = self.arena.block(next) else { return };
-            let (length, offset) = (block.length.peek(), block.words[OFFSET].peek());
-            if offset > length {
-                self.fault(format!("offset of {message}"), format!("at most {length}"), offset);
-            }
-            let rest = u64::from(length.saturating_sub(offset));
-            if next.0 == first_unsettled {
-                fits = false;
-                if is_connected && settled + rest <= u64::from(channel.quota.peek()) {
-                    self.fault(&message, "let in, as it fits the quota", "kept waiting");
-                }
-            }
-            *if fits { &mut settled } else { &mut unsettled } += rest;
-            memory = memory.saturating_add(self.memory_of(next));
-            messages.insert(next.0);
-            let pins = self.pins.get(&next.0).copied().unwrap_or(0);
-            self.same(format!("pins of {message}"), pins, block.words[PINS].peek());
-            self.writer(&message, next, block.words[WRITER].peek(), writer, fits);
-            last = next;
-            next = BlockRef(block.head.link.peek());
-        }
-        self.same(format!("memory of the messages of {place}"), memory, channel.memory.peek());
-        let charged = channel.charged.peek();
-        if memory > charged {
-            self.fault(format!("bytes charged for {place}"), format!("at least {memory}"), charged);
-        }
-        self.charge(channel.payer.peek(), charged);
-        self.same(format!("last message of {place}"), last.0, channel.last.peek());
-        self.same(format!("bytes within the quota of {place}"), settled, channel.settled.peek().into());
-        self.same(format!("bytes beyond the quota of {place}"), unsettled, channel.unsettled.peek().into());
-        if first_unsettled != 0 && fits {
-            self.fault(
-                format!("first waiting message of {place}"),
-                "a message in it",
-                format!("block {first_unsettled}"),
-            );
-        }
-        if settled > u64::from(channel.quota.peek()) {
-            self.fault(
-                format!("unread bytes of {place}"),
-                format!("at most {}", channel.quota.peek()),
-                settled,
-            );
-        }
-        let readers = Queue {
-            first: &channel.first_reader,
-            last: &channel.last_reader,
-            operation: Operation::Read,
-            file: reader,
-        };
-        let waiting = self.queue(&format!("readers of {place}"), &readers);
-        if waiting != 0 && (!last.is_none() || !is_connected) {
-            self.fault(format!("readers of {place}"), "none who could go on", waiting);
-        }
-        let flushes = Queue {
-            first: &channel.first_flush,
-            last: &channel.last_flush,
-            operation: Operation::Flush,
-            file: writer,
-        };
-        let waiting = self.queue(&format!("flushes of {place}"), &flushes);
-        if waiting != 0 && !is_connected {
-            self.fault(format!("flushes of {place}"), "none that could go on", waiting);
-        }
-        let mut next = channel.first_flush.peek();
-        for _ in 0..waiting {
-            let Ok(request) = self.arena.get::<Request>(Ref::from_index(next)) else { return };
-            if !messages.contains(&request.message.peek()) {
-                let found = format!("block {}", name_of(BlockRef(request.message.peek())));
-                self.fault(format!("flush #{next} of {place}"), "to wait for a message in it", found);
-            }
-            next = request.next.peek();
-        }
-    }
-
-    /// The write that waits for a message to be let in.
-    fn writer(&mut self, place: &str, message: BlockRef, number: u32, file: u32, fits: bool) {
-        if number == 0 {
-            return;
-        }
-        let request = self.arena.get::<Request>(Ref::from_index(number)).ok();
-        let is_its = |request: &Request| {
-            request.head.tag.peek() == Operation::Write as u32
-                && request.state.peek() == io::state::PENDING
-                && request.message.peek() == message.0
-                && request.file.peek() == file
-        };
-        if fits || !self.requests.is_used(number) || !request.is_some_and(is_its) {
-            let expected = if fits { "none, as it fits the quota" } else { "a pending write of it" };
-            self.fault(format!("writer of {place}"), expected, format!("request #{number}"));
-            return;
-        }
-        self.queued[number as usize] += 1;
     }
 }
 

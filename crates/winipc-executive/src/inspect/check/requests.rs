@@ -5,8 +5,8 @@ use crate::arena::Ref;
 use crate::arena::block::BlockRef;
 use crate::arena::seat::SeatId;
 use crate::arena::word::Guarded32;
+use crate::channel::{LOOSE_TAG, PINS, QUEUED_TAG, SPARE_TAG};
 use crate::io::{self, Operation};
-use crate::pipe::channel::{LOOSE_TAG, PINS, QUEUED_TAG, SPARE_TAG};
 use crate::records::{Kind, Object, Process, Request, Thread};
 
 /// What the requests of one queue have in common.
@@ -76,15 +76,17 @@ impl<'a> Checker<'a> {
         };
         let place = format!("{operation:?} {place}");
         for (what, object, kind) in
-            [("file", &request.file, Kind::Pipe), ("event", &request.event, Kind::Event)]
+            [("file", request.file.peek(), None), ("event", request.event.peek(), Some(Kind::Event))]
         {
-            let (object, what) = (object.peek(), format!("{what} of {place}"));
-            if (object != 0 || kind == Kind::Pipe) && self.refer(&what, object, |tally| &mut tally.requests) {
-                let tag = self
-                    .arena
-                    .get::<Object>(Ref::from_index(object))
-                    .map_or(0, |object| object.head.tag.peek());
-                self.same(format!("kind of the {what}"), kind.tag(), tag);
+            let what = format!("{what} of {place}");
+            if (object != 0 || kind.is_none()) && self.refer(&what, object, |tally| &mut tally.requests) {
+                let object = self.arena.get::<Object>(Ref::from_index(object));
+                let tag = object.map_or(0, |object| object.head.tag.peek());
+                match kind {
+                    Some(kind) => self.same(format!("kind of the {what}"), kind.tag(), tag),
+                    None if Kind::from_tag(tag).is_some_and(Kind::is_file) => {}
+                    None => self.fault(format!("kind of the {what}"), "a file", tag),
+                }
             }
         }
         let message = BlockRef(request.message.peek());

@@ -2,14 +2,12 @@
 
 use crate::access;
 use crate::arena::block::BlockRef;
+use crate::channel::{self, OFFSET};
 use crate::context::current;
 use crate::handle::{Handle, look_up};
-use crate::pipe::channel::{self, OFFSET};
 use crate::pipe::{begin_call, place_of, state};
 use crate::records::Kind;
 use crate::status::{Result, Status};
-
-use super::reclaim;
 
 /// What [`peek`] finds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,7 +33,7 @@ pub fn peek(pipe: Handle, buffer: &mut [u8]) -> Result<Peek> {
     let current = current()?;
     let file = look_up(&current, pipe)?.require(Kind::Pipe, access::file::READ_DATA)?;
     let mut lock = begin_call(&current, &file)?;
-    reclaim(&mut lock, current.thread)?;
+    channel::reclaim(&mut lock, current.thread)?;
     let arena = lock.arena();
     let place = place_of(&lock, &file)?;
     let incoming = place.incoming();

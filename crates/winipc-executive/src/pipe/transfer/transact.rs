@@ -1,18 +1,16 @@
 //! Writing a message and reading its answer in one call.
 
 use crate::access;
+use crate::channel;
 use crate::context::current;
 use crate::handle::{Handle, look_up};
 use crate::io::{self, Outcome, Overlapped, ReadBuffer, Report};
-use crate::pipe::channel;
 use crate::pipe::{begin_call, end_flag, place_of, state};
 use crate::records::Kind;
 use crate::spin::Spinner;
 use crate::status::{Result, Status};
 
 use super::read::read_in;
-use super::reclaim;
-use super::write::stage;
 
 /// Writes a message and waits for the one that answers it. Both are one step: no other call on the end comes between.
 ///
@@ -36,9 +34,9 @@ pub fn transact(
         return Err(Status::INVALID_PARAMETER);
     }
     let report = overlapped.map(|overlapped| Report::begin(&current, overlapped)).transpose()?;
-    let message = stage(&current, input)?;
+    let message = channel::stage(&current, input)?;
     let mut lock = begin_call(&current, &file)?;
-    reclaim(&mut lock, current.thread)?;
+    channel::reclaim(&mut lock, current.thread)?;
     let place = place_of(&lock, &file)?;
     match place.instance.state.get(&lock) {
         state::CONNECTED => {}

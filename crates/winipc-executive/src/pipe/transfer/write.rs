@@ -1,18 +1,15 @@
 //! Writing: bytes are staged without the lock and linked under it. And waiting until they are read.
 
-use crate::arena::block::BlockRef;
 use crate::arena::{Ref, Txn};
+use crate::channel;
 use crate::context::Current;
 use crate::dispatcher;
 use crate::handle::Found;
 use crate::io::{self, Operation, Outcome, Overlapped, Report};
-use crate::pipe::channel::{self, SPARE_TAG};
 use crate::pipe::{self, Place, begin_call, end_flag, place_of, state};
 use crate::records::Request;
 use crate::spin::Spinner;
 use crate::status::{Result, Status};
-
-use super::{LARGEST_SPARE, done, fail, is_failure, reclaim};
 
 /// Looks for room in the quota for a while before the lock is taken to wait for it. A thread that would give way to its
 /// reader does that when its message is queued: there is one more to read at each turn then.
@@ -30,30 +27,6 @@ fn spin_for_room(current: &Current, file: &Found, length: usize, spinner: &mut S
     }
 }
 
-/// Copies bytes into a message that belongs to the calling thread.
-pub(super) fn stage(current: &Current, data: &[u8]) -> Result<BlockRef> {
-    if data.len() > current.arena().header().quota.load() as usize {
-        return Err(Status::QUOTA_EXCEEDED);
-    }
-    let thread = current.thread;
-    let spare = BlockRef(thread.spare_block.peek());
-    if !spare.is_none() && channel::fits(spare, data.len()) {
-        current.arena().copy_in(spare, data)?;
-        return Ok(spare);
-    }
-    let mut lock = current.begin()?;
-    reclaim(&mut lock, thread)?;
-    if !spare.is_none() {
-        thread.spare_block.set(&mut lock, 0);
-        lock.free_chain(spare)?;
-    }
-    let message = lock.allocate_chain(data.len(), SPARE_TAG)?;
-    thread.spare_block.set(&mut lock, message.0);
-    lock.commit()?;
-    current.arena().copy_in(message, data)?;
-    Ok(message)
-}
-
 /// Writes to an end.
 pub(crate) fn write(
     current: &Current,
@@ -66,29 +39,29 @@ pub(crate) fn write(
     if u32::try_from(data.len()).is_err() {
         return Err(Status::INVALID_PARAMETER);
     }
-    let message = stage(current, data)?;
+    let message = channel::stage(current, data)?;
     let mut spinner = Spinner::new(None);
     if report.is_none() || !is_overlapped {
         spin_for_room(current, file, data.len(), &mut spinner);
     }
     let mut lock = begin_call(current, file)?;
-    reclaim(&mut lock, current.thread)?;
+    channel::reclaim(&mut lock, current.thread)?;
     let place = place_of(&lock, file)?;
     if let Err(status) = writable(&lock, &place) {
-        return fail(lock, file, status);
+        return io::fail(lock, file, status);
     }
     let outgoing = place.outgoing();
     let is_message_type = place.is_message_type(&lock)?;
     if data.is_empty() && !is_message_type {
         lock.commit()?;
-        return done(current, file, report, Status::SUCCESS, 0);
+        return io::done(current, file, report, Status::SUCCESS, 0);
     }
     let mut length = data.len();
     if place.own_flags(&lock) & end_flag::NOWAIT != 0 {
         length = admitted(&lock, &place, length, is_message_type)?;
         if length == 0 && !data.is_empty() {
             lock.commit()?;
-            return done(current, file, report, Status::SUCCESS, 0);
+            return io::done(current, file, report, Status::SUCCESS, 0);
         }
     }
     current.thread.spare_block.set(&mut lock, 0);
@@ -97,31 +70,28 @@ pub(crate) fn write(
     channel::serve_readers(&mut lock, outgoing)?;
     channel::settle(&mut lock, outgoing)?;
     if data.is_empty() || !channel::is_last_unsettled(&lock, outgoing) {
-        restock(&mut lock, current, message, data.len())?;
+        channel::restock(&mut lock, current, message, data.len())?;
         lock.commit()?;
-        return done(current, file, report, Status::SUCCESS, length);
+        return io::done(current, file, report, Status::SUCCESS, length);
     }
     let (reference, request) = io::issue(&mut lock, current, Operation::Write, file.reference, length)?;
     channel::set_writer(&mut lock, message, reference, request)?;
     dispatcher::set_signal(&mut lock, file.object, false)?;
     if is_overlapped && let Some(report) = report {
-        return io::pend(lock, current, request, report, None);
+        return io::pend(lock, current, request, report, None, None);
     }
-    io::wait_for(lock, current, reference, request, Some(spinner))?;
+    io::wait_for(
+        lock,
+        current,
+        reference,
+        request,
+        io::Wait { spinner: Some(spinner), ..io::Wait::default() },
+    )?;
     let mut lock = current.begin()?;
     let (status, count) = io::result_of(&mut lock, current, request);
     io::forget(&mut lock, reference, request)?;
     lock.commit()?;
-    if is_failure(status) { Err(status) } else { done(current, file, report, status, count) }
-}
-
-/// Puts memory for the next message of the same size at the thread's hand, while the lock is held anyway.
-fn restock(lock: &mut Txn<'_>, current: &Current, last: BlockRef, length: usize) -> Result<()> {
-    if channel::room_of(last) <= LARGEST_SPARE {
-        let next = lock.allocate_chain(length, SPARE_TAG)?;
-        current.thread.spare_block.set(lock, next.0);
-    }
-    Ok(())
+    if io::is_failure(status) { Err(status) } else { io::done(current, file, report, status, count) }
 }
 
 /// Whether an end can be written to now.
@@ -171,7 +141,7 @@ pub(crate) fn flush(current: &Current, file: &Found) -> Result<()> {
     let (reference, request) = io::issue(&mut lock, current, Operation::Flush, file.reference, 0)?;
     request.message.set(&mut lock, last);
     io::enqueue(&mut lock, &outgoing.first_flush, &outgoing.last_flush, reference, request)?;
-    io::wait_for(lock, current, reference, request, None)?;
+    io::wait_for(lock, current, reference, request, io::Wait::default())?;
     let mut lock = current.begin()?;
     let (status, _) = io::result_of(&mut lock, current, request);
     io::forget(&mut lock, reference, request)?;

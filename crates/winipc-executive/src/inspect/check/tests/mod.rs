@@ -1,5 +1,6 @@
 //! Every kind of damage is found, a whole arena is clean, and noise is survived.
 
+mod mailslots;
 mod memory;
 mod objects;
 mod pipes;

@@ -4,9 +4,9 @@ use super::world::{World, damaged, instance};
 use crate::arena::Ref;
 use crate::arena::block::BlockRef;
 use crate::arena::state::with_value;
+use crate::channel::SPARE_TAG;
 use crate::dispatcher::signal;
 use crate::pipe;
-use crate::pipe::channel::SPARE_TAG;
 use crate::records::{Instance, Object, Pipe, Request};
 
 fn first_pipe(world: &World) -> &'static Pipe {

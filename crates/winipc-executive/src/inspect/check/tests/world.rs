@@ -13,7 +13,7 @@ use crate::object::Attributes;
 use crate::pipe::{self, Direction, PipeTimeout, Server};
 use crate::records::{Instance, Object, Pipe};
 use crate::wait::{self, Mode, Outcome};
-use crate::{apc, event, handle, io, mutex, semaphore, timer};
+use crate::{apc, event, handle, io, mailslot, mutex, semaphore, timer};
 
 const ALL: u32 = 0x1F_0003;
 
@@ -65,6 +65,7 @@ impl World {
         for mode in [Mode::Any, Mode::All] {
             world.block(mode);
         }
+        world.mailslots();
         world.pipes();
         // Last, so that there are free slots.
         for handle in closed.into_iter().step_by(2) {
@@ -140,6 +141,30 @@ impl World {
                 .is_some_and(|event| self.current.arena().get(event).unwrap().first_waiter.peek() != 0)
         };
         self.start(|| pipe::wait_available(&named("one"), PipeTimeout::Forever), is_waiting);
+    }
+
+    /// Makes mailslot 1 with two messages, a client and one that sends datagrams, mailslot 2, which a read waits for, and
+    /// mailslot 3, of which only a client is left.
+    fn mailslots(&self) {
+        let server = |name: &str| {
+            let server =
+                mailslot::Server { max_message: 0, timeout_ms: mailslot::WAIT_FOREVER, inherit: false };
+            mailslot::create(&named(name), &server).unwrap()
+        };
+        let client = |name: &str| mailslot::open(&named(name), 0x4000_0000, false, false).unwrap();
+        server("full");
+        let full = client("full");
+        let datagrams = mailslot::open_datagram(&named("full"), 0x4000_0000, false, false).unwrap();
+        io::write(full, b"one", None).unwrap();
+        io::write(datagrams, b"two", None).unwrap();
+        let empty = server("empty");
+        let buffer = Box::leak(Box::new([0_u8; 8]));
+        // SAFETY: the buffer is never freed.
+        let buffer = unsafe { io::ReadBuffer::new(buffer.as_mut_ptr(), buffer.len()) };
+        assert_eq!(io::read(empty, buffer, Some(overlapped())), Ok(io::Outcome::Pending));
+        let gone = server("gone");
+        client("gone");
+        handle::close(gone).unwrap();
     }
 
     /// Has a thread make a call that blocks for as long as the test runs, and waits until it does.

@@ -7,17 +7,17 @@
 use crate::arena::Txn;
 use crate::arena::block::BlockRef;
 use crate::context::Current;
-use crate::quota;
+use crate::quota::{self, Payer};
 use crate::records::Channel;
 use crate::status::{Result, Status};
 
-use super::message::{LOOSE_TAG, PINS, QUEUED_TAG};
+use super::message::{LOOSE_TAG, PAYER, PINS, QUEUED_TAG};
 
 /// Messages freed under one hold of the lock.
 const MESSAGES_AT_A_TIME: u32 = 16;
 
 /// Throws all messages of a channel away; nobody waits for them any more. After the commit [`sweep`] is due.
-pub(in crate::pipe) fn discard(lock: &mut Txn<'_>, channel: &Channel) -> Result<()> {
+pub(crate) fn discard(lock: &mut Txn<'_>, channel: &Channel) -> Result<()> {
     quota::remove_messages(lock, channel);
     let arena = lock.arena();
     let first = channel.first.get(lock);
@@ -60,6 +60,11 @@ fn sweep_some(lock: &mut Txn<'_>) -> Result<()> {
         }
         let after = block.head.link.get(lock);
         list.set(lock, after);
+        let payer = Payer(block.words[PAYER].get(lock));
+        if payer != Payer::NOBODY {
+            let memory = lock.memory_of(message)?;
+            quota::give_back(lock, payer, memory);
+        }
         if block.words[PINS].get(lock) == 0 {
             lock.free_chain(message)?;
         } else {

@@ -18,6 +18,8 @@ pub(crate) const OFFSET: usize = 0;
 pub(crate) const WRITER: usize = 1;
 /// How many are copying from it.
 pub(crate) const PINS: usize = 2;
+/// Who pays for it, where each message has a payer of its own and not the channel.
+pub(crate) const PAYER: usize = 3;
 
 pub(super) fn add(lock: &mut Txn<'_>, word: &Guarded32, count: u32) {
     let value = word.get(lock).wrapping_add(count);
@@ -25,12 +27,12 @@ pub(super) fn add(lock: &mut Txn<'_>, word: &Guarded32, count: u32) {
 }
 
 /// Unread bytes of a message.
-pub(in crate::pipe) fn rest_of(lock: &Txn<'_>, message: &Block) -> u32 {
+pub(crate) fn rest_of(lock: &Txn<'_>, message: &Block) -> u32 {
     message.length.get(lock).wrapping_sub(message.words[OFFSET].get(lock))
 }
 
 /// Sets a fresh message's words. `length` bytes of its chain are the message.
-pub(in crate::pipe) fn prepare(lock: &mut Txn<'_>, message: BlockRef, length: usize) -> Result<()> {
+pub(crate) fn prepare(lock: &mut Txn<'_>, message: BlockRef, length: usize) -> Result<()> {
     let block = lock.arena().block(message)?;
     block.length.set(lock, length as u32);
     for word in &block.words {
@@ -40,7 +42,7 @@ pub(in crate::pipe) fn prepare(lock: &mut Txn<'_>, message: BlockRef, length: us
 }
 
 /// Makes a write wait for its message.
-pub(in crate::pipe) fn set_writer(
+pub(crate) fn set_writer(
     lock: &mut Txn<'_>,
     message: BlockRef,
     reference: Ref<Request>,
@@ -67,17 +69,17 @@ pub(crate) fn unpin(lock: &mut Txn<'_>, message: BlockRef) -> Result<()> {
 }
 
 /// Bytes that the memory of a message has room for.
-pub(in crate::pipe) fn room_of(message: BlockRef) -> usize {
+pub(super) fn room_of(message: BlockRef) -> usize {
     Arena::block_room(message)
 }
 
 /// Whether a message's memory is of the size that `length` bytes would be given.
-pub(in crate::pipe) fn fits(message: BlockRef, length: usize) -> bool {
+pub(super) fn fits(message: BlockRef, length: usize) -> bool {
     Arena::block_fits(message, length)
 }
 
 /// Makes a taken message's memory a spare, if nobody else copies from it.
-pub(in crate::pipe) fn make_spare(lock: &mut Txn<'_>, message: BlockRef) -> Result<bool> {
+pub(super) fn make_spare(lock: &mut Txn<'_>, message: BlockRef) -> Result<bool> {
     let block = lock.arena().block(message)?;
     if block.words[PINS].get(lock) != 1 {
         return Ok(false);

@@ -11,7 +11,7 @@ use super::message::WRITER;
 use super::queue::remove;
 
 /// Takes a pending request out of the channel it waits in.
-pub(in crate::pipe) fn withdraw(
+pub(crate) fn withdraw(
     lock: &mut Txn<'static>,
     channels: &[Channel; 2],
     own: usize,
@@ -32,7 +32,7 @@ pub(in crate::pipe) fn withdraw(
 }
 
 /// Fails all requests that wait for this channel: its readers, its writers and those who flush.
-pub(in crate::pipe) fn fail_all(
+pub(crate) fn fail_all(
     lock: &mut Txn<'static>,
     channel: &Channel,
     readers: Option<Status>,
@@ -60,7 +60,7 @@ pub(in crate::pipe) fn fail_all(
     Ok(())
 }
 
-pub(in crate::pipe) fn fail_queue(
+pub(crate) fn fail_queue(
     lock: &mut Txn<'static>,
     first: &Guarded32,
     last: &Guarded32,

@@ -13,11 +13,18 @@ use super::message::{LOOSE_TAG, QUEUED_TAG, WRITER, add, pin, rest_of, unpin};
 ///
 /// # Errors
 /// [`Status::QUOTA_EXCEEDED`]: the unread messages of the process that pays for the channel take too much memory.
-pub(in crate::pipe) fn append(lock: &mut Txn<'_>, channel: &Channel, message: BlockRef) -> Result<()> {
-    let arena = lock.arena();
-    let block = arena.block(message)?;
+#[inline]
+pub(crate) fn append(lock: &mut Txn<'_>, channel: &Channel, message: BlockRef) -> Result<()> {
     let memory = lock.memory_of(message)?;
     quota::add_message(lock, channel, memory)?;
+    link(lock, channel, message)
+}
+
+/// As [`append`], for a message that is paid for.
+#[inline]
+pub(crate) fn link(lock: &mut Txn<'_>, channel: &Channel, message: BlockRef) -> Result<()> {
+    let arena = lock.arena();
+    let block = arena.block(message)?;
     block.head.tag.set(lock, QUEUED_TAG);
     block.head.link.set(lock, 0);
     match BlockRef(channel.last.get(lock)) {
@@ -80,7 +87,7 @@ fn written(lock: &mut Txn<'static>, message: &Block) -> Result<()> {
 }
 
 /// Lets messages in that fit the quota now, in order, and completes their writes.
-pub(in crate::pipe) fn settle(lock: &mut Txn<'static>, channel: &Channel) -> Result<()> {
+pub(crate) fn settle(lock: &mut Txn<'static>, channel: &Channel) -> Result<()> {
     let arena = lock.arena();
     loop {
         let message = BlockRef(channel.first_unsettled.get(lock));

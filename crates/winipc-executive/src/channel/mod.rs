@@ -1,4 +1,5 @@
-//! One direction of an instance: its messages, its quota, and the requests that wait for either.
+//! What flows one way, through an instance of a pipe or into a mailslot: its messages, its quota, and the requests that
+//! wait for either.
 //!
 //! Messages lie in a queue whether they fit the quota or not. `first_unsettled` is the first that does not fit; with it
 //! begin those whose writers wait. A message that is being copied is pinned, and is freed when it has left the queue and
@@ -8,17 +9,19 @@ mod discard;
 mod message;
 mod queue;
 mod serve;
+mod staging;
 mod withdraw;
 
-pub(super) use discard::discard;
-pub(crate) use discard::sweep;
-pub(crate) use message::{LOOSE_TAG, OFFSET, PINS, QUEUED_TAG, SPARE_TAG, WRITER, unpin};
-pub(super) use message::{fits, make_spare, prepare, rest_of, room_of, set_writer};
-pub(super) use queue::{append, settle};
+pub(crate) use discard::{discard, sweep};
+pub(crate) use message::{
+    LOOSE_TAG, OFFSET, PAYER, PINS, QUEUED_TAG, SPARE_TAG, WRITER, prepare, rest_of, set_writer, unpin,
+};
+pub(crate) use queue::{append, link, settle};
 #[cfg(test)]
 pub(crate) use serve::MOST_TAKEN;
-pub(super) use serve::{READS_MESSAGES, Taken, serve_readers, take};
-pub(super) use withdraw::{fail_all, fail_queue, withdraw};
+pub(crate) use serve::{Mode, serve_readers, take};
+pub(crate) use staging::{copy_taken, reclaim, restock, stage, thread_ended, wait_for_message};
+pub(crate) use withdraw::{fail_all, fail_queue, withdraw};
 
 use crate::arena::Txn;
 use crate::arena::block::BlockRef;
@@ -26,12 +29,12 @@ use crate::records::Channel;
 use crate::status::Result;
 
 /// Whether the last message does not fit the quota: it does not if any before it does not.
-pub(super) fn is_last_unsettled(lock: &Txn<'_>, channel: &Channel) -> bool {
+pub(crate) fn is_last_unsettled(lock: &Txn<'_>, channel: &Channel) -> bool {
     channel.first_unsettled.get(lock) != 0
 }
 
 /// Whether a write waits. A transaction's does not, also where its message does not fit the quota.
-pub(super) fn has_writer(lock: &Txn<'_>, channel: &Channel) -> Result<bool> {
+pub(crate) fn has_writer(lock: &Txn<'_>, channel: &Channel) -> Result<bool> {
     let mut message = BlockRef(channel.first_unsettled.get(lock));
     while !message.is_none() {
         lock.step()?;
@@ -45,12 +48,12 @@ pub(super) fn has_writer(lock: &Txn<'_>, channel: &Channel) -> Result<bool> {
 }
 
 /// Unread bytes, those of waiting writers included.
-pub(super) fn unread(lock: &Txn<'_>, channel: &Channel) -> u32 {
+pub(crate) fn unread(lock: &Txn<'_>, channel: &Channel) -> u32 {
     channel.settled.get(lock).wrapping_add(channel.unsettled.get(lock))
 }
 
 /// Makes a channel empty for a new connection.
-pub(super) fn reset(lock: &mut Txn<'_>, channel: &Channel, quota: u32) {
+pub(crate) fn reset(lock: &mut Txn<'_>, channel: &Channel, quota: u32) {
     for word in [
         &channel.settled,
         &channel.unsettled,
@@ -71,12 +74,12 @@ pub(super) fn reset(lock: &mut Txn<'_>, channel: &Channel, quota: u32) {
 }
 
 /// Whether a waiting reader has something to look at, without the lock.
-pub(super) fn has_data(channel: &Channel) -> bool {
+pub(crate) fn has_data(channel: &Channel) -> bool {
     channel.first.peek() != 0
 }
 
 /// Whether a message would fit the quota, without the lock.
-pub(super) fn has_room(channel: &Channel, length: usize) -> bool {
+pub(crate) fn has_room(channel: &Channel, length: usize) -> bool {
     channel.first_unsettled.peek() == 0
         && channel.settled.peek() as usize + length <= channel.quota.peek() as usize
 }

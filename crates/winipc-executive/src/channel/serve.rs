@@ -9,14 +9,56 @@ use crate::status::{Result, Status};
 use super::message::{OFFSET, pin, rest_of};
 use super::queue::{consume, drop_first, remove_first, settle};
 
+/// How much one read takes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// What there is, across messages.
+    Bytes,
+    /// One message, or what fits of it.
+    Message,
+    /// One message. For one that does not fit it fails, and the message stays.
+    WholeMessage,
+}
+
+impl Mode {
+    /// Flags of a request for a read, beside those of [`io::flag`].
+    const MESSAGE: u32 = 1 << 8;
+    const WHOLE: u32 = 1 << 9;
+
+    pub(crate) fn flags(self) -> u32 {
+        match self {
+            Mode::Bytes => 0,
+            Mode::Message => Self::MESSAGE,
+            Mode::WholeMessage => Self::WHOLE,
+        }
+    }
+
+    fn of(lock: &Txn<'_>, request: &Request) -> Self {
+        match request.flags.get(lock) & (Self::MESSAGE | Self::WHOLE) {
+            0 => Mode::Bytes,
+            Self::MESSAGE => Mode::Message,
+            _ => Mode::WholeMessage,
+        }
+    }
+
+    /// What a read is told of which the message does not fit.
+    fn excess(self) -> Status {
+        match self {
+            Mode::Bytes => Status::SUCCESS,
+            Mode::Message => Status::BUFFER_OVERFLOW,
+            Mode::WholeMessage => Status::BUFFER_TOO_SMALL,
+        }
+    }
+}
+
 /// What a read is given.
-pub(in crate::pipe) struct Taken {
-    pub(in crate::pipe) status: Status,
-    pub(in crate::pipe) count: usize,
+pub(crate) struct Taken {
+    pub(crate) status: Status,
+    pub(crate) count: usize,
     /// Messages taken whole, linked, each with the offset at which to begin. They are pinned.
-    pub(in crate::pipe) whole: BlockRef,
+    pub(crate) whole: BlockRef,
     /// A message of which a part is taken: the block, where the part begins, and its length. It is pinned.
-    pub(in crate::pipe) part: Option<(BlockRef, usize, usize)>,
+    pub(crate) part: Option<(BlockRef, usize, usize)>,
 }
 
 /// Most messages that one read takes: their number is not limited by the reader's room, but by the journal.
@@ -26,11 +68,11 @@ pub(crate) const MOST_TAKEN: usize = 1 << 14;
 ///
 /// # References
 /// - `docs/conformance.md`, 5.5
-pub(in crate::pipe) fn take(
+pub(crate) fn take(
     lock: &mut Txn<'static>,
     channel: &Channel,
     room: usize,
-    by_message: bool,
+    mode: Mode,
 ) -> Result<Option<Taken>> {
     let arena = lock.arena();
     let mut taken = Taken { status: Status::SUCCESS, count: 0, whole: BlockRef::NONE, part: None };
@@ -56,15 +98,13 @@ pub(in crate::pipe) fn take(
             }
             last = message;
             taken.count += rest as usize;
-            if by_message || taken.count == room && room != 0 {
+            if mode != Mode::Bytes || taken.count == room && room != 0 {
                 break;
             }
         } else {
             let part = room - taken.count;
-            if by_message {
-                taken.status = Status::BUFFER_OVERFLOW;
-            }
-            if part != 0 {
+            taken.status = mode.excess();
+            if part != 0 && mode != Mode::WholeMessage {
                 let offset = block.words[OFFSET].get(lock);
                 consume(lock, channel, message, part as u32);
                 block.words[OFFSET].set(lock, offset.wrapping_add(part as u32));
@@ -80,7 +120,7 @@ pub(in crate::pipe) fn take(
 }
 
 /// Serves waiting reads of an end with what there is, in order.
-pub(in crate::pipe) fn serve_readers(lock: &mut Txn<'static>, channel: &Channel) -> Result<()> {
+pub(crate) fn serve_readers(lock: &mut Txn<'static>, channel: &Channel) -> Result<()> {
     let arena = lock.arena();
     while channel.first.get(lock) != 0 {
         let Some(reference) = Ref::<Request>::from_index(channel.first_reader.get(lock)).some() else {
@@ -96,8 +136,7 @@ pub(in crate::pipe) fn serve_readers(lock: &mut Txn<'static>, channel: &Channel)
             if rest == 0 {
                 drop_first(lock, channel)?;
             }
-            let by_message = request.flags.get(lock) & READS_MESSAGES != 0;
-            let status = if by_message && rest != 0 { Status::BUFFER_OVERFLOW } else { Status::SUCCESS };
+            let status = if rest != 0 { Mode::of(lock, request).excess() } else { Status::SUCCESS };
             io::complete(lock, reference, request, status, 0)?;
             continue;
         }
@@ -119,6 +158,10 @@ fn serve(
     let message = BlockRef(channel.first.get(lock));
     let block = arena.block(message)?;
     let rest = rest_of(lock, block);
+    let mode = Mode::of(lock, request);
+    if mode == Mode::WholeMessage && rest as usize > room {
+        return io::complete(lock, reference, request, mode.excess(), 0);
+    }
     let offset = block.words[OFFSET].get(lock);
     let count = rest.min(room as u32);
     consume(lock, channel, message, count);
@@ -130,13 +173,8 @@ fn serve(
         remove_first(lock, channel, message, block)?;
     } else {
         block.words[OFFSET].set(lock, offset.wrapping_add(count));
-        if request.flags.get(lock) & READS_MESSAGES != 0 {
-            status = Status::BUFFER_OVERFLOW;
-        }
+        status = mode.excess();
     }
     io::complete(lock, reference, request, status, count)?;
     settle(lock, channel)
 }
-
-/// Flag of a waiting read that wants a message, beside those of [`io::flag`].
-pub(in crate::pipe) const READS_MESSAGES: u32 = 1 << 8;
