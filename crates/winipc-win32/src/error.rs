@@ -13,7 +13,7 @@ thread_local! {
 /// Returns the calling thread's last error.
 ///
 /// A call that succeeds leaves it alone, except that `Create*` of a nameable object and `CreateFile` write 0 or
-/// `ERROR_ALREADY_EXISTS` (183), `CreateNamedPipe` writes 0, and `ReadFileEx` and `WriteFileEx` write 0 or
+/// `ERROR_ALREADY_EXISTS` (183), `CreateNamedPipe` and `CreateMailslot` write 0, and `ReadFileEx` and `WriteFileEx` write 0 or
 /// `ERROR_MORE_DATA` (234).
 #[cfg_attr(feature = "export", unsafe(no_mangle))]
 #[cfg_attr(not(feature = "export"), inline)]
@@ -120,6 +120,7 @@ fn win32_error(status: NTSTATUS) -> WIN32_ERROR {
         STATUS_IO_TIMEOUT => ERROR_SEM_TIMEOUT,
         STATUS_FILE_FORCED_CLOSED => ERROR_HANDLE_EOF,
         STATUS_NOT_SUPPORTED => ERROR_NOT_SUPPORTED,
+        STATUS_BAD_NETWORK_PATH => ERROR_BAD_NETPATH,
         STATUS_MAPPED_FILE_SIZE_ZERO => ERROR_FILE_INVALID,
         STATUS_CANCELLED => ERROR_OPERATION_ABORTED,
         STATUS_NOT_FOUND => ERROR_NOT_FOUND,
@@ -182,6 +183,7 @@ mod tests {
             (0xC000_00B5, 121),
             (0xC000_00B6, 38),
             (0xC000_00BB, 50),
+            (0xC000_00BE, 53),
             (0xC000_00D9, 232),
             (0xC000_0106, 206),
             (0xC000_010A, 5),

@@ -1,32 +1,36 @@
-//! Files: opening, reading, writing. The only files yet are the ends of named pipes.
+//! Files: opening, reading, writing. Files are the ends of named pipes and of mailslots.
 
 use windows_sys::Win32::Foundation::*;
 use windows_sys::Win32::Security::SECURITY_ATTRIBUTES;
 use windows_sys::Win32::Storage::FileSystem::*;
 use windows_sys::Win32::System::IO::{LPOVERLAPPED_COMPLETION_ROUTINE, OVERLAPPED};
 use windows_sys::core::{BOOL, PCWSTR};
-use winipc_executive::{Disposition, Kind, Status, io, pipe};
+use winipc_executive::{Disposition, Kind, Status, io, mailslot, pipe};
 
 use crate::argument::{handle, inherit, only, present, usable};
 use crate::error::{Error, Result, boolean, set_last_error, value};
+use crate::mailslot::is_here;
 use crate::object::report_created;
 use crate::overlapped::{overlapped, overlapped_with_routine};
 use crate::strings::{Name, Path, ansi, wide};
 
-/// Opens the client end of a named pipe: `\\.\pipe\NAME`.
+/// Opens the client end of a named pipe, `\\.\pipe\NAME`, or of a mailslot, `\\.\mailslot\NAME`.
 ///
-/// The end reads bytes and waits, whatever the server's does. `access` has generic or specific bits;
+/// A client of `\\*\mailslot\NAME`, or with this computer's name for `*`, sends datagrams: it is opened also if there is
+/// no such slot, and a message that no slot takes is lost.
+///
+/// A pipe's end reads bytes and waits, whatever the server's does. `access` has generic or specific bits;
 /// `FILE_READ_ATTRIBUTES` and `SYNCHRONIZE` are always granted. `creation` is `OPEN_EXISTING`, or `OPEN_ALWAYS`,
 /// which leaves the last error at `ERROR_ALREADY_EXISTS` (183) instead of 0. Of `flags`, `FILE_FLAG_OVERLAPPED`
 /// counts; `share` and `template` do not. Returns `INVALID_HANDLE_VALUE` (-1) on failure.
 ///
 /// # Errors
-/// - `ERROR_FILE_NOT_FOUND` (2): no such pipe.
+/// - `ERROR_FILE_NOT_FOUND` (2): no such pipe or mailslot.
 /// - `ERROR_PIPE_BUSY` (231): no instance of it listens.
 /// - `ERROR_ACCESS_DENIED` (5): access against the direction of the pipe.
 /// - `ERROR_PATH_NOT_FOUND` (3): `path` is NULL or empty.
-/// - `ERROR_BAD_NETPATH` (53): a pipe of another machine, `\\SERVER\pipe\NAME`.
-/// - `ERROR_NOT_SUPPORTED` (50): the path is not that of a pipe.
+/// - `ERROR_BAD_NETPATH` (53): a pipe of another machine, `\\SERVER\pipe\NAME`, or a mailslot of one or of a domain.
+/// - `ERROR_NOT_SUPPORTED` (50): the path is not that of a pipe or mailslot.
 /// - `ERROR_INVALID_PARAMETER` (87): another `creation`, or an undefined bit in `share`.
 /// - `ERROR_FILENAME_EXCED_RANGE` (206): the path is too long.
 #[cfg_attr(feature = "export", unsafe(no_mangle))]
@@ -63,19 +67,28 @@ fn create_file(
 ) -> Result<HANDLE> {
     let path = path?.filter(|path| !path.is_empty()).ok_or(Error(ERROR_PATH_NOT_FOUND))?;
     only(share, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE)?;
-    match Path::parse(path) {
-        Path::RemotePipe => Err(Error(ERROR_BAD_NETPATH)),
-        Path::LocalPipe([]) | Path::Other => Err(Error(ERROR_NOT_SUPPORTED)),
-        Path::LocalPipe(name) => {
-            let disposition = match creation {
-                OPEN_EXISTING => Disposition::Created,
-                OPEN_ALWAYS => Disposition::Opened,
-                _ => return Err(Error(ERROR_INVALID_PARAMETER)),
-            };
-            let file = open_pipe(name, access, flags & FILE_FLAG_OVERLAPPED != 0, inherit)?;
-            Ok(report_created((file, disposition)))
+    let path = Path::parse(path);
+    match path {
+        Path::RemotePipe => return Err(Error(ERROR_BAD_NETPATH)),
+        Path::NetworkMailslot(computer, _) if !is_here(computer) => return Err(Error(ERROR_BAD_NETPATH)),
+        Path::LocalPipe([]) | Path::LocalMailslot([]) | Path::NetworkMailslot(_, []) | Path::Other => {
+            return Err(Error(ERROR_NOT_SUPPORTED));
         }
+        Path::LocalPipe(_) | Path::LocalMailslot(_) | Path::NetworkMailslot(..) => {}
     }
+    let disposition = match creation {
+        OPEN_EXISTING => Disposition::Created,
+        OPEN_ALWAYS => Disposition::Opened,
+        _ => return Err(Error(ERROR_INVALID_PARAMETER)),
+    };
+    let overlapped = flags & FILE_FLAG_OVERLAPPED != 0;
+    let file = match path {
+        Path::LocalMailslot(name) => mailslot::open(name, access, overlapped, inherit)?,
+        Path::NetworkMailslot(_, name) => mailslot::open_datagram(name, access, overlapped, inherit)?,
+        Path::LocalPipe(name) => open_pipe(name, access, overlapped, inherit)?,
+        Path::RemotePipe | Path::Other => return Err(Error(ERROR_NOT_SUPPORTED)),
+    };
+    Ok(report_created((file, disposition)))
 }
 
 /// Opens the client end of a local pipe with the access that every file gets.
@@ -97,6 +110,10 @@ pub(crate) fn open_pipe(
 /// # Errors
 /// - `ERROR_IO_PENDING` (997): the read goes on.
 /// - `ERROR_MORE_DATA` (234): the buffer is full and there is more of the message.
+/// - `ERROR_INSUFFICIENT_BUFFER` (122): the next message of a mailslot is longer than `length`, and stays there.
+/// - `ERROR_SEM_TIMEOUT` (121): no message came within the read time-out of the mailslot.
+/// - `ERROR_HANDLE_EOF` (38): the mailslot was closed meanwhile.
+/// - `ERROR_INVALID_PARAMETER` (87): a mailslot's client end.
 /// - `ERROR_BROKEN_PIPE` (109): the other end is closed and everything has been read.
 /// - `ERROR_NO_DATA` (232): the pipe is empty and the handle does not wait.
 /// - `ERROR_PIPE_LISTENING` (536), `ERROR_PIPE_NOT_CONNECTED` (233): no client is there.
@@ -128,6 +145,9 @@ pub unsafe extern "system" fn ReadFile(
 /// # Errors
 /// - `ERROR_IO_PENDING` (997): the write goes on.
 /// - `ERROR_NO_DATA` (232): the other end is closed.
+/// - `ERROR_HANDLE_EOF` (38): the mailslot is gone.
+/// - `ERROR_INVALID_PARAMETER` (87): the message is longer than the mailslot takes.
+/// - `ERROR_BAD_NETPATH` (53): it is longer than a datagram, 424 bytes.
 /// - `ERROR_BROKEN_PIPE` (109): the other end was closed while the write waited.
 /// - `ERROR_PIPE_LISTENING` (536), `ERROR_PIPE_NOT_CONNECTED` (233): no client is there.
 /// - `ERROR_OPERATION_ABORTED` (995): the write was cancelled.
@@ -262,13 +282,15 @@ fn begun(outcome: winipc_executive::Result<io::Outcome>) -> Result<()> {
 /// - `ERROR_BROKEN_PIPE` (109): the other end was closed meanwhile.
 /// - `ERROR_PIPE_NOT_CONNECTED` (233): the server disconnected.
 /// - `ERROR_ACCESS_DENIED` (5): the handle cannot write.
+/// - `ERROR_INVALID_FUNCTION` (1): a mailslot's end.
 /// - `ERROR_INVALID_HANDLE` (6): not a handle to a file.
 #[cfg_attr(feature = "export", unsafe(no_mangle))]
 pub unsafe extern "system" fn FlushFileBuffers(file: HANDLE) -> BOOL {
     boolean(io::flush(handle(file)))
 }
 
-/// Returns the type of a file: `FILE_TYPE_PIPE` (3), or `FILE_TYPE_UNKNOWN` (0) on failure.
+/// Returns the type of a file: `FILE_TYPE_PIPE` (3), or `FILE_TYPE_UNKNOWN` (0) on failure, and for a mailslot, where the
+/// last error is 0.
 ///
 /// # Errors
 /// - `ERROR_INVALID_HANDLE` (6): not a handle to a file.
@@ -278,6 +300,10 @@ pub unsafe extern "system" fn GetFileType(file: HANDLE) -> FILE_TYPE {
     value(
         match kind {
             Ok(Kind::Pipe) => Ok(FILE_TYPE_PIPE),
+            Ok(Kind::Mailslot) => {
+                set_last_error(ERROR_SUCCESS);
+                Ok(FILE_TYPE_UNKNOWN)
+            }
             Ok(_) => Err(Error(ERROR_INVALID_HANDLE)),
             Err(status) => Err(status.into()),
         },

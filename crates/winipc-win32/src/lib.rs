@@ -67,6 +67,7 @@ mod error;
 mod event;
 mod file;
 mod handle;
+mod mailslot;
 mod mutex;
 mod object;
 mod overlapped;
@@ -95,6 +96,7 @@ pub use file::{
 pub use handle::{
     CloseHandle, CompareObjectHandles, DuplicateHandle, GetHandleInformation, SetHandleInformation,
 };
+pub use mailslot::{CreateMailslotA, CreateMailslotW, GetMailslotInfo, SetMailslotInfo};
 pub use mutex::{
     CreateMutexA, CreateMutexExA, CreateMutexExW, CreateMutexW, OpenMutexA, OpenMutexW, ReleaseMutex,
 };

@@ -1,8 +1,8 @@
 //! The list of all functions, and the proof that each has the type that windows-sys declares.
 
 use windows_sys::Win32::{
-    Foundation as foundation, Storage::FileSystem as file_system, System::IO as io, System::Pipes as pipes,
-    System::Threading as threading,
+    Foundation as foundation, Storage::FileSystem as file_system, System::IO as io,
+    System::Mailslots as mailslots, System::Pipes as pipes, System::Threading as threading,
 };
 
 macro_rules! functions {
@@ -31,6 +31,9 @@ functions! {
     }
     io {
         CancelIo CancelIoEx CancelSynchronousIo GetOverlappedResult GetOverlappedResultEx
+    }
+    mailslots {
+        CreateMailslotA CreateMailslotW GetMailslotInfo SetMailslotInfo
     }
     pipes {
         CallNamedPipeA CallNamedPipeW ConnectNamedPipe CreateNamedPipeA CreateNamedPipeW DisconnectNamedPipe

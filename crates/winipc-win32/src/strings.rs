@@ -115,6 +115,10 @@ pub(crate) enum Path<'a> {
     LocalPipe(&'a [u16]),
     /// `\\SERVER\pipe\NAME`.
     RemotePipe,
+    /// `\\.\mailslot\NAME`, with the NAME, which may be empty.
+    LocalMailslot(&'a [u16]),
+    /// `\\COMPUTER\mailslot\NAME`, `\\DOMAIN\mailslot\NAME` or `\\*\mailslot\NAME`, with what comes first and the NAME.
+    NetworkMailslot(&'a [u16], &'a [u16]),
     /// Anything else.
     Other,
 }
@@ -131,12 +135,14 @@ impl Path<'_> {
         let (Some(server), Some(device), Some(name)) = (parts.next(), parts.next(), parts.next()) else {
             return Path::Other;
         };
-        if server.is_empty() || !String::from_utf16_lossy(device).eq_ignore_ascii_case("pipe") {
-            Path::Other
-        } else if [[u16::from(b'.')], [u16::from(b'?')]].iter().any(|local| server == local) {
-            Path::LocalPipe(name)
-        } else {
-            Path::RemotePipe
+        let is_local = [[u16::from(b'.')], [u16::from(b'?')]].iter().any(|local| server == local);
+        match String::from_utf16_lossy(device).to_ascii_lowercase().as_str() {
+            _ if server.is_empty() => Path::Other,
+            "pipe" if is_local => Path::LocalPipe(name),
+            "pipe" => Path::RemotePipe,
+            "mailslot" if is_local => Path::LocalMailslot(name),
+            "mailslot" => Path::NetworkMailslot(server, name),
+            _ => Path::Other,
         }
     }
 }
@@ -161,6 +167,19 @@ mod tests {
         {
             assert_eq!(Path::parse(&utf16(path)), Path::Other, "{path}");
         }
+    }
+
+    #[test]
+    fn paths_of_mailslots() {
+        for path in [r"\\.\mailslot\a\b", r"\\.\MAILSLOT\a\b", r"//?/Mailslot/a\b"] {
+            assert_eq!(Path::parse(&utf16(path)), Path::LocalMailslot(&utf16(r"a\b")), "{path}");
+        }
+        assert_eq!(Path::parse(&utf16(r"\\.\mailslot\")), Path::LocalMailslot(&[]));
+        for server in ["*", "computer", "DOMAIN"] {
+            let path = utf16(&format!(r"\\{server}\mailslot\a"));
+            assert_eq!(Path::parse(&path), Path::NetworkMailslot(&utf16(server), &utf16("a")));
+        }
+        assert_eq!(Path::parse(&utf16(r"\\.\mailslot")), Path::Other);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Windows inter-process communication, native on Linux and safe on Windows.
 //!
-//! Events, mutexes, semaphores, waitable timers, processes and named pipes, with Windows semantics down to the error
+//! Events, mutexes, semaphores, waitable timers, processes, named pipes and mailslots, with Windows semantics down to the error
 //! code, between processes. On Linux they live in shared memory, and there is no daemon; on Windows the same source
 //! is a safe interface to the system's own objects.
 //!
@@ -12,6 +12,7 @@
 //! | be woken at a time | [`WaitableTimer`] |
 //! | wait for the end of a process | [`Process`] |
 //! | wait for any or all of these | [`wait_any`], [`wait_all`], [`Waitable`] |
+//! | receive messages from any number of senders | [`Mailslot`], [`MailslotClient`] |
 //! | exchange bytes or messages | [`ServerOptions`], [`ClientOptions`] |
 //! | have several reads and writes under way | [`overlapped`] |
 //! | run a closure on another thread while it waits | [`Thread::queue_apc`] |
@@ -20,8 +21,8 @@
 //! # Names
 //!
 //! Events, mutexes, semaphores and timers share one case-sensitive namespace. A name without a prefix, or with
-//! `Local\`, belongs to the session; `Global\` to the machine (on Linux to the user: see `docs/limits.md`). Names of pipes have the form `\\.\pipe\name` and
-//! ignore case. A name and its object last as long as a handle to the object is open in any process, however
+//! `Local\`, belongs to the session; `Global\` to the machine (on Linux to the user: see `docs/limits.md`). Names of pipes have the form `\\.\pipe\name`, those of mailslots
+//! `\\.\mailslot\name`; both ignore case. A name and its object last as long as a handle to the object is open in any process, however
 //! the others ended.
 //!
 //! # Errors
@@ -61,6 +62,7 @@ mod disposition;
 mod error;
 mod event;
 mod handle;
+mod mailslot;
 mod mutex;
 mod named;
 pub mod overlapped;
@@ -78,6 +80,7 @@ pub use disposition::Disposition;
 pub use error::{Result, Win32Error};
 pub use event::{Event, EventOptions};
 pub use handle::AsHandle;
+pub use mailslot::{Mailslot, MailslotClient, MailslotInfo, MailslotOptions};
 pub use mutex::{LockError, LockResult, Mutex, MutexGuard, MutexOptions};
 pub use pipe::{
     ClientOptions, Peeked, PipeClient, PipeEnd, PipeInfo, PipeMode, PipeServer, PipeState, PipeTimeout,

@@ -3,6 +3,7 @@
 #[macro_use]
 mod common;
 mod handles;
+mod mailslots;
 mod objects;
 mod overlapped;
 mod pipes;

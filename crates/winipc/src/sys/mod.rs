@@ -26,6 +26,7 @@
 //! | threads | `GetCurrentThread(Id)`, `GetThreadId`, `OpenThread`, `GetExitCodeThread`, `QueueUserAPC(2)` |
 //! | files | `CreateFileA/W`, `ReadFile(Ex)`, `WriteFile(Ex)`, `FlushFileBuffers`, `GetFileType` |
 //! | requests | `GetOverlappedResult(Ex)`, `CancelIo(Ex)`, `CancelSynchronousIo` |
+//! | mailslots | `CreateMailslotA/W`, `GetMailslotInfo`, `SetMailslotInfo` |
 //! | pipes | `CreateNamedPipeA/W`, `ConnectNamedPipe`, `DisconnectNamedPipe`, `WaitNamedPipeA/W`, `CallNamedPipeA/W`, `PeekNamedPipe`, `TransactNamedPipe`, `Get/SetNamedPipeHandleState(A/W)`, `GetNamedPipeInfo`, `GetNamedPipeClient/ServerProcessId`, `GetNamedPipeClient/ServerSessionId`, `GetNamedPipeClientComputerNameA/W` |
 //!
 //! And one that Windows does not have: `process_identity`, a number by which a child of `fork`, to which no handle of its
@@ -122,5 +123,9 @@ pub use windows_sys::Win32::System::Threading::{
 pub const ACCESS_SYSTEM_SECURITY: u32 = 0x0100_0000;
 /// Asks for every right that the object grants.
 pub const MAXIMUM_ALLOWED: u32 = 0x0200_0000;
+/// What `GetMailslotInfo` gives as the size of the next message where there is none.
+pub const MAILSLOT_NO_MESSAGE: u32 = u32::MAX;
+/// The read time-out of a mailslot whose reads wait for ever.
+pub const MAILSLOT_WAIT_FOREVER: u32 = u32::MAX;
 /// The most objects that one wait can take.
 pub const MAXIMUM_WAIT_OBJECTS: u32 = 64;

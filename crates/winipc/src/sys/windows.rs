@@ -22,6 +22,11 @@ pub use windows_sys::Win32::System::IO::{
 };
 
 #[rustfmt::skip]
+pub use windows_sys::Win32::System::Mailslots::{
+    CreateMailslotA, CreateMailslotW, GetMailslotInfo, SetMailslotInfo,
+};
+
+#[rustfmt::skip]
 pub use windows_sys::Win32::System::Pipes::{
     CallNamedPipeA, CallNamedPipeW, ConnectNamedPipe, CreateNamedPipeA, CreateNamedPipeW, DisconnectNamedPipe,
     GetNamedPipeClientComputerNameA, GetNamedPipeClientComputerNameW, GetNamedPipeClientProcessId,

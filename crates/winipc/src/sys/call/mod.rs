@@ -6,6 +6,7 @@
 pub(crate) mod apc;
 pub(crate) mod event;
 pub(crate) mod handle;
+pub(crate) mod mailslot;
 pub(crate) mod mutex;
 pub(crate) mod pipe;
 pub(crate) mod process;
