@@ -1,5 +1,5 @@
 //! The conformance suite: what Windows promises of events, mutexes, semaphores, timers, processes, waits and
-//! named pipes, one small test a rule, against the Win32 functions of `winipc::sys`.
+//! named pipes and mailslots, one small test a rule, against the Win32 functions of `winipc::sys`.
 //!
 //! It runs natively over winipc and as a Windows program. A test's doc comment begins with the number of the
 //! section and the rule it pins; `docs/conformance.md` is made from these comments by
@@ -23,6 +23,7 @@ mod file_waits;
 mod handles;
 mod last_error;
 mod lifetime;
+mod mailslots;
 mod mutexes;
 mod names;
 mod overlapped;
@@ -88,6 +89,7 @@ modules! {
     pipe_writing: "Writing, quota, flushing, end of a process (5.7, 5.8, 5.13)",
     pipe_transactions: "Transactions and waiting (5.9, 5.10)",
     pipe_information: "Information about pipes (5.11)",
+    mailslots: "Mailslots (6)",
     overlapped: "Overlapped I/O (7.1)",
     cancelling: "Results and cancelling (7.2)",
     completion_routines: "Completion routines (7.3)",

@@ -31,6 +31,7 @@ const WITHOUT_TEST: &[(&str, &str, &str)] = &[
     ("5.11", "session ids, computer name, user name", "not part of `winipc::sys`"),
     ("5.12", "impersonation", "comes later"),
     ("5.13", "completion packets of an ended process", "completion ports come later"),
+    ("6.2", "messages to other machines and domains, lost and doubled ones", "remote mailslots come later"),
     ("7.1", "packets, low bit of hEvent", "completion ports come later"),
     ("7.1", "the byte count may be NULL only with an OVERLAPPED", "a rule for callers"),
     ("7.2", "an automatic hEvent that another wait consumed may hang", "a rule for callers"),

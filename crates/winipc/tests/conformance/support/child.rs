@@ -157,6 +157,16 @@ fn execute(words: &[&str]) -> (i64, u32, Vec<u8>) {
             null()
         ))),
         "open_pipe" => from_handle(try_client(&name(1), READ_WRITE, 0)),
+        "create_mailslot" => from_handle(call!(CreateMailslotW(name(1).ptr(), 0, bits(2), null()))),
+        "open_mailslot" => from_handle(try_writer(&name(1), GENERIC_WRITE, SHARED)),
+        "write_numbers" => {
+            let written = (0..bits(3)).take_while(|number| {
+                let message = numbered(bits(2) as u8, *number);
+                let (mut count, length) = (0, message.len() as u32);
+                call!(WriteFile(handle(1), message.as_ptr(), length, &mut count, null_mut())).0 == TRUE
+            });
+            (written.count() as i64, 0, Vec::new())
+        }
         "connect" => from_bool(call!(ConnectNamedPipe(handle(1), null_mut()))),
         "disconnect" => from_bool(call!(DisconnectNamedPipe(handle(1)))),
         "set_event" => from_bool(call!(SetEvent(handle(1)))),
@@ -191,7 +201,14 @@ fn execute(words: &[&str]) -> (i64, u32, Vec<u8>) {
     }
 }
 
+use super::mailslot::{SHARED, try_writer};
 use super::pipe::{QUOTA, READ_WRITE, try_client};
+
+/// A message that tells who wrote it, which of theirs it is, and whether it is whole.
+pub(crate) fn numbered(writer: u8, number: u32) -> Vec<u8> {
+    let filling = (0..number % 300).map(|at| (at + number) as u8);
+    [writer].into_iter().chain(number.to_be_bytes()).chain(filling).collect()
+}
 
 fn from_handle((handle, error): (HANDLE, u32)) -> (i64, u32, Vec<u8>) {
     (handle as isize as i64, error, Vec::new())

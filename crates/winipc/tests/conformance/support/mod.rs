@@ -1,6 +1,7 @@
 //! What the tests share: calls that report their last error, owned handles, names, threads and children.
 
 pub(crate) mod child;
+pub(crate) mod mailslot;
 pub(crate) mod pipe;
 
 use crate::sys::*;
@@ -87,7 +88,9 @@ impl Value for u32 {
 
 impl Value for HANDLE {
     fn failed(self, function: &str) -> bool {
-        let is_file = function.starts_with("CreateFile") || function.starts_with("CreateNamedPipe");
+        let is_file = ["CreateFile", "CreateNamedPipe", "CreateMailslot"]
+            .iter()
+            .any(|maker| function.starts_with(maker));
         let (failure, other) =
             if is_file { (INVALID_HANDLE_VALUE, null_mut()) } else { (null_mut(), INVALID_HANDLE_VALUE) };
         assert_ne!(self, other, "{function} returns the failure value of the other kind of function");
