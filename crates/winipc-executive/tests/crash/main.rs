@@ -108,6 +108,22 @@ operations! {
     connections::disconnect,
     connections::close_with_unread_messages,
     connections::disconnect_with_unread_messages,
+    mailslots::create_mailslot,
+    mailslots::open_mailslot,
+    mailslots::close_mailslot_client,
+    mailslots::write_to_mailslot,
+    mailslots::send_datagram,
+    mailslots::write_to_mailslot_with_a_reader,
+    mailslots::write_to_mailslot_whose_reader_has_too_little_room,
+    mailslots::read_from_mailslot,
+    mailslots::read_from_mailslot_asleep,
+    mailslots::read_from_mailslot_until_timeout,
+    mailslots::read_from_mailslot_overlapped,
+    mailslots::read_from_mailslot_overlapped_until_timeout,
+    mailslots::cancel_read_from_mailslot,
+    mailslots::ask_and_set_a_mailslot,
+    mailslots::close_mailslot_with_unread_messages,
+    mailslots::close_mailslot_with_a_pending_read,
 }
 
 /// Declares a test for each kind of death, and finds one by its name.

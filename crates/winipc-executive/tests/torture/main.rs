@@ -2,6 +2,7 @@
 //!
 //! Nobody may get stuck, no mutex may have two owners or lose one without a word, and in the end nothing is left.
 
+mod mailslots;
 mod pipes;
 #[path = "../support/mod.rs"]
 mod support;
@@ -32,9 +33,10 @@ const OWNERS: usize = 0;
 const STEPS: usize = 64;
 const LAST: usize = 128;
 const IDS: usize = 192;
-/// How many messages came through, and how many mutexes were abandoned.
+/// How many messages came through pipes, how many mutexes were abandoned, and how many messages came through mailslots.
 const MESSAGES: usize = 256;
 const ABANDONED: usize = 257;
+const LETTERS: usize = 258;
 
 #[test]
 fn torture() {
@@ -117,9 +119,10 @@ fn supervise(random: &mut Random) {
     }
     drop(workers);
     let steps: u64 = (0..WORKERS).map(|slot| page.word(STEPS + slot).load(Ordering::Relaxed)).sum();
-    let [messages, abandoned] = [MESSAGES, ABANDONED].map(|index| page.word(index).load(Ordering::Relaxed));
-    println!("{steps} steps, {messages} messages, {abandoned} abandoned mutexes");
-    assert!(steps > 0 && messages > 0 && abandoned > 0);
+    let [messages, abandoned, letters] =
+        [MESSAGES, ABANDONED, LETTERS].map(|index| page.word(index).load(Ordering::Relaxed));
+    println!("{steps} steps, {messages} and {letters} messages, {abandoned} abandoned mutexes");
+    assert!(steps > 0 && messages > 0 && letters > 0 && abandoned > 0);
     for (number, mutex) in mutexes.into_iter().enumerate() {
         let outcome = wait::one(mutex, None, false).unwrap();
         check_owner(&page, number, outcome);
@@ -140,6 +143,7 @@ fn start(page: &Page, slot: usize, seed: u64) -> Child {
             handles: Vec::new(),
             held: Vec::new(),
             pipes: pipes::Ends::default(),
+            slots: mailslots::Slots::default(),
         }
         .work()
     });
@@ -187,12 +191,13 @@ struct Worker<'a> {
     /// Numbers of the mutexes it holds, and the handles.
     held: Vec<(u64, Handle)>,
     pipes: pipes::Ends,
+    slots: mailslots::Slots,
 }
 
 impl Worker<'_> {
     fn work(mut self) {
         loop {
-            let kind = self.random.below(18);
+            let kind = self.random.below(22);
             self.page.word(LAST + self.slot).store(kind, Ordering::Relaxed);
             self.step(kind);
             self.page.word(STEPS + self.slot).fetch_add(1, Ordering::Relaxed);
@@ -239,6 +244,10 @@ impl Worker<'_> {
                 while apc::take().is_some() {}
             }
             13 => self.thread(timeout),
+            14..=17 => {
+                let messages = self.slots.step(&mut self.random);
+                self.page.word(LETTERS).fetch_add(messages, Ordering::Relaxed);
+            }
             _ => {
                 let messages = self.pipes.step(&mut self.random);
                 self.page.word(MESSAGES).fetch_add(messages, Ordering::Relaxed);
