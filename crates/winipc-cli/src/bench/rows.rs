@@ -91,6 +91,7 @@ const SPIN: Factory = Spin::set_up;
 const FUTEX: Factory = Futex::set_up;
 const ROBUST: Factory = RobustMutex::set_up;
 const SEQPACKET: Factory = SeqpacketRoundTrip::set_up;
+const DATAGRAM: Factory = DatagramRoundTrip::set_up;
 const WINE: &str = "the same under Wine";
 
 pub(crate) const ROWS: &[Row] = &[
@@ -177,6 +178,33 @@ pub(crate) const ROWS: &[Row] = &[
         name: "round-trip-cold",
         ours: PipeRoundTrip::set_up,
         peers: &[at_most("seqpacket", SEQPACKET, 1.0)],
+        ..COLD
+    },
+    Row {
+        name: "mailslot",
+        ours: MailslotWriteRead::set_up,
+        peers: &[
+            at_most("datagram", DatagramSendReceive::set_up, 0.5),
+            at_most(WINE, Wine::MAILSLOT, 1.0 / 5.0),
+        ],
+        ..LOCAL
+    },
+    Row {
+        name: "mailslot-free-hot",
+        ours: MailslotRoundTrip::set_up,
+        peers: &[at_most("spin", SPIN, 12.0), at_most(WINE, Wine::MAILSLOT_ROUND_TRIP, 1.0 / 20.0)],
+        ..FREE
+    },
+    Row {
+        name: "mailslot-pinned",
+        ours: MailslotRoundTrip::set_up,
+        peers: &[at_most("datagram", DATAGRAM, 1.0)],
+        ..PINNED
+    },
+    Row {
+        name: "mailslot-cold",
+        ours: MailslotRoundTrip::set_up,
+        peers: &[at_most("datagram", DATAGRAM, 1.0)],
         ..COLD
     },
     Row {

@@ -23,6 +23,8 @@ impl Wine {
     pub(crate) const SEMAPHORE: Factory = |setting| Self::start("semaphore", setting);
     pub(crate) const PING_PONG: Factory = |setting| Self::start("ping-pong", setting);
     pub(crate) const ROUND_TRIP: Factory = |setting| Self::start("round-trip", setting);
+    pub(crate) const MAILSLOT: Factory = |setting| Self::start("mailslot", setting);
+    pub(crate) const MAILSLOT_ROUND_TRIP: Factory = |setting| Self::start("mailslot-round-trip", setting);
 
     fn start(row: &str, setting: &Setting) -> Result<Box<dyn Contestant>> {
         let program = std::env::var_os(PROGRAM_VARIABLE).ok_or_else(|| {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::overlapped::{Pending, Read};
+use crate::sys::call::mailslot::READS_ARE_OVERLAPPED;
 use crate::sys::call::{Name, mailslot, pipe};
 use crate::sys::{MAILSLOT_NO_MESSAGE, MAILSLOT_WAIT_FOREVER, routine};
 use crate::timeout::milliseconds;
@@ -65,7 +66,7 @@ impl Mailslot {
     ///   [`info`](Mailslot::info) tells its length.
     /// - `ERROR_OPERATION_ABORTED`: the read was cancelled.
     pub fn recv(&self, buffer: &mut [u8]) -> Result<usize> {
-        pipe::read(self.as_handle(), true, buffer).map(|received| received.bytes)
+        pipe::read(self.as_handle(), READS_ARE_OVERLAPPED, buffer).map(|received| received.bytes)
     }
 
     /// Reads the next message, of whatever length, into `message`, in place of what was in it, and returns its length.
@@ -78,7 +79,7 @@ impl Mailslot {
         message.clear();
         let mut room = message.capacity().max(FIRST_ROOM);
         loop {
-            match pipe::read_to(self.as_handle(), true, message, room) {
+            match pipe::read_to(self.as_handle(), READS_ARE_OVERLAPPED, message, room) {
                 Err(Win32Error::INSUFFICIENT_BUFFER) => room = self.room_for_next(room)?,
                 result => return result.map(|received| received.bytes),
             }

@@ -1,11 +1,13 @@
 //! Our side of each row, through the safe interface over the Win32 layer. It also runs on Windows, so that it can be
 //! measured under Wine beside itself.
 
+mod mailslot;
 mod named;
 mod ping_pong;
 mod pipe;
 mod sync;
 
+pub(crate) use mailslot::{MailslotRoundTrip, MailslotWriteRead};
 pub(crate) use named::{CreateEvent, OpenEvent};
 pub(crate) use ping_pong::PingPong;
 pub(crate) use pipe::{PipeRoundTrip, PipeStream};
@@ -20,6 +22,7 @@ pub(crate) fn helper(kind: &str, setting: &Setting) -> Option<Result<()>> {
         PingPong::KIND => PingPong::help,
         PipeRoundTrip::KIND => PipeRoundTrip::help,
         PipeStream::KIND => PipeStream::help,
+        MailslotRoundTrip::KIND => MailslotRoundTrip::help,
         _ => return None,
     };
     Some(run(setting))
@@ -38,6 +41,8 @@ pub(crate) fn side(name: &str) -> Option<Factory> {
         "ping-pong" => PingPong::set_up,
         "round-trip" => PipeRoundTrip::set_up,
         "stream" => PipeStream::set_up,
+        "mailslot" => MailslotWriteRead::set_up,
+        "mailslot-round-trip" => MailslotRoundTrip::set_up,
         _ => return None,
     })
 }

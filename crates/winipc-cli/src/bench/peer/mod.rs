@@ -1,6 +1,7 @@
 //! What Linux offers for the same purpose, measured beside ours. What `unsafe` the benchmark needs is in
 //! [`shared_memory`] and [`robust_mutex`].
 
+mod datagram;
 mod futex;
 mod kernel_pipe;
 #[allow(unsafe_code)]
@@ -13,6 +14,7 @@ mod tmpfs;
 
 use std::path::PathBuf;
 
+pub(crate) use datagram::{DatagramRoundTrip, DatagramSendReceive};
 pub(crate) use futex::Futex;
 pub(crate) use kernel_pipe::KernelPipe;
 pub(crate) use robust_mutex::RobustMutex;
@@ -31,6 +33,7 @@ pub(crate) fn helper(kind: &str, setting: &Setting) -> Option<Result<()>> {
         KernelPipe::KIND => KernelPipe::help,
         SeqpacketRoundTrip::KIND => SeqpacketRoundTrip::help,
         SeqpacketStream::KIND => SeqpacketStream::help,
+        DatagramRoundTrip::KIND => DatagramRoundTrip::help,
         _ => return None,
     };
     Some(run(setting))
