@@ -92,15 +92,7 @@ fn hold_in_background() -> Result<Status> {
     let failed = |error| Error::because("cannot start the process that holds the object", error);
     let mut command = Command::new(std::env::current_exe().map_err(failed)?);
     command.args(std::env::args_os().skip(1).filter(|argument| argument != "--background"));
-    // Neither the keys of the terminal nor who waits for the end of our output are to reach or to wait for it.
-    #[cfg(unix)]
-    std::os::unix::process::CommandExt::process_group(&mut command, 0);
-    #[cfg(windows)]
-    std::os::windows::process::CommandExt::creation_flags(&mut command, {
-        const CREATE_NEW_PROCESS_GROUP: u32 = 0x200;
-        const DETACHED_PROCESS: u32 = 0x8;
-        CREATE_NEW_PROCESS_GROUP | DETACHED_PROCESS
-    });
+    detach(&mut command).map_err(failed)?;
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut holder = command.spawn().map_err(failed)?;
     let mut disposition = String::new();
@@ -117,4 +109,29 @@ fn hold_in_background() -> Result<Status> {
     let status = holder.wait().map_err(failed)?;
     let complaint = complaint.trim().trim_start_matches("winipc: ");
     Err(Error::new(complaint).exit_status(status.code().and_then(|code| code.try_into().ok()).unwrap_or(1)))
+}
+
+/// Keeps the keys of the terminal from a process, and has nobody who waits for the end of our output wait for it.
+#[cfg(unix)]
+#[expect(clippy::unnecessary_wraps, reason = "as on Windows")]
+fn detach(command: &mut Command) -> std::io::Result<()> {
+    std::os::unix::process::CommandExt::process_group(command, 0);
+    Ok(())
+}
+
+/// Keeps the keys of the terminal from a process, and has nobody who waits for the end of our output wait for it.
+#[cfg(windows)]
+fn detach(command: &mut Command) -> std::io::Result<()> {
+    use std::os::windows::io::AsHandle;
+    use winipc::BorrowedHandle;
+    const CREATE_NEW_PROCESS_GROUP: u32 = 0x200;
+    const DETACHED_PROCESS: u32 = 0x8;
+    std::os::windows::process::CommandExt::creation_flags(
+        command,
+        CREATE_NEW_PROCESS_GROUP | DETACHED_PROCESS,
+    );
+    // What can be inherited is, whatever else the process gets.
+    BorrowedHandle::from(std::io::stdout().as_handle()).set_inheritable(false)?;
+    BorrowedHandle::from(std::io::stderr().as_handle()).set_inheritable(false)?;
+    Ok(())
 }

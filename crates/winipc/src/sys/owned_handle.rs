@@ -133,9 +133,17 @@ impl fmt::Debug for BorrowedHandle<'_> {
 
 #[cfg(windows)]
 mod standard {
-    use std::os::windows::io::{FromRawHandle, IntoRawHandle, OwnedHandle as StandardHandle};
+    use std::marker::PhantomData;
+    use std::os::windows::io::{AsRawHandle, FromRawHandle, IntoRawHandle};
+    use std::os::windows::io::{BorrowedHandle as BorrowedStandardHandle, OwnedHandle as StandardHandle};
 
-    use super::OwnedHandle;
+    use super::{BorrowedHandle, OwnedHandle};
+
+    impl<'a> From<BorrowedStandardHandle<'a>> for BorrowedHandle<'a> {
+        fn from(handle: BorrowedStandardHandle<'a>) -> BorrowedHandle<'a> {
+            BorrowedHandle { raw: handle.as_raw_handle() as isize, owner: PhantomData }
+        }
+    }
 
     impl From<OwnedHandle> for StandardHandle {
         fn from(handle: OwnedHandle) -> StandardHandle {
