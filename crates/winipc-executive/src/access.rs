@@ -40,6 +40,16 @@ pub(crate) mod file {
     pub(crate) const ALL: u32 = 0x1F_01FF;
 }
 
+/// SECTION_MAP_WRITE and its fellows.
+pub(crate) mod section {
+    pub(crate) const QUERY: u32 = 1;
+    pub(crate) const MAP_WRITE: u32 = 2;
+    pub(crate) const MAP_READ: u32 = 4;
+    pub(crate) const MAP_EXECUTE: u32 = 8;
+    /// Every right there is. Nobody can wait for a section.
+    pub(crate) const ALL: u32 = 0xF_001F;
+}
+
 /// All rights that objects of a kind have.
 pub(crate) fn all(kind: Kind) -> u32 {
     match kind {
@@ -47,6 +57,7 @@ pub(crate) fn all(kind: Kind) -> u32 {
         Kind::Mutex => 0x1F_0001,
         Kind::Process | Kind::Thread => 0x1F_FFFF,
         Kind::Pipe | Kind::Mailslot => file::ALL,
+        Kind::Section => section::ALL,
     }
 }
 
@@ -63,6 +74,11 @@ pub(crate) fn map_generic(kind: Kind, desired: u32) -> u32 {
             READ_CONTROL | SYNCHRONIZE | PROCESS_QUERY_LIMITED_INFORMATION | 1,
         ),
         Kind::Pipe | Kind::Mailslot => (file::GENERIC_READ, file::GENERIC_WRITE, file::GENERIC_EXECUTE),
+        Kind::Section => (
+            READ_CONTROL | section::QUERY | section::MAP_READ,
+            READ_CONTROL | section::MAP_WRITE,
+            READ_CONTROL | section::MAP_EXECUTE,
+        ),
     };
     let mut mapped = desired & !(GENERIC_READ | GENERIC_WRITE | GENERIC_EXECUTE | GENERIC_ALL);
     for (generic, specific) in

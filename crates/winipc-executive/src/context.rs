@@ -12,6 +12,7 @@ use crate::io::Deliveries;
 use crate::keeper::Watchers;
 use crate::records::{Process, Thread};
 use crate::routines::Routines;
+use crate::section::Views;
 use crate::status::{Result, Status};
 use crate::{death, dispatcher, handle, keeper, process};
 
@@ -29,6 +30,7 @@ pub(crate) struct Context {
     pub(crate) deliveries: Deliveries,
     pub(crate) routines: Routines,
     pub(crate) watchers: Watchers,
+    pub(crate) views: Views,
 }
 
 impl Context {
@@ -49,6 +51,7 @@ impl Context {
             deliveries: Deliveries::default(),
             routines: Routines::default(),
             watchers: Watchers::default(),
+            views: Views::default(),
         })))
     }
 
@@ -298,7 +301,10 @@ fn take_back_join(context: &'static Context) {
 pub(crate) fn attach_in_memory() -> Current {
     let arena: &'static Arena = Box::leak(Box::new(Arena::in_memory()));
     let process = process::claim_record(arena).unwrap();
-    let context = Context::keep(arena, process, Place::default(), ForkMark::new().unwrap()).unwrap();
+    // Files of sections have names of their own; there is none of the arena.
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let place = Place::for_test(&format!("memory-{}", COUNT.fetch_add(1, Ordering::Relaxed)));
+    let context = Context::keep(arena, process, place, ForkMark::new().unwrap()).unwrap();
     let current = sit_down_for(context).unwrap();
     process::join(current).unwrap();
     let keeper = context.arena.take_seat(process.index(), |_| Ok(())).unwrap();

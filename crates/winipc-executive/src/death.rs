@@ -9,10 +9,12 @@ use crate::context::Current;
 use crate::process::{self, HANDLES_AT_A_TIME, claim};
 use crate::records::{Process, Thread};
 use crate::status::Result;
-use crate::{apc, channel, dispatcher, handle, io, keeper, mutex, thread, timer, wait};
+use crate::{apc, channel, dispatcher, handle, io, keeper, mutex, section, thread, timer, wait};
 
 /// Calls dropped under one hold of the lock.
 const CALLS_AT_A_TIME: u32 = 64;
+/// Views dropped under one hold of the lock.
+const VIEWS_AT_A_TIME: u32 = 32;
 
 /// Whether a process's keeper has died, and so all of the process has or is about to.
 pub(crate) fn is_dead(arena: &Arena, process: &Process) -> bool {
@@ -103,6 +105,7 @@ fn empty_process(
     let is_same = || process.generation.load() == generation && process.claim.load() != claim::FREE;
     wake_again(current)?;
     channel::sweep(current);
+    section::sweep(current);
     for (number, seat) in arena.seats() {
         if seat.process() == reference.index() {
             clear_thread(current, number, process, &|seat| seat.process() == reference.index() && is_same())?;
@@ -125,9 +128,15 @@ fn empty_process(
         let more = handle::close_some(&mut lock, current, process, HANDLES_AT_A_TIME)?;
         lock.commit()?;
         channel::sweep(current);
+        section::sweep(current);
         if !more {
             break;
         }
+    }
+    let is_over = repeat(current, &is_same, &|lock| section::drop_some(lock, process, VIEWS_AT_A_TIME))?;
+    section::sweep(current);
+    if !is_over {
+        return Ok(());
     }
     let mut lock = current.begin()?;
     if !is_same() {
@@ -155,6 +164,7 @@ pub(crate) fn end_thread(current: &Current, number: Ref<Seat>, process: &Process
     let is_same = |seat: &Seat| seat.id(number) == id && seat.claim.load() != 0 && seat.life() == Life::Dead;
     wake_again(current)?;
     channel::sweep(current);
+    section::sweep(current);
     clear_thread(current, number, process, &is_same)?;
     if core::ptr::eq(process, current.process()) {
         current.context.routines.thread_ended(id);
@@ -282,10 +292,15 @@ pub(crate) fn close_own_process(current: Current) {
             let more = handle::close_some(&mut lock, &current, process, HANDLES_AT_A_TIME)?;
             lock.commit()?;
             channel::sweep(&current);
+            section::sweep(&current);
             if !more {
-                return Ok(());
+                break;
             }
         }
+        // Their memory stays until the process is gone, but no other process needs to find it any more.
+        repeat(&current, &|| true, &|lock| section::drop_some(lock, process, VIEWS_AT_A_TIME))?;
+        section::sweep(&current);
+        Ok(())
     };
     // An arena that is damaged is left as it is: the process ends all the same.
     let _ = close();

@@ -55,6 +55,8 @@ pub(crate) fn is_signaled(kind: Kind, state: u64, thread: SeatId) -> bool {
         }
         Kind::Semaphore => value != 0,
         Kind::Mutex => mutex::is_available(state, thread),
+        // Nobody has the right to wait for one.
+        Kind::Section => false,
     }
 }
 
@@ -63,7 +65,7 @@ fn is_consumed(kind: Kind, state: u64) -> bool {
     match kind {
         Kind::Event | Kind::Timer => value_of(state) & signal::MANUAL == 0,
         Kind::Semaphore | Kind::Mutex => true,
-        Kind::Process | Kind::Thread | Kind::Pipe | Kind::Mailslot => false,
+        Kind::Process | Kind::Thread | Kind::Pipe | Kind::Mailslot | Kind::Section => false,
     }
 }
 

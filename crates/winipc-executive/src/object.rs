@@ -7,7 +7,7 @@ use crate::handle::{self, Handle};
 use crate::name::{self, Name};
 use crate::records::{Kind, Object};
 use crate::status::{Result, Status};
-use crate::{access, death, mutex, pipe};
+use crate::{access, death, mutex, pipe, section};
 
 /// Whether a create call made a new object or found one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -73,6 +73,9 @@ pub(crate) fn collect(lock: &mut Txn<'_>, reference: Ref<Object>, object: &Objec
     if object.head.tag.get(lock) == Kind::Pipe.tag() {
         pipe::end_gone(lock, object)?;
     }
+    if object.head.tag.get(lock) == Kind::Section.tag() {
+        return section::gone(lock, reference, object);
+    }
     object.state.set(lock, state::next_generation(state));
     lock.free(reference)
 }
@@ -95,23 +98,18 @@ pub(crate) fn create(
         death::bury_the_dead(current);
     }
     let mut lock = current.begin()?;
-    let process = current.process();
     if let Some(name) = &name
-        && let Some(target) = name::find(&lock, name)?
+        && let Some(handle) = open_named(&mut lock, current, name, kind, desired, attributes.inherit)?
     {
-        let reference = existing(&lock, target, kind)?;
-        let access = access::grant(kind, desired)?;
-        let handle = handle::insert(&mut lock, process, reference, access, attributes.inherit)?;
         lock.commit()?;
         return Ok((handle, Disposition::Opened));
     }
     let access = access::grant_maker(kind, desired)?;
     let reference = make(&mut lock)?;
     if let Some(name) = &name {
-        let block = name::insert(&mut lock, name, reference.index())?;
-        lock.arena().get(reference)?.name.set(&mut lock, block.0);
+        set_name(&mut lock, name, reference)?;
     }
-    let handle = handle::insert(&mut lock, process, reference, access, attributes.inherit)?;
+    let handle = handle::insert(&mut lock, current.process(), reference, access, attributes.inherit)?;
     lock.commit()?;
     Ok((handle, Disposition::Created))
 }
@@ -133,12 +131,32 @@ pub(crate) fn open(
     let name = Name::parse(name)?;
     death::bury_the_dead(current);
     let mut lock = current.begin()?;
-    let target = name::find(&lock, &name)?.ok_or(Status::OBJECT_NAME_NOT_FOUND)?;
-    let reference = existing(&lock, target, kind)?;
-    let access = access::grant(kind, desired)?;
-    let handle = handle::insert(&mut lock, current.process(), reference, access, inherit)?;
+    let opened = open_named(&mut lock, current, &name, kind, desired, inherit)?;
+    let handle = opened.ok_or(Status::OBJECT_NAME_NOT_FOUND)?;
     lock.commit()?;
     Ok(handle)
+}
+
+/// Opens the object that has a name, if there is one.
+pub(crate) fn open_named(
+    lock: &mut Txn<'static>,
+    current: &Current,
+    name: &Name<'_>,
+    kind: Kind,
+    desired: u32,
+    inherit: bool,
+) -> Result<Option<Handle>> {
+    let Some(target) = name::find(lock, name)? else { return Ok(None) };
+    let reference = existing(lock, target, kind)?;
+    let access = access::grant(kind, desired)?;
+    handle::insert(lock, current.process(), reference, access, inherit).map(Some)
+}
+
+/// Gives an object a name, of which the caller has seen that it is free.
+pub(crate) fn set_name(lock: &mut Txn<'_>, name: &Name<'_>, reference: Ref<Object>) -> Result<()> {
+    let block = name::insert(lock, name, reference.index())?;
+    lock.arena().get(reference)?.name.set(lock, block.0);
+    Ok(())
 }
 
 /// The object a name leads to, if it is of the right kind.

@@ -24,11 +24,13 @@ pub enum Kind {
     Pipe = 7,
     /// One end of a mailslot.
     Mailslot = 9,
+    /// A section.
+    Section = 10,
 }
 
 impl Kind {
     /// All kinds, in the order of their tags.
-    pub const ALL: [Kind; 8] = [
+    pub const ALL: [Kind; 9] = [
         Kind::Event,
         Kind::Mutex,
         Kind::Semaphore,
@@ -37,6 +39,7 @@ impl Kind {
         Kind::Thread,
         Kind::Pipe,
         Kind::Mailslot,
+        Kind::Section,
     ];
 
     #[inline]
@@ -50,6 +53,7 @@ impl Kind {
             6 => Kind::Thread,
             7 => Kind::Pipe,
             9 => Kind::Mailslot,
+            10 => Kind::Section,
             _ => return None,
         })
     }
@@ -73,7 +77,7 @@ record! {
         limit: Guarded32,
         /// Handles in all processes.
         handles: Guarded32,
-        /// Everything that keeps the record: handles, wait blocks, requests, a process's or thread's own record.
+        /// Everything that keeps the record: handles, wait blocks, requests, views, a process's or thread's own record.
         references: Guarded32,
         /// Block of the name, 0 if it has none.
         name: Guarded32,
@@ -136,6 +140,8 @@ record! {
         first_timer: Guarded32,
         /// Bytes of the arena that the process pays for (see [`crate::quota`]).
         charge: Guarded32,
+        /// Views of sections that the process has mapped.
+        first_view: Guarded32,
         /// Pages of the handle table.
         pages: [Guarded32; TABLE_PAGES],
     }
@@ -345,5 +351,19 @@ record! {
         messages: Guarded32,
         spare: [Guarded32; 8],
         channel: Channel,
+    }
+}
+
+record! {
+    /// A view of a section that a process has mapped. Where, only that process knows.
+    pub(crate) struct View in View {
+        /// Number of the process's record.
+        process: Guarded32,
+        /// Number of the section's object.
+        section: Guarded32,
+        /// Neighbours in the list of the process's views.
+        next: Guarded32,
+        previous: Guarded32,
+        spare: [Guarded32; 10],
     }
 }

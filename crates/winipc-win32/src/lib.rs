@@ -74,6 +74,7 @@ mod overlapped;
 mod pipe;
 mod pipe_state;
 mod process;
+mod section;
 mod semaphore;
 mod signatures;
 mod strings;
@@ -113,6 +114,10 @@ pub use pipe_state::{
 pub use process::{
     ExitProcess, GetCurrentProcess, GetCurrentProcessId, GetExitCodeProcess, GetProcessId, OpenProcess,
     TerminateProcess,
+};
+pub use section::{
+    CreateFileMappingA, CreateFileMappingW, FlushViewOfFile, MapViewOfFile, MapViewOfFileEx,
+    OpenFileMappingA, OpenFileMappingW, UnmapViewOfFile, VirtualAlloc, VirtualQuery,
 };
 pub use semaphore::{
     CreateSemaphoreA, CreateSemaphoreExA, CreateSemaphoreExW, CreateSemaphoreW, OpenSemaphoreA,

@@ -2,7 +2,8 @@
 
 use windows_sys::Win32::{
     Foundation as foundation, Storage::FileSystem as file_system, System::IO as io,
-    System::Mailslots as mailslots, System::Pipes as pipes, System::Threading as threading,
+    System::Mailslots as mailslots, System::Memory as memory, System::Pipes as pipes,
+    System::Threading as threading,
 };
 
 macro_rules! functions {
@@ -34,6 +35,10 @@ functions! {
     }
     mailslots {
         CreateMailslotA CreateMailslotW GetMailslotInfo SetMailslotInfo
+    }
+    memory {
+        CreateFileMappingA CreateFileMappingW FlushViewOfFile MapViewOfFile MapViewOfFileEx OpenFileMappingA
+        OpenFileMappingW UnmapViewOfFile VirtualAlloc VirtualQuery
     }
     pipes {
         CallNamedPipeA CallNamedPipeW ConnectNamedPipe CreateNamedPipeA CreateNamedPipeW DisconnectNamedPipe

@@ -163,6 +163,7 @@ fn kind(kind: Kind) -> &'static str {
         Kind::Thread => "thread",
         Kind::Pipe => "pipe",
         Kind::Mailslot => "mailslot",
+        Kind::Section => "section",
     }
 }
 

@@ -103,6 +103,25 @@ pub(crate) fn private_directory() -> Result<(PathBuf, String), AttachError> {
     Ok((path, namespace))
 }
 
+/// Name of a namespace's arena.
+fn file_name(namespace: &str) -> String {
+    format!("{namespace}.{:016x}", fingerprint())
+}
+
+impl Place {
+    /// Path of the arena's file.
+    pub(super) fn arena_path(&self) -> PathBuf {
+        self.path.join(file_name(&self.namespace))
+    }
+
+    /// A place of a test's.
+    #[cfg(test)]
+    pub(crate) fn for_test(name: &str) -> Self {
+        let namespace = format!("winipc-test-{name}-{}", std::process::id());
+        Place { path: PathBuf::from("/dev/shm"), namespace }
+    }
+}
+
 impl Directory {
     /// Opens the directory, makes it if it is missing, and locks it.
     pub(crate) fn lock() -> Result<Self, AttachError> {
@@ -138,8 +157,7 @@ impl Directory {
     }
 
     fn new(directory: File, path: PathBuf, namespace: String) -> Self {
-        let file =
-            CString::new(format!("{namespace}.{:016x}", fingerprint())).expect("no NUL in a checked name");
+        let file = CString::new(file_name(&namespace)).expect("no NUL in a checked name");
         Directory { directory, path, file, namespace }
     }
 
@@ -188,6 +206,8 @@ impl Directory {
 
     /// Makes a new arena and gives it the name. It is built unnamed, so that nobody ever sees half of one.
     pub(crate) fn create(&self) -> Result<Arena, AttachError> {
+        // There is no arena: who removed the last may have been killed before they were done.
+        self.remove_sections();
         let fail = |what: &str| {
             let error = io::Error::last_os_error();
             AttachError::system(format!("cannot {what} in {}", self.path.display()), error)
@@ -235,10 +255,11 @@ impl Directory {
         Ok(arena)
     }
 
-    /// Removes the arena's name.
+    /// Removes the arena's name, and what is left of its sections.
     pub(crate) fn remove(&self) {
         // SAFETY: a valid directory and a NUL-terminated name.
         unsafe { libc::unlinkat(self.directory.as_raw_fd(), self.file.as_ptr(), 0) };
+        self.remove_sections();
     }
 
     /// Whether the name still is this arena's: somebody may have made another.
@@ -264,8 +285,11 @@ impl Directory {
         entries
             .filter_map(|entry| Some(entry.ok()?.file_name()))
             .filter(|name| {
+                // An arena's name, and not that of one of its sections.
+                let is_fingerprint = |rest: &[u8]| rest.len() == 16 && rest.iter().all(u8::is_ascii_hexdigit);
                 let bytes = name.as_bytes();
-                bytes.starts_with(prefix.as_bytes()) && bytes != self.file.as_bytes()
+                bytes.strip_prefix(prefix.as_bytes()).is_some_and(is_fingerprint)
+                    && bytes != self.file.as_bytes()
             })
             .map(|name| self.path.join(name))
             .collect()

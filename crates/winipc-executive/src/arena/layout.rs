@@ -19,6 +19,7 @@ pub(crate) enum Region {
     Pipe,
     Instance,
     Mailslot,
+    View,
     JournalOverflow,
     ClaimOverflow,
     /// The smallest payload block; the other sizes follow, each twice the one before.
@@ -58,6 +59,7 @@ pub(crate) const EXTENTS: [Extent; REGIONS] = {
     extents[Region::Pipe as usize] = extent(64, 1 << 20);
     extents[Region::Instance as usize] = extent(192, 1 << 20);
     extents[Region::Mailslot as usize] = extent(128, 1 << 20);
+    extents[Region::View as usize] = extent(64, 1 << 20);
     extents[Region::JournalOverflow as usize] = extent(16, 1 << 20);
     extents[Region::ClaimOverflow as usize] = extent(4, 1 << 17);
     let mut class = 0;
@@ -132,6 +134,8 @@ pub(crate) struct Header {
     pub(crate) quota: Free32,
     /// First of the messages that nobody will read and that are still to be freed.
     pub(crate) discarded: Lone<Guarded32>,
+    /// First of the sections that nothing refers to and whose file is still to be removed.
+    pub(crate) unused_sections: Lone<Guarded32>,
     /// First name of each bucket of the name table.
     pub(crate) names: [Guarded32; NAME_BUCKETS],
 }

@@ -20,11 +20,13 @@ pub(crate) mod layout;
 pub(crate) mod lock;
 mod mapping;
 pub(crate) mod seat;
+pub(crate) mod section;
 pub(crate) mod slab;
 pub(crate) mod state;
 pub(crate) mod system;
 pub(crate) mod transaction;
 pub(crate) mod user;
+pub(crate) mod view;
 pub(crate) mod word;
 
 use layout::{ARENA_SIZE, EXTENTS, Header, OFFSETS, Region, SlabHead};

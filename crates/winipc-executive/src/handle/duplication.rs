@@ -6,7 +6,7 @@ use crate::arena::{Ref, Txn};
 use crate::context::{Current, current};
 use crate::records::{Kind, Process};
 use crate::status::{Result, Status};
-use crate::{access, channel, death, io, process, thread};
+use crate::{access, channel, death, io, process, section, thread};
 
 /// How [`duplicate`] makes the new handle.
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +52,7 @@ pub fn duplicate(
         if closed.is_ok() {
             lock.commit()?;
             channel::sweep(&current);
+            section::sweep(&current);
             io::deliver_for(&current);
         } else if target_process.is_none() {
             return closed.map(|()| Handle::NULL);

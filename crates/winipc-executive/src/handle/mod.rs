@@ -16,7 +16,7 @@ use crate::arena::{Ref, Txn, state};
 use crate::context::{Current, current};
 use crate::records::{Kind, Object};
 use crate::status::{Result, Status};
-use crate::{access, channel, io, thread};
+use crate::{access, channel, io, section, thread};
 
 /// A handle as callers know it: a multiple of four, whose two low bits are ignored; negative values are pseudo-handles.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -159,6 +159,7 @@ pub fn close(handle: Handle) -> Result<()> {
     close_in(&mut lock, &current, current.process(), index)?;
     lock.commit()?;
     channel::sweep(&current);
+    section::sweep(&current);
     io::deliver_for(&current);
     Ok(())
 }

@@ -18,7 +18,7 @@ use crate::pipe::{self, SERVER};
 use crate::records::{
     Instance, Kind, MAXIMUM_WAIT_OBJECTS, Mailslot, Object, Pipe, Process, Request, Thread,
 };
-use crate::{mailslot, mutex, name, process, thread, timer};
+use crate::{mailslot, mutex, name, process, section, thread, timer};
 
 /// Everything that is in the arena.
 pub(super) fn listing(arena: &Arena) -> Listing {
@@ -110,6 +110,12 @@ fn state(arena: &Arena, kind: Kind, object: &Object) -> State {
                 is_gone: slot.is_some_and(|slot| slot.server.peek() == 0),
             }
         }
+        Kind::Section => State::Section {
+            size: body(section::SIZE),
+            protection: section::protection_of(body(section::FLAGS)),
+            reserved: body(section::FLAGS) & section::RESERVED != 0,
+            views: body(section::VIEWS) as u32,
+        },
         Kind::Pipe => {
             let side = pipe::side_of(body(pipe::SIDE));
             let instance = instance_of(arena, object);

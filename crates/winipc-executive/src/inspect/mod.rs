@@ -62,7 +62,13 @@ pub fn try_check() -> Result<Vec<Fault>, AttachError> {
     let refusal = Cell::new(None);
     let faults = check::persistent(|| match Moment::now() {
         Ok(Moment::Uninhabited) => Ok(Vec::new()),
-        Ok(Moment::Locked(lock)) => Ok(check::run(lock.arena())),
+        Ok(Moment::Locked(lock)) => {
+            let mut faults = check::run(lock.arena());
+            if let Some(context) = context::attached() {
+                faults.extend(check::files(lock.arena(), &context.place));
+            }
+            Ok(faults)
+        }
         // More looks would be more attempts to attach.
         Ok(Moment::Refused(arena, error)) => {
             let mut faults = check::run(&arena);

@@ -8,6 +8,7 @@ use crate::arena::seat::{Seat, SeatId};
 use crate::arena::{Arena, Ref};
 use crate::handle::Handle;
 use crate::records::{Kind, Process, Thread};
+use crate::section::Protection;
 
 /// Everything there is in a namespace at one moment.
 #[derive(Clone, Debug, Default)]
@@ -188,6 +189,17 @@ pub enum State {
         /// Bytes that it can read, those of waiting writers included.
         unread: u32,
     },
+    /// Of a section.
+    Section {
+        /// Bytes.
+        size: u64,
+        /// What views of it may do; `None` if a neighbour has damaged it.
+        protection: Option<Protection>,
+        /// Memory is committed page by page.
+        reserved: bool,
+        /// Views that processes have mapped.
+        views: u32,
+    },
     /// Of an end of a mailslot.
     Mailslot {
         /// The server's end, which reads.
@@ -237,6 +249,16 @@ impl fmt::Display for State {
             }
             State::Pipe { is_server, state, unread } => {
                 write!(f, "{}, {state}, {unread} bytes to read", if *is_server { "server" } else { "client" })
+            }
+            State::Section { size, protection, reserved, views } => {
+                let access = match protection {
+                    Some(protection) if protection.is_writable() => "read and write",
+                    Some(_) => "read only",
+                    None => "damaged",
+                };
+                let reserved = if *reserved { ", reserved" } else { "" };
+                let plural = if *views == 1 { "" } else { "s" };
+                write!(f, "{size} bytes, {access}{reserved}, {views} view{plural}")
             }
         }
     }

@@ -95,6 +95,7 @@ fn enter() {
         "small-address-space" => crate::system::attach_in_small_address_space(),
         "full" => crate::memory::fill(),
         "leak" => crate::memory::leak(),
+        "leak-sections" => crate::memory::leak_sections(),
         "stale" => crate::arguments::use_stale_handles(),
         "garbage" => crate::arguments::use_garbage(),
         "forked" => crate::forked::use_handles_in_child(),

@@ -4,15 +4,22 @@ use std::time::Duration;
 
 use winipc_executive::io::{self, Overlapped, ReadBuffer, StatusBlock};
 use winipc_executive::pipe::{self, Direction, PipeTimeout, Server};
+use winipc_executive::section::{Access, Parameters, Protection, Unused, View};
 use winipc_executive::wait::{self, Mode};
 use winipc_executive::{
-    Attributes, Handle, apc, event, handle, mutex, namespace, process, semaphore, thread, timer,
+    Attributes, Handle, apc, event, handle, mutex, namespace, process, section, semaphore, thread, timer,
 };
 
 const ALL: u32 = 0x1F_FFFF;
 const GENERIC_ALL: u32 = 0x1000_0000;
 const READ_WRITE: u32 = 0xC000_0000;
 const SOON: Option<Duration> = Some(Duration::from_millis(1));
+
+const MEMORY: Parameters = Parameters { size: 100_000, protection: Protection::ReadWrite, reserve: false };
+
+fn view(access: Access) -> View {
+    View { access, execute: false, offset: 65536, length: 0, base: None }
+}
 
 pub(crate) fn units(name: &str) -> Vec<u16> {
     name.encode_utf16().collect()
@@ -69,6 +76,13 @@ pub(crate) fn build() -> Vec<Handle> {
             let _ = timer::set(timer, &timer::Setting { due: -1, period_ms: 1, routine });
             handles.push(timer);
         }
+        let section_name = named("section");
+        if let Ok((section, _)) = section::create(&attributes(section_name.as_deref()), ALL, &MEMORY) {
+            // They stay for ever: what a damaged arena says of them may not be true.
+            let _ = section::map(section, &view(Access::Write));
+            let _ = section::map(section, &view(Access::Copy));
+            handles.push(section);
+        }
         for nowait in [false, true] {
             let end = pipe::create(&units("pipe"), &server(true, nowait)).map(|made| made.0);
             let client = pipe::open(&units("pipe"), READ_WRITE, true, false);
@@ -112,7 +126,15 @@ pub(crate) fn call_everything(handles: &[Handle]) {
             let _ = wait::many(chunk, mode, Some(Duration::ZERO), false);
         }
     }
-    for name in ["event-thing", "mutex-thing", "semaphore-thing", "timer-thing", "new", "Global\\new"] {
+    for name in [
+        "event-thing",
+        "mutex-thing",
+        "semaphore-thing",
+        "timer-thing",
+        "section-thing",
+        "new",
+        "Global\\new",
+    ] {
         let name = units(name);
         let attributes = Attributes { name: Some(&name), inherit: false };
         let _ = event::open(&name, ALL, false).map(handle::close);
@@ -124,6 +146,10 @@ pub(crate) fn call_everything(handles: &[Handle]) {
         let _ = semaphore::create(&attributes, ALL, 1, 2).map(|made| handle::close(made.0));
         let _ = timer::create(&attributes, ALL, true).map(|made| handle::close(made.0));
     }
+    let name = units("section-thing");
+    let attributes = Attributes { name: Some(&name), inherit: false };
+    let _ = section::open(&name, GENERIC_ALL, false).map(handle::close);
+    let _ = section::create(&attributes, ALL, &MEMORY).map(|made| handle::close(made.0));
     for name in ["pipe", "another"] {
         let name = units(name);
         let _ = pipe::wait_available(&name, PipeTimeout::Milliseconds(1));
@@ -150,6 +176,14 @@ fn call_on_object(handle: Handle, handles: &[Handle]) {
     let _ = timer::set(handle, &timer::Setting { due: -1, period_ms: 1, routine });
     let _ = timer::set(handle, &timer::Setting { due: i64::MAX, period_ms: u32::MAX, routine: None });
     let _ = timer::cancel(handle);
+    for access in [Access::Read, Access::Write, Access::Copy] {
+        if let Ok(address) = section::map(handle, &view(access)) {
+            let _ = section::flush(address, 1);
+            let _ = section::commit(address, 1);
+            // SAFETY: nobody has used the view.
+            let _ = section::unmap(unsafe { Unused::at(address) });
+        }
+    }
     let _ = process::id_of(handle);
     let _ = process::exit_code(handle);
     let _ = thread::id_of(handle);

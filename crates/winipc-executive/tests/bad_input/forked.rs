@@ -4,8 +4,9 @@ use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use winipc_executive::section::{Access, Parameters, Protection, Unused, View};
 use winipc_executive::wait::Outcome;
-use winipc_executive::{Attributes, Handle, Status, event, handle, mutex, namespace, process, wait};
+use winipc_executive::{Attributes, Handle, Status, event, handle, mutex, namespace, process, section, wait};
 
 use crate::child::{Scratch, succeeds};
 
@@ -20,10 +21,19 @@ pub(crate) fn use_handles_in_child() {
     if std::env::var_os("WINIPC_BAD_INPUT_LEAVE").is_some() {
         std::process::abort(); // without leaving: the arena's file stays
     }
+    let section_name: Vec<u16> = "forked section".encode_utf16().collect();
+    let section_attributes = Attributes { name: Some(&section_name), inherit: true };
+    let memory = Parameters { size: 4096, protection: Protection::ReadWrite, reserve: false };
+    let (section, _) = section::create(&section_attributes, section::ALL_RIGHTS, &memory).unwrap();
+    let view = section::map(section, &WHOLE).unwrap();
     // SAFETY: the child only calls winipc, which takes it for a new process, and leaves with _exit.
     let child = unsafe { libc::fork() };
     if child == 0 {
-        let code = match std::panic::catch_unwind(|| in_child(event, mutex)) {
+        let in_child = || {
+            in_child(event, mutex);
+            views_in_child(section, view);
+        };
+        let code = match std::panic::catch_unwind(in_child) {
             Ok(()) => 0,
             Err(_) => 1,
         };
@@ -38,9 +48,37 @@ pub(crate) fn use_handles_in_child() {
     assert_eq!(wait::one(event, NOW, false), Ok(Outcome::Object(0)));
     mutex::release(mutex).unwrap();
     assert_eq!(mutex::release(mutex), Err(Status::MUTANT_NOT_OWNED));
+    // SAFETY: a view of 4096 bytes.
+    assert_eq!(unsafe { (view as *const u8).read_volatile() }, 8);
+    // SAFETY: nobody uses it any more.
+    section::unmap(unsafe { Unused::at(view) }).unwrap();
+    handle::close(section).unwrap();
     handle::close(event).unwrap();
     handle::close(mutex).unwrap();
     assert_eq!(event::open(&name, 0x1F_0003, false), Err(Status::OBJECT_NAME_NOT_FOUND));
+}
+
+const WHOLE: View = View { access: Access::Write, execute: false, offset: 0, length: 0, base: None };
+
+/// The child has the memory of its parent's views, and no view.
+fn views_in_child(section: Handle, view: usize) {
+    // SAFETY: the memory of a view of 4096 bytes, which the fork has copied.
+    unsafe { (view as *mut u8).write_volatile(7) };
+    // SAFETY: it is not unmapped.
+    assert_eq!(section::unmap(unsafe { Unused::at(view) }), Err(Status::NOT_MAPPED_VIEW));
+    assert_eq!(section::flush(view, 0), Err(Status::NOT_MAPPED_VIEW));
+    assert_eq!(section::map(section, &WHOLE), Err(Status::INVALID_HANDLE));
+    let name: Vec<u16> = "forked section".encode_utf16().collect();
+    let own = section::open(&name, section::ALL_RIGHTS, false).unwrap();
+    let mapped = section::map(own, &WHOLE).unwrap();
+    // SAFETY: two views of 4096 bytes.
+    unsafe {
+        assert_eq!((mapped as *const u8).read_volatile(), 7);
+        (mapped as *mut u8).write_volatile(8);
+        assert_eq!((view as *const u8).read_volatile(), 8);
+    }
+    let there = View { base: Some(view), ..WHOLE };
+    assert_eq!(section::map(own, &there), Err(Status::CONFLICTING_ADDRESSES));
 }
 
 fn in_child(event: Handle, mutex: Handle) {

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use winipc_executive::io::{self, Outcome, Overlapped, ReadBuffer, StatusBlock};
 use winipc_executive::pipe;
-use winipc_executive::{Attributes, Handle, Status, apc, event, handle, wait};
+use winipc_executive::section::{Access, Parameters, Protection, View};
+use winipc_executive::{Attributes, Handle, Status, apc, event, handle, inspect, section, wait};
 
 use crate::child::{Scratch, is_root, succeeds};
 use crate::everything::{server, units};
@@ -151,6 +152,47 @@ pub(crate) fn leak() {
     assert_eq!(report("named events", &mut |number| create(number)), Status::QUOTA_EXCEEDED);
     let unnamed = &mut |_| event::create(&Attributes::default(), ALL, true, true).map(|_| ());
     assert_eq!(report("events", unnamed), Status::INSUFFICIENT_RESOURCES);
+    work_in_another_process();
+}
+
+/// Takes all memory for sections that there is. Another one can work all the same, with all but sections.
+pub(crate) fn leak_sections() {
+    let create = |number: usize| {
+        let name = units(&format!("leaked {number}"));
+        let parameters = Parameters { size: 100_000, protection: Protection::ReadWrite, reserve: false };
+        let attributes = Attributes { name: Some(&name), inherit: false };
+        section::create(&attributes, section::ALL_RIGHTS, &parameters).map(|(section, _)| section)
+    };
+    let mut sections = Vec::new();
+    let status = loop {
+        match create(sections.len()) {
+            Ok(section) => sections.push(section),
+            Err(status) => break status,
+        }
+    };
+    println!("{} sections: {status}", sections.len());
+    assert_eq!(status, Status::COMMITMENT_LIMIT);
+    work_in_another_process();
+    // Every byte of them is there.
+    for section in &sections {
+        let view = View { access: Access::Write, execute: false, offset: 0, length: 0, base: None };
+        let view = section::map(*section, &view).unwrap();
+        // SAFETY: a view of 102,400 bytes, which nobody else has.
+        unsafe { core::ptr::write_bytes(view as *mut u8, 1, 102_400) };
+    }
+    // One that could only be reserved has none.
+    let reserved = Parameters { size: 1 << 30, protection: Protection::ReadWrite, reserve: true };
+    let (reserved, _) = section::create(&Attributes::default(), section::ALL_RIGHTS, &reserved).unwrap();
+    let view = View { access: Access::Write, execute: false, offset: 0, length: 0, base: None };
+    let view = section::map(reserved, &view).unwrap();
+    assert_eq!(section::commit(view, 1 << 20), Err(Status::COMMITMENT_LIMIT));
+    assert!(inspect::check().is_empty());
+    for section in sections {
+        handle::close(section).unwrap();
+    }
+}
+
+fn work_in_another_process() {
     let in_another_process = || {
         let name = units("sound");
         let (end, _) = pipe::create(&name, &server(true, false)).unwrap();
@@ -185,6 +227,19 @@ fn a_process_that_leaks_leaves_room_for_others() {
     let scratch = Scratch::new("leak");
     let small = Small::mount(scratch.path(), 16 << 10);
     print!("{}", succeeds("leak", scratch.path()));
+    drop(small);
+}
+
+#[test]
+fn sections_leave_room_for_objects() {
+    if !is_root() {
+        eprintln!("left out: sections_leave_room_for_objects needs root, to mount a file system");
+        return;
+    }
+    let scratch = Scratch::new("leak-sections");
+    let small = Small::mount(scratch.path(), 16 << 10);
+    print!("{}", succeeds("leak-sections", scratch.path()));
+    assert_eq!(std::fs::read_dir(scratch.path()).unwrap().count(), 0);
     drop(small);
 }
 

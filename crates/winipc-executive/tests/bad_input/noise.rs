@@ -47,7 +47,9 @@ fn words(kind: &str) -> Words {
 fn arena_file() -> PathBuf {
     let directory = std::env::var_os("WINIPC_DIR").unwrap();
     let mut files = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
-    files.next().expect("the arena's file")
+    // Beside it lie those of its sections.
+    let is_arena = |path: &PathBuf| !path.to_string_lossy().contains(".section-");
+    files.find(is_arena).expect("the arena's file")
 }
 
 /// Overwrites all of the arena that has memory, from an offset on, each word with a probability of one in `sparsity`.

@@ -96,6 +96,7 @@ fn survive(page: &Page, tell_ready: impl Fn()) {
     }
     assert_eq!(event::open(&units("new"), ALL, false), Err(Status::OBJECT_NAME_NOT_FOUND));
     crate::operations::pipes::assert_gone("left");
+    crate::operations::sections::assert_gone("left section");
     // Nobody waits for it any more.
     event::set(event).unwrap();
     assert_eq!(wait::one(event, NOW, false), Ok(Outcome::Object(0)));
@@ -117,6 +118,7 @@ fn leave_much() {
     timer::set(timer, &timer::Setting { due: -36_000_000_000, period_ms: 0, routine }).unwrap();
     apc::queue(Handle::CURRENT_THREAD, 1, 2).unwrap();
     crate::operations::pipes::leave_open("left");
+    crate::operations::sections::leave_mapped("left section");
     let event = event::open(&units("event"), ALL, false).unwrap();
     let (tell, told) = std::sync::mpsc::channel();
     std::thread::spawn(move || {

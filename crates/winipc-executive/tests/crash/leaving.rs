@@ -112,6 +112,18 @@ pub(crate) fn killed_alone_while_leaving() {
     );
 }
 
+/// No file of a section is left once the next process has come and gone.
+pub(crate) fn killed_alone_with_sections() {
+    kill_alone(
+        || namespace::attach().unwrap(),
+        || {
+            crate::operations::sections::leave_mapped("first");
+            crate::operations::sections::leave_mapped("second");
+            process::exit(0);
+        },
+    );
+}
+
 /// What was left of a process that was killed before it had a keeper stayed until the next one came.
 pub(crate) fn killed_while_attaching_beside_a_member() {
     namespace::attach().unwrap();

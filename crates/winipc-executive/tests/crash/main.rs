@@ -124,6 +124,18 @@ operations! {
     mailslots::ask_and_set_a_mailslot,
     mailslots::close_mailslot_with_unread_messages,
     mailslots::close_mailslot_with_a_pending_read,
+    sections::create_unnamed_section,
+    sections::create_named_section,
+    sections::create_section_that_another_makes_too,
+    sections::create_reserved_section,
+    sections::open_section,
+    sections::map_view,
+    sections::map_view_that_fails,
+    sections::unmap_view,
+    sections::unmap_last_view,
+    sections::close_section,
+    sections::close_mapped_section,
+    sections::set_event_while_views_are_held,
 }
 
 /// Declares a test for each kind of death, and finds one by its name.
@@ -166,6 +178,7 @@ deaths! {
     leaving::after_everybody_crashed_the_first_starts_afresh,
     leaving::killed_alone_while_attaching,
     leaving::killed_alone_while_leaving,
+    leaving::killed_alone_with_sections,
     leaving::killed_while_attaching_beside_a_member,
 }
 

@@ -25,6 +25,7 @@
 //! | processes | `GetCurrentProcess(Id)`, `GetProcessId`, `OpenProcess`, `GetExitCodeProcess`, `TerminateProcess`, `ExitProcess` |
 //! | threads | `GetCurrentThread(Id)`, `GetThreadId`, `OpenThread`, `GetExitCodeThread`, `QueueUserAPC(2)` |
 //! | files | `CreateFileA/W`, `ReadFile(Ex)`, `WriteFile(Ex)`, `FlushFileBuffers`, `GetFileType` |
+//! | sections | `CreateFileMappingA/W`, `OpenFileMappingA/W`, `MapViewOfFile(Ex)`, `UnmapViewOfFile`, `FlushViewOfFile`, `VirtualAlloc` and `VirtualQuery` within views |
 //! | requests | `GetOverlappedResult(Ex)`, `CancelIo(Ex)`, `CancelSynchronousIo` |
 //! | mailslots | `CreateMailslotA/W`, `GetMailslotInfo`, `SetMailslotInfo` |
 //! | pipes | `CreateNamedPipeA/W`, `ConnectNamedPipe`, `DisconnectNamedPipe`, `WaitNamedPipeA/W`, `CallNamedPipeA/W`, `PeekNamedPipe`, `TransactNamedPipe`, `Get/SetNamedPipeHandleState(A/W)`, `GetNamedPipeInfo`, `GetNamedPipeClient/ServerProcessId`, `GetNamedPipeClient/ServerSessionId`, `GetNamedPipeClientComputerNameA/W` |
@@ -47,6 +48,7 @@
 //! ```
 
 pub(crate) mod call;
+pub(crate) mod mapping;
 pub(crate) mod operation;
 pub(crate) mod owned_handle;
 pub(crate) mod request;
@@ -101,6 +103,13 @@ pub use windows_sys::Win32::Storage::FileSystem::{
 };
 pub use windows_sys::Win32::System::IO::{
     LPOVERLAPPED_COMPLETION_ROUTINE, OVERLAPPED, OVERLAPPED_0, OVERLAPPED_0_0,
+};
+#[rustfmt::skip]
+pub use windows_sys::Win32::System::Memory::{
+    FILE_MAP, FILE_MAP_ALL_ACCESS, FILE_MAP_COPY, FILE_MAP_EXECUTE, FILE_MAP_READ, FILE_MAP_WRITE, MEM_COMMIT,
+    MEM_MAPPED, MEMORY_BASIC_INFORMATION, MEMORY_MAPPED_VIEW_ADDRESS, PAGE_EXECUTE_READ, PAGE_EXECUTE_READWRITE, PAGE_EXECUTE_WRITECOPY,
+    PAGE_PROTECTION_FLAGS, PAGE_READONLY, PAGE_READWRITE, PAGE_WRITECOPY, SEC_COMMIT, SEC_IMAGE, SEC_LARGE_PAGES,
+    SEC_NOCACHE, SEC_RESERVE, SEC_WRITECOMBINE, VIRTUAL_ALLOCATION_TYPE,
 };
 #[rustfmt::skip]
 pub use windows_sys::Win32::System::Pipes::{

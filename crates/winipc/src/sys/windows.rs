@@ -27,6 +27,12 @@ pub use windows_sys::Win32::System::Mailslots::{
 };
 
 #[rustfmt::skip]
+pub use windows_sys::Win32::System::Memory::{
+    CreateFileMappingA, CreateFileMappingW, FlushViewOfFile, MapViewOfFile, MapViewOfFileEx, OpenFileMappingA,
+    OpenFileMappingW, UnmapViewOfFile, VirtualAlloc, VirtualQuery,
+};
+
+#[rustfmt::skip]
 pub use windows_sys::Win32::System::Pipes::{
     CallNamedPipeA, CallNamedPipeW, ConnectNamedPipe, CreateNamedPipeA, CreateNamedPipeW, DisconnectNamedPipe,
     GetNamedPipeClientComputerNameA, GetNamedPipeClientComputerNameW, GetNamedPipeClientProcessId,

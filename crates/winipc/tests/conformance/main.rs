@@ -37,6 +37,8 @@ mod pipe_states;
 mod pipe_transactions;
 mod pipe_writing;
 mod processes;
+mod section_creation;
+mod section_views;
 mod semaphores;
 mod signal_and_wait;
 mod timers;
@@ -93,6 +95,8 @@ modules! {
     overlapped: "Overlapped I/O (7.1)",
     cancelling: "Results and cancelling (7.2)",
     completion_routines: "Completion routines (7.3)",
+    section_creation: "Sections: creating and opening (8.1, 8.2)",
+    section_views: "Sections: views (8.3, 8.4)",
     processes: "Processes and threads (13.1, 13.2)",
     contention: "Several threads and processes at once",
 }

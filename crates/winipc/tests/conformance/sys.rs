@@ -2,7 +2,8 @@
 
 // The named imports below come before these, whose functions would be the system's.
 pub(crate) use windows_sys::Win32::{
-    Foundation::*, Security::*, Storage::FileSystem::*, System::IO::*, System::Pipes::*, System::Threading::*,
+    Foundation::*, Security::*, Storage::FileSystem::*, System::IO::*, System::Memory::*, System::Pipes::*,
+    System::Threading::*,
 };
 #[rustfmt::skip]
 pub(crate) use winipc::sys::{
@@ -12,12 +13,14 @@ pub(crate) use winipc::sys::{
     CreateSemaphoreExW, CreateSemaphoreW, CreateWaitableTimerExW, CreateWaitableTimerW,
     DisconnectNamedPipe, DuplicateHandle, FlushFileBuffers, GetCurrentProcessId, GetCurrentThreadId,
     GetExitCodeProcess, GetExitCodeThread, GetHandleInformation, GetLastError, GetMailslotInfo,
+    CreateFileMappingA, CreateFileMappingW, FlushViewOfFile,
     GetNamedPipeClientProcessId, GetNamedPipeHandleStateW, GetNamedPipeInfo,
     GetNamedPipeServerProcessId, GetOverlappedResult, GetOverlappedResultEx, GetProcessId, GetThreadId,
-    OpenEventA, OpenEventW, OpenMutexW, OpenProcess, OpenSemaphoreW, OpenThread, OpenWaitableTimerW,
+    MapViewOfFile, MapViewOfFileEx, OpenEventA, OpenEventW, OpenFileMappingA, OpenFileMappingW, OpenMutexW, OpenProcess, OpenSemaphoreW, OpenThread, OpenWaitableTimerW,
     PeekNamedPipe, PulseEvent, QueueUserAPC, ReadFile, ReadFileEx, ReleaseMutex, ReleaseSemaphore,
     ResetEvent, SetEvent, SetHandleInformation, SetLastError, SetMailslotInfo, SetNamedPipeHandleState, SetWaitableTimer,
     SetWaitableTimerEx, SignalObjectAndWait, Sleep, SleepEx, TerminateProcess, TransactNamedPipe,
+    UnmapViewOfFile, VirtualAlloc, VirtualQuery,
     WaitForMultipleObjects, WaitForMultipleObjectsEx, WaitForSingleObject, WaitForSingleObjectEx,
     WaitNamedPipeW, WriteFile, WriteFileEx,
 };

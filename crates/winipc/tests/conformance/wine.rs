@@ -97,6 +97,20 @@ pub(crate) const KNOWN_FAULTS: &[(&str, &str, &str)] = &[
     ("mailslots::a_broadcast_name_opens_without_a_slot", "a broadcast name opens", "it does not"),
     ("mailslots::a_broadcast_reaches_the_slot", "a broadcast name opens", "it does not"),
     ("mailslots::a_long_broadcast_fails", "a broadcast name opens", "it does not"),
+    ("section_creation::large_pages_need_a_privilege", "ERROR_PRIVILEGE_NOT_HELD", "ignores the flag"),
+    (
+        "section_creation::more_than_the_commit_limit_fails",
+        "ERROR_COMMITMENT_LIMIT",
+        "ERROR_NOT_ENOUGH_MEMORY",
+    ),
+    ("section_creation::a_pipe_is_no_file_for_a_section", "ERROR_BAD_EXE_FORMAT (?)", "ERROR_INVALID_HANDLE"),
+    ("section_creation::opening_with_rights_that_sections_lack_fails", "ERROR_ACCESS_DENIED", "grants them"),
+    (
+        "section_creation::creation_gives_all_access_to_an_existing_section",
+        "all access",
+        "the access that the protection stands for",
+    ),
+    ("section_views::flushing_what_is_not_mapped_fails", "ERROR_INVALID_ADDRESS (?)", "TRUE"),
     ("processes::terminating_an_ended_process_fails", "ERROR_ACCESS_DENIED", "TRUE"),
 ];
 

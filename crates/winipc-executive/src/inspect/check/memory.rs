@@ -101,6 +101,7 @@ impl Checker<'_> {
             &mut self.pipes,
             &mut self.instances,
             &mut self.mailslots,
+            &mut self.views,
         ];
         let all = records.into_iter().chain(&mut self.blocks);
         let found: Vec<Fault> = all.flat_map(|slots| core::mem::take(&mut slots.faults)).collect();

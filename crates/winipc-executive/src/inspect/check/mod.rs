@@ -10,6 +10,7 @@ mod objects;
 mod pipes;
 mod processes;
 mod requests;
+mod sections;
 mod threads;
 
 #[cfg(test)]
@@ -19,10 +20,12 @@ use core::fmt;
 use core::time::Duration;
 use std::collections::{HashMap, HashSet};
 
-use crate::arena::Arena;
 use crate::arena::block::BlockRef;
 use crate::arena::layout::Region;
+use crate::arena::{Arena, Ref};
 use crate::quota::Payer;
+use crate::records::Process;
+pub(super) use sections::files;
 
 /// Something in the arena that is not as it has to be.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -86,6 +89,7 @@ pub(super) fn run(arena: &Arena) -> Vec<Fault> {
         pipes: memory::slots(arena, Region::Pipe),
         instances: memory::slots(arena, Region::Instance),
         mailslots: memory::slots(arena, Region::Mailslot),
+        views: memory::slots(arena, Region::View),
         blocks: memory::blocks(arena),
         tallies: Vec::new(),
         queued: Vec::new(),
@@ -101,6 +105,7 @@ pub(super) fn run(arena: &Arena) -> Vec<Fault> {
     checker.discarded();
     checker.pipes();
     checker.mailslots();
+    checker.unused_sections();
     checker.waiters();
     checker.totals();
     checker.queued_requests();
@@ -119,12 +124,16 @@ struct Tally {
     records: u32,
     /// Requests, on it as a file or for it as an event.
     requests: u32,
+    /// Views of it.
+    views: u32,
     /// A thread has it in its list of owned mutexes.
     owner_lists: u32,
     /// A process has it in its list of timers.
     timer_lists: u32,
     /// A name leads to it.
     names: u32,
+    /// It is a section that is still to be freed.
+    is_unused: bool,
 }
 
 struct Checker<'a> {
@@ -136,6 +145,7 @@ struct Checker<'a> {
     pipes: memory::Slots,
     instances: memory::Slots,
     mailslots: memory::Slots,
+    views: memory::Slots,
     blocks: Vec<memory::Slots>,
     /// For each number of an object.
     tallies: Vec<Tally>,
@@ -215,6 +225,10 @@ impl Checker<'_> {
         *sum = sum.saturating_add(bytes);
     }
 
+    fn charge_process(&mut self, reference: Ref<Process>, process: &Process, bytes: u32) {
+        self.charge(Payer::of(reference, process).0, bytes);
+    }
+
     /// Bytes of the arena that a chain takes, of which it is known that it ends.
     fn memory_of(&self, chain: BlockRef) -> u32 {
         let mut memory = 0_u32;
@@ -239,6 +253,9 @@ impl Checker<'_> {
         }
         for slot in self.mailslots.unowned() {
             self.fault(format!("mailslot #{slot}"), "a name or a client", "none");
+        }
+        for view in self.views.unowned() {
+            self.fault(format!("view #{view}"), "a process that has it", "none");
         }
         for class in 0..self.blocks.len() {
             for index in self.blocks[class].unowned() {

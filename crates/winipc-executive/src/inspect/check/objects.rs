@@ -155,15 +155,16 @@ impl Checker<'_> {
             self.fault(&place, "not claimed while nobody decides about it", "claimed");
         }
         self.same(format!("handles to {place}"), tally.handles, object.handles.peek());
-        let Tally { handles, wait_blocks, records, requests, .. } = tally;
+        let Tally { handles, wait_blocks, records, requests, views, .. } = tally;
         let references = object.references.peek();
-        if references != handles + wait_blocks + records + requests {
+        if references != handles + wait_blocks + records + requests + views {
             let expected = format!(
-                "{handles} handles + {wait_blocks} wait blocks + {records} records + {requests} requests"
+                "{handles} handles + {wait_blocks} wait blocks + {records} records + {requests} requests + {views} \
+                 views"
             );
             self.fault(format!("references to {place}"), expected, references);
         }
-        let is_kept = kind == Kind::Mutex && mutex::is_owned(state);
+        let is_kept = kind == Kind::Mutex && mutex::is_owned(state) || tally.is_unused;
         if references == 0 && !is_kept {
             self.fault(&place, "a reference", "none, and it was not freed");
         }
@@ -196,12 +197,16 @@ impl Checker<'_> {
             Kind::Timer => signal::SET | signal::MANUAL | signal::ARMED,
             Kind::Process | Kind::Thread | Kind::Pipe | Kind::Mailslot => signal::SET | signal::MANUAL,
             Kind::Mutex | Kind::Semaphore => u32::MAX,
+            Kind::Section => 0,
         };
         if value & !bits != 0 {
             self.fault(format!("state of {place}"), format!("bits {bits:#x} at most"), format!("{value:#x}"));
         }
         if kind == Kind::Semaphore && value > object.limit.peek() {
             self.fault(format!("count of {place}"), format!("at most {}", object.limit.peek()), value);
+        }
+        if kind == Kind::Section {
+            self.section(place, object, tally.views);
         }
         if kind == Kind::Timer {
             let has_routine = u32::from(object.body[timer::THREAD].peek() != 0);

@@ -20,6 +20,7 @@ impl Checker<'_> {
             self.table(&place, process);
             self.timers(&place, reference, process);
             self.requests_of(&place, reference, process);
+            self.views_of(&place, reference, process);
         }
     }
 
@@ -49,6 +50,7 @@ impl Checker<'_> {
                     ("charge", &process.charge),
                     ("first completed request", &process.first_completed),
                     ("first timer", &process.first_timer),
+                    ("first view", &process.first_view),
                 ] {
                     self.same(format!("{what} of free {place}"), 0, word.peek());
                 }

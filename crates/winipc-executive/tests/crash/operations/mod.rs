@@ -4,6 +4,7 @@ pub(crate) mod connections;
 pub(crate) mod mailslots;
 pub(crate) mod objects;
 pub(crate) mod pipes;
+pub(crate) mod sections;
 pub(crate) mod signals;
 pub(crate) mod transfers;
 pub(crate) mod waits;

@@ -146,6 +146,24 @@ fn execute(words: &[&str]) -> (i64, u32, Vec<u8>) {
         "create_timer" => from_handle(call!(CreateWaitableTimerW(null(), flag(2), name(1).ptr()))),
         "open_event" => from_handle(call!(OpenEventW(bits(2), FALSE, name(1).ptr()))),
         "open_mutex" => from_handle(call!(OpenMutexW(bits(2), FALSE, name(1).ptr()))),
+        "create_section" => from_handle(section::create(PAGE_READWRITE, number(2) as u64, name(1).ptr())),
+        "open_section" => from_handle(call!(OpenFileMappingW(bits(2), FALSE, name(1).ptr()))),
+        "map" => {
+            let (view, error) = call!(MapViewOfFile(handle(1), bits(2), 0, 0, 0));
+            (view.Value as i64, error, Vec::new())
+        }
+        "load" => (word_at(number(1)).load(Ordering::SeqCst).into(), 0, Vec::new()),
+        "store" => {
+            word_at(number(1)).store(bits(2), Ordering::SeqCst);
+            (1, 0, Vec::new())
+        }
+        "add" | "add_often" => {
+            let (step, count) = if words[0] == "add" { (bits(2), 1) } else { (1, number(2)) };
+            for _ in 0..count {
+                word_at(number(1)).fetch_add(step, Ordering::SeqCst);
+            }
+            (1, 0, Vec::new())
+        }
         "create_pipe" => from_handle(call!(CreateNamedPipeW(
             name(1).ptr(),
             bits(2),
@@ -208,6 +226,12 @@ use super::pipe::{QUOTA, READ_WRITE, try_client};
 pub(crate) fn numbered(writer: u8, number: u32) -> Vec<u8> {
     let filling = (0..number % 300).map(|at| (at + number) as u8);
     [writer].into_iter().chain(number.to_be_bytes()).chain(filling).collect()
+}
+
+/// A word of a view.
+fn word_at(address: i64) -> &'static AtomicU32 {
+    // SAFETY: the commands stay inside the child's views, which are never unmapped.
+    unsafe { &*(address as usize as *const AtomicU32) }
 }
 
 fn from_handle((handle, error): (HANDLE, u32)) -> (i64, u32, Vec<u8>) {

@@ -6,6 +6,7 @@ mod objects;
 mod pipes;
 mod processes;
 mod requests;
+mod sections;
 mod threads;
 mod world;
 

@@ -3,17 +3,18 @@
 // Requests are given memory of the test's.
 #![allow(unsafe_code)]
 
-use crate::arena::Ref;
 use crate::arena::block::BlockRef;
 use crate::arena::word::Guarded32;
+use crate::arena::{Ref, Txn};
 use crate::context::{Current, attach_in_memory, join_in_memory};
 use crate::handle::{Handle, look_up};
 use crate::inspect::check::{Fault, run};
 use crate::object::Attributes;
 use crate::pipe::{self, Direction, PipeTimeout, Server};
-use crate::records::{Instance, Object, Pipe};
+use crate::records::{Instance, Kind, Object, Pipe};
+use crate::status::Result;
 use crate::wait::{self, Mode, Outcome};
-use crate::{apc, event, handle, io, mailslot, mutex, semaphore, timer};
+use crate::{apc, event, handle, io, mailslot, mutex, object, section, semaphore, timer};
 
 const ALL: u32 = 0x1F_0003;
 
@@ -38,6 +39,24 @@ pub(super) struct World {
     pub(super) mutex: Handle,
     pub(super) semaphore: Handle,
     pub(super) timer: Handle,
+    /// It has two views, and no file.
+    pub(super) section: Handle,
+}
+
+/// Makes a section with two views.
+fn section(current: &Current) -> Handle {
+    let (section, _) = object::create(current, &Attributes::default(), Kind::Section, ALL, allocate).unwrap();
+    let reference = look_up(current, section).unwrap().reference;
+    for _ in 0..2 {
+        let mut lock = current.begin().unwrap();
+        section::enter(&mut lock, current, reference).unwrap();
+        lock.commit().unwrap();
+    }
+    section
+}
+
+fn allocate(lock: &mut Txn<'static>) -> Result<Ref<Object>> {
+    section::allocate(lock, 4096, section::Protection::ReadWrite, false)
 }
 
 impl World {
@@ -61,7 +80,8 @@ impl World {
         timer::set(timer, &timer::Setting { due: -1_000_000_000_000, period_ms: 5, routine }).unwrap();
         apc::queue(Handle::CURRENT_THREAD, 1, 2).unwrap();
         apc::queue(Handle::CURRENT_THREAD, 3, 4).unwrap();
-        let world = World { current, event, mutex, semaphore, timer };
+        let section = section(&current);
+        let world = World { current, event, mutex, semaphore, timer, section };
         for mode in [Mode::Any, Mode::All] {
             world.block(mode);
         }
@@ -71,6 +91,13 @@ impl World {
         for handle in closed.into_iter().step_by(2) {
             handle::close(handle).unwrap();
         }
+        // Two that nothing refers to. Whoever closes a handle frees them.
+        let mut lock = current.begin().unwrap();
+        for _ in 0..2 {
+            let unused = allocate(&mut lock).unwrap();
+            section::gone(&mut lock, unused, current.arena().get(unused).unwrap()).unwrap();
+        }
+        lock.commit().unwrap();
         world
     }
 

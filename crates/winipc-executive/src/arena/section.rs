@@ -1,0 +1,219 @@
+//! The files that hold the memory of sections.
+//!
+//! Each section that no file of the caller's backs has a file of its own beside the arena's, so that every process of the
+//! namespace can open its memory, whatever has become of the one that made it. The file has the name of the arena's, with
+//! the number and the generation of the section's object behind it. It is made after the object and removed before the
+//! object's slot is free: whoever finds a file without an object knows that nobody uses it.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use super::crash;
+use super::file::{Directory, Place};
+use crate::status::{Result, Status};
+
+/// What distinguishes the files of sections from the arena's.
+const INFIX: &str = ".section-";
+/// The part of its file system that sections leave to the arena, so that objects and messages still have room.
+const RESERVE: u64 = 8;
+
+/// Identifies a section for as long as there is anything of it: the number of its object and the generation of that.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct SectionId {
+    pub(crate) number: u32,
+    pub(crate) generation: u32,
+}
+
+/// A file of a section, as somebody who looks on finds it.
+#[derive(Debug)]
+pub(crate) struct SectionFile {
+    pub(crate) id: SectionId,
+    /// Bytes.
+    pub(crate) size: u64,
+}
+
+impl Place {
+    fn section_path(&self, id: SectionId) -> PathBuf {
+        let mut path = self.arena_path().into_os_string();
+        path.push(format!("{INFIX}{:x}-{:x}", id.number, id.generation));
+        path.into()
+    }
+
+    /// Makes the file of a section, with memory for all of it if it is `committed`.
+    ///
+    /// # Errors
+    /// [`Status::COMMITMENT_LIMIT`]: the file system has no room for it, or not so much that some is left for objects.
+    /// [`Status::SECTION_TOO_BIG`]: no file can be so large. [`Status::ARENA_UNAVAILABLE`]: the directory is gone, or
+    /// is not to be written to any more.
+    pub(crate) fn create_section(&self, id: SectionId, size: u64, committed: bool) -> Result<()> {
+        let path = self.section_path(id);
+        let open = || {
+            crash::point();
+            options().create_new(true).mode(0o600).open(&path)
+        };
+        // Nobody but the section with this number and generation can have the name: what has it is debris.
+        let opened = match open() {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                self.remove_section(id);
+                open()
+            }
+            opened => opened,
+        };
+        let file = opened.map_err(|error| status_of(&error))?;
+        if committed {
+            return commit(&file, 0, size);
+        }
+        crash::point();
+        file.set_len(size).map_err(|error| status_of(&error))
+    }
+
+    /// Opens the file of a section.
+    ///
+    /// # Errors
+    /// [`Status::INSUFFICIENT_RESOURCES`]: the process has too many files open. [`Status::ARENA_UNAVAILABLE`]: the file is
+    /// not there, or is no file.
+    pub(crate) fn open_section(&self, id: SectionId) -> Result<File> {
+        crash::point();
+        options().open(self.section_path(id)).map_err(|error| status_of(&error))
+    }
+
+    /// Removes the file of a section. Who has mapped it keeps its memory.
+    pub(crate) fn remove_section(&self, id: SectionId) {
+        crash::point();
+        // It may be gone: whoever removes one may be killed before they can say so.
+        let _ = std::fs::remove_file(self.section_path(id));
+    }
+
+    /// The files of all sections of the arena.
+    pub(crate) fn section_files(&self) -> Vec<SectionFile> {
+        let path = self.arena_path();
+        let (Some(directory), Some(arena)) = (path.parent(), path.file_name()) else { return Vec::new() };
+        section_files_in(directory, arena)
+            .filter_map(|(path, id)| {
+                let size = std::fs::symlink_metadata(path).ok()?.len();
+                Some(SectionFile { id: id?, size })
+            })
+            .collect()
+    }
+}
+
+impl Directory {
+    /// Removes the files of all sections of the arena that has the name, or had it. The caller knows that nobody uses it.
+    pub(super) fn remove_sections(&self) {
+        let path = self.arena_path();
+        let (Some(directory), Some(arena)) = (path.parent(), path.file_name()) else { return };
+        for (path, _) in section_files_in(directory, arena) {
+            crash::point();
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+/// Reading and writing, without following a link.
+fn options() -> std::fs::OpenOptions {
+    let mut options = File::options();
+    options.read(true).write(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
+    options
+}
+
+/// The files in a directory that have the name of an arena's sections, and whose they are if they have all of it.
+fn section_files_in(
+    directory: &Path,
+    arena: &std::ffi::OsStr,
+) -> impl Iterator<Item = (PathBuf, Option<SectionId>)> + use<> {
+    let prefix = [arena.as_bytes(), INFIX.as_bytes()].concat();
+    let entries = std::fs::read_dir(directory).into_iter().flatten();
+    entries.filter_map(move |entry| {
+        let path = entry.ok()?.path();
+        let rest = path.file_name()?.as_bytes().strip_prefix(&prefix[..])?;
+        let id = core::str::from_utf8(rest).ok().and_then(|rest| rest.split_once('-')).and_then(
+            |(number, generation)| {
+                let hexadecimal = |digits| u32::from_str_radix(digits, 16).ok();
+                Some(SectionId { number: hexadecimal(number)?, generation: hexadecimal(generation)? })
+            },
+        );
+        Some((path, id))
+    })
+}
+
+/// Gives a range of a file memory, so that a full file system is an error now and no signal later.
+///
+/// # Errors
+/// [`Status::COMMITMENT_LIMIT`]: there is no room. [`Status::SECTION_TOO_BIG`]: no file can be so large.
+pub(crate) fn commit(file: &File, offset: u64, length: u64) -> Result<()> {
+    let (Ok(offset), Ok(end)) = (i64::try_from(offset), i64::try_from(length)) else {
+        return Err(Status::SECTION_TOO_BIG);
+    };
+    // SAFETY: zero is a valid value of every field.
+    let mut system: libc::statvfs = unsafe { core::mem::zeroed() };
+    // SAFETY: a valid descriptor and a place for the result.
+    let known = unsafe { libc::fstatvfs(file.as_raw_fd(), &mut system) } == 0;
+    // A tmpfs without a limit says 0.
+    if known && system.f_blocks != 0 {
+        let free = system.f_bavail.saturating_sub(system.f_blocks / RESERVE).saturating_mul(system.f_frsize);
+        if length > free {
+            return Err(Status::COMMITMENT_LIMIT);
+        }
+    }
+    loop {
+        crash::point();
+        // SAFETY: a valid descriptor.
+        if unsafe { libc::fallocate(file.as_raw_fd(), 0, offset, end) } == 0 {
+            return Ok(());
+        }
+        let error = io::Error::last_os_error();
+        if error.raw_os_error() != Some(libc::EINTR) {
+            return Err(status_of(&error));
+        }
+    }
+}
+
+fn status_of(error: &io::Error) -> Status {
+    match error.raw_os_error() {
+        Some(libc::ENOSPC | libc::EDQUOT | libc::ENOMEM) => Status::COMMITMENT_LIMIT,
+        Some(libc::EFBIG | libc::EINVAL) => Status::SECTION_TOO_BIG,
+        Some(libc::EMFILE | libc::ENFILE) => Status::INSUFFICIENT_RESOURCES,
+        _ => Status::ARENA_UNAVAILABLE,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(not(miri))]
+    fn files_are_found_by_their_arena() {
+        let place = Place::for_test("section-files");
+        let other = Place::for_test("section-files-2");
+        let id = SectionId { number: 0x1F, generation: 3 };
+        place.create_section(id, 8192, true).unwrap();
+        other.create_section(id, 4096, false).unwrap();
+        let found = place.section_files();
+        assert_eq!(found.iter().map(|file| (file.id, file.size)).collect::<Vec<_>>(), [(id, 8192)]);
+        // What has the name is debris, and nobody follows a link.
+        place.create_section(id, 4096, true).unwrap();
+        assert_eq!(place.section_files()[0].size, 4096);
+        place.remove_section(id);
+        std::os::unix::fs::symlink("/etc/passwd", place.section_path(id)).unwrap();
+        assert_eq!(place.open_section(id).map(|_| ()), Err(Status::ARENA_UNAVAILABLE));
+        for place in [place, other] {
+            place.remove_section(id);
+            assert!(place.section_files().is_empty());
+        }
+    }
+
+    #[test]
+    #[cfg(not(miri))]
+    fn more_than_there_is_fails() {
+        let place = Place::for_test("section-limit");
+        let id = SectionId { number: 1, generation: 1 };
+        assert_eq!(place.create_section(id, 1 << 50, true), Err(Status::COMMITMENT_LIMIT));
+        assert_eq!(place.create_section(id, u64::MAX, true), Err(Status::SECTION_TOO_BIG));
+        place.remove_section(id);
+    }
+}

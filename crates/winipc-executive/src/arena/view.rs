@@ -1,0 +1,157 @@
+//! Views: how the memory of a section comes into a process and out of it.
+
+use core::ptr::null_mut;
+use core::sync::atomic::{AtomicUsize, Ordering};
+use std::fs::File;
+use std::io;
+use std::os::fd::AsRawFd;
+
+use super::crash;
+use crate::status::{Result, Status};
+
+/// Views begin at multiples of so many bytes, in memory and in the section.
+pub(crate) const GRANULARITY: usize = 64 << 10;
+/// The size of a section, and the memory that a view takes, are multiples of so many bytes.
+pub(crate) const PAGE: usize = 4096;
+
+/// What a view lets its process do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Access {
+    /// Read.
+    Read,
+    /// Read and write.
+    Write,
+    /// Read, and write copies of pages that are the view's own.
+    Copy,
+}
+
+/// What is to be mapped.
+pub(crate) struct Request<'a> {
+    pub(crate) file: &'a File,
+    /// A multiple of [`GRANULARITY`].
+    pub(crate) offset: u64,
+    /// Bytes, not 0.
+    pub(crate) length: usize,
+    pub(crate) access: Access,
+    pub(crate) execute: bool,
+    /// Where, a multiple of [`GRANULARITY`]; anywhere if there is none.
+    pub(crate) base: Option<usize>,
+}
+
+/// Where the last view was unmapped, or below the last that was mapped: there is often room. Only a guess, which the
+/// kernel checks.
+static GUESS: AtomicUsize = AtomicUsize::new(0);
+
+/// Maps a range of a file.
+///
+/// # Errors
+/// [`Status::CONFLICTING_ADDRESSES`]: the addresses are in use, or are none. [`Status::NO_MEMORY`]: there are not so
+/// many addresses, or the process has too many mappings. [`Status::COMMITMENT_LIMIT`]: no memory for a view that copies.
+/// [`Status::ACCESS_DENIED`]: the file system does not let its files be executed, or the file cannot be mapped so.
+pub(crate) fn map(request: &Request<'_>) -> Result<usize> {
+    let address = match request.base {
+        Some(base) => {
+            request.map_at(base, libc::MAP_FIXED_NOREPLACE).map_err(|error| match error.raw_os_error() {
+                Some(libc::EACCES | libc::EPERM) if base >= GRANULARITY => Status::ACCESS_DENIED,
+                _ => Status::CONFLICTING_ADDRESSES,
+            })?
+        }
+        None => map_anywhere(request).map_err(|error| match error.raw_os_error() {
+            Some(libc::EACCES | libc::EPERM) => Status::ACCESS_DENIED,
+            _ if request.access == Access::Copy => Status::COMMITMENT_LIMIT,
+            _ => Status::NO_MEMORY,
+        })?,
+    };
+    GUESS.store(address.saturating_sub(request.length.next_multiple_of(GRANULARITY)), Ordering::Relaxed);
+    Ok(address)
+}
+
+impl Request<'_> {
+    fn map_at(&self, address: usize, how: i32) -> io::Result<usize> {
+        let kind = if self.access == Access::Copy { libc::MAP_PRIVATE } else { libc::MAP_SHARED };
+        let write = if self.access == Access::Read { 0 } else { libc::PROT_WRITE };
+        let execute = if self.execute { libc::PROT_EXEC } else { 0 };
+        let offset = i64::try_from(self.offset).map_err(|_| io::Error::from_raw_os_error(libc::EOVERFLOW))?;
+        crash::point();
+        // SAFETY: the address is free (MAP_FIXED_NOREPLACE), or the caller's to map over (MAP_FIXED).
+        let mapped = unsafe {
+            libc::mmap(
+                address as *mut libc::c_void,
+                self.length,
+                libc::PROT_READ | write | execute,
+                kind | how,
+                self.file.as_raw_fd(),
+                offset,
+            )
+        };
+        if mapped == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        if mapped as usize != address {
+            // A kernel that does not know MAP_FIXED_NOREPLACE takes the address for a wish.
+            unmap(mapped as usize, self.length);
+            return Err(io::Error::from_raw_os_error(libc::EEXIST));
+        }
+        Ok(address)
+    }
+}
+
+fn map_anywhere(request: &Request<'_>) -> io::Result<usize> {
+    let guess = GUESS.load(Ordering::Relaxed);
+    if guess != 0
+        && let Ok(address) = request.map_at(guess, libc::MAP_FIXED_NOREPLACE)
+    {
+        return Ok(address);
+    }
+    // Addresses enough for a multiple of the granularity to be among them; the rest is given back.
+    let whole =
+        request.length.checked_next_multiple_of(PAGE).and_then(|length| length.checked_add(GRANULARITY));
+    let whole = whole.ok_or(io::Error::from_raw_os_error(libc::ENOMEM))?;
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    // SAFETY: a fresh mapping at an address of the kernel's choice.
+    let start = unsafe { libc::mmap(null_mut(), whole, libc::PROT_NONE, flags, -1, 0) };
+    if start == libc::MAP_FAILED {
+        return Err(io::Error::last_os_error());
+    }
+    let start = start as usize;
+    let address = start.next_multiple_of(GRANULARITY);
+    let mapped = request.map_at(address, libc::MAP_FIXED);
+    // What is between them is the view, or, where that has failed, may be somebody else's by now.
+    let end = address + request.length.next_multiple_of(PAGE);
+    for (from, to) in [(start, address), (end, start + whole)] {
+        if from != to {
+            unmap(from, to - from);
+        }
+    }
+    mapped
+}
+
+fn unmap(address: usize, length: usize) {
+    crash::point();
+    // SAFETY: a mapping that was made here: its user has given it up.
+    unsafe { libc::munmap(address as *mut libc::c_void, length) };
+}
+
+/// A view that its user has given up.
+#[derive(Clone, Copy, Debug)]
+pub struct Unused(usize);
+
+impl Unused {
+    /// The view that an address lies in.
+    ///
+    /// # Safety
+    /// Nobody uses the memory of the view any more.
+    pub unsafe fn at(address: usize) -> Self {
+        Unused(address)
+    }
+
+    pub(crate) fn address(self) -> usize {
+        self.0
+    }
+}
+
+/// Takes the mapping of a view away that nobody uses any more, and remembers that there is room.
+pub(crate) fn unmap_view(address: usize, length: usize) {
+    unmap(address, length);
+    GUESS.store(address, Ordering::Relaxed);
+}
