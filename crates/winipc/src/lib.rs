@@ -1,6 +1,6 @@
 //! Windows inter-process communication, native on Linux and safe on Windows.
 //!
-//! Events, mutexes, semaphores, waitable timers, processes, named pipes and mailslots, with Windows semantics down to the error
+//! Events, mutexes, semaphores, waitable timers, processes, named pipes, mailslots and shared memory, with Windows semantics down to the error
 //! code, between processes. On Linux they live in shared memory, and there is no daemon; on Windows the same source
 //! is a safe interface to the system's own objects.
 //!
@@ -10,6 +10,7 @@
 //! | let one in at a time, and learn that the last one died | [`Mutex`] |
 //! | let a number in at a time | [`Semaphore`] |
 //! | be woken at a time | [`WaitableTimer`] |
+//! | share a value, or memory | [`section`] |
 //! | wait for the end of a process | [`Process`] |
 //! | wait for any or all of these | [`wait_any`], [`wait_all`], [`Waitable`] |
 //! | receive messages from any number of senders | [`Mailslot`], [`MailslotClient`] |
@@ -20,7 +21,7 @@
 //!
 //! # Names
 //!
-//! Events, mutexes, semaphores and timers share one case-sensitive namespace. A name without a prefix, or with
+//! Events, mutexes, semaphores, timers and sections share one case-sensitive namespace. A name without a prefix, or with
 //! `Local\`, belongs to the session; `Global\` to the machine (on Linux to the user: see `docs/limits.md`). Names of pipes have the form `\\.\pipe\name`, those of mailslots
 //! `\\.\mailslot\name`; both ignore case. A name and its object last as long as a handle to the object is open in any process, however
 //! the others ended.
@@ -68,6 +69,7 @@ mod named;
 pub mod overlapped;
 mod pipe;
 mod process;
+pub mod section;
 mod semaphore;
 #[allow(unsafe_code)]
 pub mod sys;

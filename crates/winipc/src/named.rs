@@ -1,7 +1,17 @@
 //! What all objects that can have a name have in common, and the options they are created and opened with.
 
-/// Implements what every named object has: `struct T { handle: OwnedHandle, disposition: Disposition }`.
+/// Implements what every named object that can be waited for has:
+/// `struct T { handle: OwnedHandle, disposition: Disposition }`.
 macro_rules! named_object {
+    ($object:ident) => {
+        $crate::named::handle_object!($object);
+
+        impl $crate::Waitable for $object {}
+    };
+}
+
+/// Implements what every named object has.
+macro_rules! handle_object {
     ($object:ident) => {
         impl $object {
             /// Whether this value's call created the object or opened one that was there.
@@ -24,8 +34,6 @@ macro_rules! named_object {
                 self.handle.as_handle()
             }
         }
-
-        impl $crate::Waitable for $object {}
 
         /// Takes a handle, for example one that was inherited or duplicated, for one to such an object. Where it is
         /// not, every call on it fails with `ERROR_INVALID_HANDLE`.
@@ -80,4 +88,4 @@ macro_rules! named_options {
     };
 }
 
-pub(crate) use {named_object, named_options};
+pub(crate) use {handle_object, named_object, named_options};

@@ -74,6 +74,7 @@ table! {
     998 NOACCESS "ERROR_NOACCESS" InvalidInput "memory cannot be accessed"
     1006 FILE_INVALID "ERROR_FILE_INVALID" InvalidData "the file cannot be used for this"
     1114 DLL_INIT_FAILED "ERROR_DLL_INIT_FAILED" Other "winipc could not attach to its namespace"
+    1131 POSSIBLE_DEADLOCK "ERROR_POSSIBLE_DEADLOCK" Deadlock "the thread owns the lock already"
     1132 MAPPED_ALIGNMENT "ERROR_MAPPED_ALIGNMENT" InvalidInput "the base address or offset is not aligned"
     1159 MESSAGE_SYNC_ONLY "ERROR_MESSAGE_SYNC_ONLY" InvalidInput "the message can only be sent synchronously"
     1168 NOT_FOUND "ERROR_NOT_FOUND" NotFound "nothing was found"

@@ -10,6 +10,7 @@ pub(crate) mod mailslot;
 pub(crate) mod mutex;
 pub(crate) mod pipe;
 pub(crate) mod process;
+pub(crate) mod section;
 pub(crate) mod semaphore;
 pub(crate) mod thread;
 pub(crate) mod timer;
@@ -28,7 +29,7 @@ pub(crate) fn last_error() -> Win32Error {
 }
 
 /// The result of a function that returns a `BOOL`.
-fn check(succeeded: i32) -> Result<()> {
+pub(super) fn check(succeeded: i32) -> Result<()> {
     if succeeded != 0 { Ok(()) } else { Err(last_error()) }
 }
 
