@@ -147,7 +147,7 @@ fn check_damaged(offset: u64) -> String {
 
 /// Where the header tells what a region has in use: memory, records handed out, first free record.
 const fn slab(region: u64) -> u64 {
-    192 + region * 64
+    256 + region * 64
 }
 
 #[test]
