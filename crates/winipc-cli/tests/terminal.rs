@@ -1,16 +1,17 @@
-//! `winipc chat` at a terminal.
+//! The program at a terminal.
 #![cfg(target_os = "linux")]
 
 mod common;
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Instant;
 
 use common::{PATIENCE, Process, World, unique};
+use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Termios, tcgetattr};
 
@@ -28,15 +29,17 @@ struct Terminal {
 
 impl Terminal {
     fn start(world: &World, arguments: &[&str]) -> Self {
+        Self::run(world.winipc().args(arguments))
+    }
+
+    fn run(command: &mut Command) -> Self {
         let controller = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&controller).unwrap();
         unlockpt(&controller).unwrap();
         let name = ptsname(&controller, Vec::new()).unwrap().into_string().unwrap();
         let line = OpenOptions::new().read(true).write(true).open(name).unwrap();
         let mode = tcgetattr(&line).unwrap();
-        let child = world
-            .winipc()
-            .args(arguments)
+        let child = command
             .env("TERM", "xterm")
             .stdin(Stdio::from(line.try_clone().unwrap()))
             .stdout(Stdio::from(line.try_clone().unwrap()))
@@ -123,7 +126,6 @@ fn lines_are_edited_while_others_talk() {
 
 #[test]
 fn a_signal_gives_the_terminal_back() {
-    use rustix::process::{Pid, Signal, kill_process};
     let world = World::new();
     let mut ann = Terminal::start(&world, &["chat", &unique("room"), "--name", "ann"]);
     ann.expect("ann serves the room");
@@ -132,4 +134,42 @@ fn a_signal_gives_the_terminal_back() {
     kill_process(Pid::from_raw(ann.child.id() as i32).unwrap(), Signal::TERM).unwrap();
     assert!(ann.child.wait().unwrap().success());
     assert!(ann.is_restored());
+}
+
+/// The terminal gives the signal to the command, too: it must not come twice.
+#[test]
+fn an_interrupt_reaches_a_tools_command_once() {
+    let world = World::new();
+    let script = "
+        trap 'count=$((count + 1)); echo interrupt $count' INT
+        trap 'echo in all: $count; kill $!; exit 9' TERM
+        tail -f /dev/null &
+        echo ready
+        while :; do wait; done";
+    // In a session of its own, whose terminal this is.
+    let mut command = Command::new("setsid");
+    command.args(["--ctty", env!("CARGO_BIN_EXE_winipc"), "mutex", "run", "m", "--", "bash", "-c", script]);
+    let mut terminal = Terminal::run(world.surround(&mut command));
+    terminal.expect("ready");
+    // Several times, since two that come at one time are one.
+    for number in 1..=20 {
+        terminal.type_keys("\x03");
+        terminal.expect(&format!("interrupt {number}\r\n"));
+    }
+    // This one is passed on, after what has come before.
+    kill_process(Pid::from_raw(terminal.child.id() as i32).unwrap(), Signal::TERM).unwrap();
+    terminal.expect("in all: 20\r\n");
+    assert_eq!(terminal.child.wait().unwrap().code(), Some(9));
+}
+
+#[test]
+fn a_lab_has_colours() {
+    let world = World::new();
+    let mut terminal = Terminal::run(world.winipc().args(["lab", "winsock"]).env_remove("NO_COLOR"));
+    terminal.expect("\x1b[31m   server |\x1b[0m bound to");
+    terminal.expect("\x1b[32m   client |\x1b[0m connected");
+    terminal.expect("what to look for");
+    assert!(terminal.child.wait().unwrap().success());
+    let mut terminal = Terminal::run(world.winipc().args(["lab", "winsock"]).env("NO_COLOR", "1"));
+    terminal.expect("\n   client | connected");
 }
