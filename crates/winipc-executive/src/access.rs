@@ -19,6 +19,7 @@ pub(crate) const PROCESS_DUP_HANDLE: u32 = 0x40;
 pub(crate) const PROCESS_QUERY_INFORMATION: u32 = 0x400;
 pub(crate) const PROCESS_QUERY_LIMITED_INFORMATION: u32 = 0x1000;
 pub(crate) const THREAD_TERMINATE: u32 = 1;
+pub(crate) const THREAD_SUSPEND_RESUME: u32 = 2;
 pub(crate) const THREAD_SET_CONTEXT: u32 = 0x10;
 pub(crate) const THREAD_QUERY_INFORMATION: u32 = 0x40;
 pub(crate) const THREAD_QUERY_LIMITED_INFORMATION: u32 = 0x800;

@@ -10,11 +10,13 @@ use crate::arena::seat::{Life, Seat, SeatId};
 use crate::arena::{Arena, Ref, Txn, futex};
 use crate::io::Deliveries;
 use crate::keeper::Watchers;
+use crate::process::children::Children;
+use crate::process::heritage;
 use crate::records::{Process, Thread};
 use crate::routines::Routines;
 use crate::section::Views;
 use crate::status::{Result, Status};
-use crate::{death, dispatcher, handle, keeper, process};
+use crate::{death, dispatcher, handle, keeper, process, thread};
 
 /// The process's attachment. Made once and kept until the process ends.
 pub(crate) struct Context {
@@ -31,6 +33,7 @@ pub(crate) struct Context {
     pub(crate) routines: Routines,
     pub(crate) watchers: Watchers,
     pub(crate) views: Views,
+    pub(crate) children: Children,
 }
 
 impl Context {
@@ -52,6 +55,7 @@ impl Context {
             routines: Routines::default(),
             watchers: Watchers::default(),
             views: Views::default(),
+            children: Children::default(),
         })))
     }
 
@@ -114,6 +118,7 @@ fn sit_down() -> Result<()> {
     // The thread that attaches its process has sat down already.
     if CURRENT.with(Cell::get).is_none() {
         let current = sit_down_for(context)?;
+        thread::take_first(&current)?;
         // The keeper watches this thread too from now on.
         keeper::doorbell(current.process()).ring();
         // Fails while the thread's locals are being destroyed: then the thread's death does what the leaver would have.
@@ -267,13 +272,17 @@ fn join(mark: ForkMark) -> core::result::Result<&'static Context, AttachError> {
     // From now on there may be something left of the process, should it be killed: the keepers see to it.
     keeper::call_all(arena);
     process::free_unborn(arena);
-    let process = process::claim_record(arena).map_err(no_room)?;
+    let process = match heritage::take_over(arena) {
+        Some(process) => process,
+        None => process::claim_record(arena).map_err(no_room)?,
+    };
     let context = Context::keep(arena, process, directory.place(), mark).map_err(no_room)?;
     // The thread that attaches sits down before the directory is unlocked: from then on the arena is inhabited.
     let joined = sit_down_for(context)
         .and_then(|current| {
             let _ = LEAVER.try_with(|_| ());
-            process::join(current)
+            process::join(current)?;
+            thread::take_first(&current)
         })
         .and_then(|()| keeper.start(context));
     if let Err(status) = joined {
@@ -328,9 +337,9 @@ pub(crate) fn join_in_memory(context: &'static Context) -> Current {
     sit_down_for(context).unwrap()
 }
 
-/// Whether any process that has joined the arena lives.
+/// Whether any process that has joined the arena lives, or one that is to find there what it inherits.
 pub(crate) fn is_inhabited(arena: &Arena) -> bool {
-    arena.seats().any(|(_, seat)| seat.life() == Life::Alive)
+    arena.seats().any(|(_, seat)| seat.life() == Life::Alive) || heritage::has_heir(arena)
 }
 
 /// Leaves the namespace at the process's normal end.
@@ -347,7 +356,7 @@ pub(crate) fn leave() {
             && process.is_ok_and(|process| process.claim.load() == process::claim::ATTACHED)
     };
     let others = context.arena.seats().any(|(_, seat)| stays(seat));
-    if !others && directory.names(context.arena) {
+    if !others && !heritage::has_heir(context.arena) && directory.names(context.arena) {
         directory.remove();
     }
 }

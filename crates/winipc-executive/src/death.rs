@@ -6,7 +6,7 @@
 use crate::arena::seat::{Life, Seat};
 use crate::arena::{Arena, Ref, Txn};
 use crate::context::Current;
-use crate::process::{self, HANDLES_AT_A_TIME, claim};
+use crate::process::{self, HANDLES_AT_A_TIME, children, claim};
 use crate::records::{Process, Thread};
 use crate::status::Result;
 use crate::{apc, channel, dispatcher, handle, io, keeper, mutex, section, thread, timer, wait};
@@ -77,8 +77,10 @@ fn clear_process(
 ) -> Result<bool> {
     let arena = current.arena();
     empty_process(current, reference, process, generation)?;
+    let is_same = || process.generation.load() == generation && process.claim.load() != claim::FREE;
+    children::take_in_orphans(current, reference, &is_same)?;
     let lock = current.begin()?;
-    if process.generation.load() == generation && process.claim.load() != claim::FREE {
+    if is_same() {
         // No part of a transaction: the claims of seats and records are free words. As long as the record says that it
         // is buried this can be repeated, and nobody else has the record or a seat of its process.
         process.claim.store(claim::BURIED);

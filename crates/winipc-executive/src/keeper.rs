@@ -144,7 +144,10 @@ fn next_look(timers: Result<Deadlines>, seen: Result<Seen>, has_settled: bool) -
 fn has_settled(current: &Current) -> bool {
     match Directory::try_lock_again(&current.context.place) {
         Ok(None) => return false,
-        Ok(Some(directory)) if directory.names(current.arena()) => process::free_unborn(current.arena()),
+        Ok(Some(directory)) if directory.names(current.arena()) => {
+            process::free_unborn(current.arena());
+            process::children::bury_unborn(current);
+        }
         // The directory is gone, or the file: nobody can join any more.
         Ok(Some(_)) | Err(_) => {}
     }
@@ -219,8 +222,6 @@ fn look_around(current: &Current, watched: &mut Vec<(&AtomicU32, u32)>) -> Resul
         if process.claim.load() == claim::FREE {
             continue;
         }
-        let Some(keeper) = Ref::<Seat>::from_index(process.keeper.load()).some() else { continue };
-        let keeper = arena.get(keeper)?;
         if death::is_dead(arena, process) {
             if death::bury(current, reference, process)? {
                 seen = Seen::SomeoneDied;
@@ -228,6 +229,8 @@ fn look_around(current: &Current, watched: &mut Vec<(&AtomicU32, u32)>) -> Resul
                 seen = Seen::Dying;
             }
         } else if watched.len() < MAXIMUM_WORDS - 1
+            && let Some(keeper) = Ref::<Seat>::from_index(process.keeper.load()).some()
+            && let keeper = arena.get(keeper)?
             && let Some(value) = keeper.watch()
         {
             watched.push((keeper.life_word(), value));

@@ -1,5 +1,10 @@
 //! Processes: their records and objects.
 
+pub(crate) mod children;
+mod creation;
+pub(crate) mod heritage;
+mod program;
+
 use core::time::Duration;
 
 use crate::arena::seat::Life;
@@ -10,7 +15,10 @@ use crate::handle::{self, Handle, resolve};
 use crate::object;
 use crate::records::{Kind, Object, Process};
 use crate::status::{Result, Status};
-use crate::{access, death};
+use crate::{access, death, thread};
+
+pub use creation::{Console, Created, Creation, Inherited, create};
+pub use program::find as find_program;
 
 /// Exit code of what has not ended.
 pub(crate) const STILL_ACTIVE: u32 = 259;
@@ -29,8 +37,29 @@ pub(crate) mod claim {
     pub(crate) const TAKEN: u32 = 1;
     /// A process has joined with it.
     pub(crate) const ATTACHED: u32 = 2;
-    /// The process is dead and buried; its seats and the record itself are still to be freed.
+    /// The process is dead, and buried or about to be; its seats and the record itself are still to be freed.
     pub(crate) const BURIED: u32 = 3;
+    /// A process was made, or is being made, and has not joined. The number of its parent's record is above.
+    const PREPARED: u32 = 4;
+    const PARENT_SHIFT: u32 = 8;
+
+    /// The claim of a process that another has made, or whose end that one watches for.
+    pub(crate) fn prepared(parent: Ref<Process>) -> u32 {
+        PREPARED | parent.index() << PARENT_SHIFT
+    }
+
+    /// Who made a process that has not joined, or watches for its end.
+    pub(crate) fn parent(claim: u32) -> Option<Ref<Process>> {
+        let state = claim & ((1 << PARENT_SHIFT) - 1);
+        (state == PREPARED).then(|| Ref::from_index(claim >> PARENT_SHIFT))
+    }
+
+    /// Whether a process can be found and given handles.
+    pub(crate) fn is_there(claim: u32) -> bool {
+        claim == ATTACHED || parent(claim).is_some()
+    }
+
+    use super::{Process, Ref};
 }
 
 /// Id of the calling process.
@@ -49,18 +78,21 @@ pub(crate) fn system_thread_id() -> u32 {
     crate::arena::system::system_thread_id()
 }
 
-/// Takes a free process record. The caller holds the directory's lock.
+/// Takes a free process record for the calling process. The caller holds the directory's lock.
 pub(crate) fn claim_record(arena: &Arena) -> Result<Ref<Process>> {
+    let reference = claim_free_record(arena, claim::TAKEN)?;
+    arena.get(reference)?.id.store(id());
+    Ok(reference)
+}
+
+/// Takes a free process record, whose words say nothing of a process yet.
+fn claim_free_record(arena: &Arena, claim: u32) -> Result<Ref<Process>> {
     for number in 1.. {
         arena.ensure_processes(number)?;
         let reference = Ref::from_index(number as u32);
         let process: &Process = arena.get(reference)?;
-        if process.claim.compare_exchange(claim::FREE, claim::TAKEN).is_ok() {
+        if process.claim.load() == claim::FREE && process.claim.compare_exchange(claim::FREE, claim).is_ok() {
             process.generation.fetch_add(1);
-            process.id.store(id());
-            process.keeper.store(0);
-            process.doorbell.store(0);
-            process.exit_code.store(0);
             return Ok(reference);
         }
     }
@@ -69,7 +101,11 @@ pub(crate) fn claim_record(arena: &Arena) -> Result<Ref<Process>> {
 
 /// Gives a record up that has nothing any more.
 pub(crate) fn free_record(process: &Process) {
-    process.keeper.store(0);
+    for word in [&process.keeper, &process.id, &process.doorbell] {
+        word.store(0);
+    }
+    process.exit_code.store(0);
+    process.born.store(0);
     process.generation.fetch_add(1);
     process.claim.store(claim::FREE);
 }
@@ -93,35 +129,69 @@ pub(crate) fn free_unborn(arena: &Arena) {
     }
 }
 
-/// Makes the calling process's object.
+/// Makes the calling process's object, unless its parent has.
 pub(crate) fn join(current: Current) -> Result<()> {
     let process = current.process();
     let mut lock = current.begin()?;
-    let reference = object::allocate(&mut lock, Kind::Process, signal::MANUAL)?;
-    let object: &Object = lock.arena().get(reference)?;
-    object.body[RECORD].set(&mut lock, u64::from(current.context.process.index()));
-    object.body[GENERATION].set(&mut lock, u64::from(process.generation.load()));
-    object.body[ID].set(&mut lock, u64::from(id()));
-    object.body[EXIT_CODE].set(&mut lock, u64::from(STILL_ACTIVE));
-    object::retain(&mut lock, object);
-    process.object.set(&mut lock, reference.index());
+    if process.object.get(&lock) == 0 {
+        make_object(&mut lock, current.context.process, process)?;
+    }
+    name_object(&mut lock, process)?;
     lock.commit()?;
     process.claim.store(claim::ATTACHED);
     Ok(())
 }
 
+/// Makes the object of a process.
+fn make_object(lock: &mut Txn<'_>, record: Ref<Process>, process: &Process) -> Result<Ref<Object>> {
+    let reference = object::allocate(lock, Kind::Process, signal::MANUAL)?;
+    let object: &Object = lock.arena().get(reference)?;
+    object.body[RECORD].set(lock, u64::from(record.index()));
+    object.body[GENERATION].set(lock, u64::from(process.generation.load()));
+    object.body[ID].set(lock, 0);
+    object.body[EXIT_CODE].set(lock, u64::from(STILL_ACTIVE));
+    object::retain(lock, object);
+    process.object.set(lock, reference.index());
+    Ok(reference)
+}
+
+/// Has the objects of a process, and of its first thread if that is here already, tell its id.
+fn name_object(lock: &mut Txn<'_>, process: &Process) -> Result<()> {
+    let id = u64::from(process.id.load());
+    let object: &Object = lock.arena().get(Ref::from_index(process.object.get(lock)))?;
+    object.body[ID].set(lock, id);
+    if let Some(thread) = Ref::<Object>::from_index(process.first_thread.get(lock)).some() {
+        // The id of a process's first thread is the process's.
+        lock.arena().get(thread)?.body[thread::ID].set(lock, id);
+    }
+    Ok(())
+}
+
 /// Signals the object of a process that has ended and lets go of it.
 pub(crate) fn ended(lock: &mut Txn<'_>, process: &Process) -> Result<()> {
+    let code = exit_code_of(process);
+    if let Some(thread) = Ref::<Object>::from_index(process.first_thread.get(lock)).some() {
+        process.first_thread.set(lock, 0);
+        thread::object_ended(lock, thread, code)?;
+    }
     let Some(reference) = Ref::<Object>::from_index(process.object.get(lock)).some() else { return Ok(()) };
     let object = lock.arena().get(reference)?;
-    let said = process.exit_code.load();
-    // A process that did not say how it ends was killed.
-    let code = if said >> 32 != 0 { said as u32 } else { 1 };
     object.body[EXIT_CODE].set(lock, u64::from(code));
     process.object.set(lock, 0);
     process.charge.set(lock, 0);
     dispatcher::set_signal(lock, object, true)?;
     object::release(lock, reference)
+}
+
+/// The exit code of a process that is dead. One that did not say how it ends was killed.
+fn exit_code_of(process: &Process) -> u32 {
+    let said = process.exit_code.load();
+    if said >> 32 != 0 { said as u32 } else { 1 }
+}
+
+/// An exit code as a record holds it.
+fn said(code: u32) -> u64 {
+    1 << 32 | u64::from(code)
 }
 
 /// The record of the process that an object stands for.
@@ -131,7 +201,7 @@ pub(crate) fn ended(lock: &mut Txn<'_>, process: &Process) -> Result<()> {
 pub(crate) fn record_of<'a>(arena: &'a Arena, object: &Object) -> Result<&'a Process> {
     let process: &Process = arena.get(Ref::from_index(object.body[RECORD].peek() as u32))?;
     if u64::from(process.generation.load()) == object.body[GENERATION].peek()
-        && process.claim.load() == claim::ATTACHED
+        && claim::is_there(process.claim.load())
     {
         Ok(process)
     } else {
@@ -166,10 +236,10 @@ fn require_query(access: u32) -> Result<()> {
     Ok(())
 }
 
-/// Opens an attached process by its id.
+/// Opens a process by its id, if it is attached to the namespace or was made by one that is.
 ///
 /// # Errors
-/// [`Status::INVALID_PARAMETER`]: no living process attached to the namespace has the id. [`Status::ACCESS_DENIED`]:
+/// [`Status::INVALID_PARAMETER`]: no such living process has the id. [`Status::ACCESS_DENIED`]:
 /// nothing was asked for, or a right that processes do not have.
 ///
 /// # References
@@ -180,7 +250,7 @@ pub fn open(id: u32, desired: u32, inherit: bool) -> Result<Handle> {
     let mut lock = current.begin()?;
     let arena = lock.arena();
     let reference = all(arena)
-        .find(|(_, process)| process.claim.load() == claim::ATTACHED && process.id.load() == id)
+        .find(|(_, process)| claim::is_there(process.claim.load()) && process.id.load() == id && id != 0)
         .map(|(_, process)| Ref::from_index(process.object.get(&lock)))
         .filter(|object: &Ref<Object>| !object.is_none())
         .ok_or(Status::INVALID_PARAMETER)?;
@@ -207,7 +277,7 @@ pub fn exit_code(process: Handle) -> Result<u32> {
 /// Ends the calling process with an exit code, of which the system keeps the low eight bits and winipc all.
 pub fn exit(code: u32) -> ! {
     if let Ok(current) = current() {
-        current.process().exit_code.store(1 << 32 | u64::from(code));
+        current.process().exit_code.store(said(code));
     }
     std::process::exit(code as i32)
 }
@@ -225,10 +295,14 @@ pub fn terminate(process: Handle, code: u32) -> Result<()> {
         return Err(Status::ACCESS_DENIED);
     }
     let before = record.exit_code.load();
-    let code = 1 << 32 | u64::from(code);
+    let code = said(code);
     let _ = record.exit_code.compare_exchange(before, code);
     let arena = current.arena();
-    if crate::arena::system::kill(record.id.load(), || !death::is_dead(arena, record)) {
+    let is_right = || match claim::parent(record.claim.load()) {
+        Some(_) => record_of(arena, found.object).is_ok() && heritage::is_alive(record),
+        None => !death::is_dead(arena, record),
+    };
+    if crate::arena::system::kill(record.id.load(), is_right) {
         return Ok(());
     }
     // What it says itself when it ends is its exit code.
@@ -245,7 +319,7 @@ pub(crate) fn leave_at_exit() {
         }
         if let Ok(current) = current() {
             // What the process said itself has more bits than what it told the system.
-            let code = 1 << 32 | code.map_or(0, |code| u64::from(code as u32));
+            let code = said(code.map_or(0, |code| code as u32));
             let _ = current.process().exit_code.compare_exchange(0, code);
         }
         context::leave();

@@ -87,7 +87,7 @@ record! {
         /// Neighbours in the list of mutexes that a thread owns. Only the owner writes them, or who buries it.
         owned_next: Free32,
         owned_previous: Free32,
-        /// How often the owner has taken the mutex. Only the owner's.
+        /// How often the owner has taken the mutex; only the owner's. How often a thread has to be resumed before it starts.
         recursion: Free32,
         padding: Guarded32,
         /// By kind; see the kind's module.
@@ -109,9 +109,9 @@ record! {
 }
 
 record! {
-    /// An attached process.
+    /// An attached process, or one that its parent has made and that has not attached.
     pub(crate) struct Process in Process {
-        /// 0 free, 1 while it joins or is buried, 2 attached.
+        /// See [`crate::process::claim`].
         claim: Free32,
         /// Counts the processes that have had the record.
         generation: Free32,
@@ -123,8 +123,12 @@ record! {
         doorbell: Free32,
         /// The code the process has said it ends with, plus 1 << 32; 0 if it has not said.
         exit_code: Free64,
+        /// When the process was made, in nanoseconds since the system started; 0 if it was not made by this library.
+        born: Free64,
         /// The process object.
         object: Guarded32,
+        /// The object of the first thread, until that has a seat.
+        first_thread: Guarded32,
         /// Free entries of the handle table.
         free_handle: Guarded32,
         /// Entries of the handle table that have ever been used.

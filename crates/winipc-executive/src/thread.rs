@@ -2,13 +2,13 @@
 
 use crate::access;
 use crate::arena::seat::SeatId;
-use crate::arena::{Ref, Txn};
+use crate::arena::{Ref, Txn, futex};
 use crate::context::{Current, current};
 use crate::dispatcher;
 use crate::handle::{self, Handle, resolve};
 use crate::object;
 use crate::process::{STILL_ACTIVE, system_thread_id};
-use crate::records::{Kind, Object, Thread};
+use crate::records::{Kind, Object, Process, Thread};
 use crate::status::{Result, Status};
 
 /// The thread's [`SeatId`].
@@ -99,6 +99,7 @@ fn object_for(lock: &mut Txn<'_>, id: SeatId) -> Result<Ref<Object>> {
     }
     let reference = object::allocate(lock, Kind::Thread, dispatcher::signal::MANUAL)?;
     let object: &Object = arena.get(reference)?;
+    object.recursion.store(0);
     object.body[SEAT].set(lock, u64::from(id.0));
     object.body[ID].set(lock, u64::from(thread.id.load()));
     object.body[EXIT_CODE].set(lock, u64::from(STILL_ACTIVE));
@@ -107,12 +108,67 @@ fn object_for(lock: &mut Txn<'_>, id: SeatId) -> Result<Ref<Object>> {
     Ok(reference)
 }
 
+/// Makes the object of the first thread of a process that is being made, which has to be resumed `suspended` times.
+pub(crate) fn prepare_first(lock: &mut Txn<'_>, process: &Process, suspended: u32) -> Result<Ref<Object>> {
+    let reference = object::allocate(lock, Kind::Thread, dispatcher::signal::MANUAL)?;
+    let object: &Object = lock.arena().get(reference)?;
+    object.recursion.store(suspended);
+    object.body[SEAT].set(lock, 0);
+    object.body[ID].set(lock, 0);
+    object.body[EXIT_CODE].set(lock, u64::from(STILL_ACTIVE));
+    object::retain(lock, object);
+    process.first_thread.set(lock, reference.index());
+    Ok(reference)
+}
+
+/// Gives the calling thread the object that its process's parent made for it, if it is the first thread.
+pub(crate) fn take_first(current: &Current) -> Result<()> {
+    let process = current.process();
+    if process.first_thread.peek() == 0 || system_thread_id() != process.id.load() {
+        return Ok(());
+    }
+    let mut lock = current.begin()?;
+    let Some(reference) = Ref::<Object>::from_index(process.first_thread.get(&lock)).some() else {
+        return Ok(());
+    };
+    lock.arena().get(reference)?.body[SEAT].set(&mut lock, u64::from(current.id.0));
+    process.first_thread.set(&mut lock, 0);
+    current.thread.object.set(&mut lock, reference.index());
+    lock.commit()
+}
+
+/// Lets a thread run that was made suspended. Returns how often it had to be resumed before this call; 0 if it runs.
+///
+/// # Errors
+/// [`Status::INVALID_HANDLE`], [`Status::OBJECT_TYPE_MISMATCH`]: no thread. [`Status::ACCESS_DENIED`]: the handle lacks
+/// THREAD_SUSPEND_RESUME.
+pub fn resume(thread: Handle) -> Result<u32> {
+    let found = resolve(&current()?, thread)?.require(Kind::Thread, access::THREAD_SUSPEND_RESUME)?;
+    let suspended = &found.object.recursion;
+    let mut count = suspended.load();
+    while count != 0 {
+        match suspended.compare_exchange(count, count - 1) {
+            Ok(_) => {
+                futex::wake(suspended, u32::MAX);
+                break;
+            }
+            Err(now) => count = now,
+        }
+    }
+    Ok(count)
+}
+
 /// Signals the object of a thread that has ended, if it has one, and lets go of it.
 pub(crate) fn ended(lock: &mut Txn<'_>, thread: &Thread) -> Result<()> {
     let Some(reference) = Ref::<Object>::from_index(thread.object.get(lock)).some() else { return Ok(()) };
-    let object = lock.arena().get(reference)?;
-    object.body[EXIT_CODE].set(lock, 0);
     thread.object.set(lock, 0);
+    object_ended(lock, reference, 0)
+}
+
+/// Signals the object of a thread that has ended and lets go of it.
+pub(crate) fn object_ended(lock: &mut Txn<'_>, reference: Ref<Object>, code: u32) -> Result<()> {
+    let object = lock.arena().get(reference)?;
+    object.body[EXIT_CODE].set(lock, u64::from(code));
     dispatcher::set_signal(lock, object, true)?;
     object::release(lock, reference)
 }

@@ -1,6 +1,6 @@
 //! The arena's file: where it lies, who may use it, how it comes and goes.
 
-use std::ffi::CString;
+use std::ffi::{CString, OsString};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd};
@@ -119,6 +119,11 @@ impl Place {
     pub(crate) fn for_test(name: &str) -> Self {
         let namespace = format!("winipc-test-{name}-{}", std::process::id());
         Place { path: PathBuf::from("/dev/shm"), namespace }
+    }
+
+    /// The environment variables that name it.
+    pub(crate) fn variables(&self) -> [(&'static str, OsString); 2] {
+        [("WINIPC_DIR", self.path.clone().into()), ("WINIPC_NAMESPACE", self.namespace.clone().into())]
     }
 }
 

@@ -7,6 +7,7 @@
 #![allow(unsafe_code)]
 
 pub(crate) mod block;
+pub(crate) mod child;
 #[cfg(feature = "crash-points")]
 pub mod crash;
 #[cfg(not(feature = "crash-points"))]
@@ -22,6 +23,7 @@ mod mapping;
 pub(crate) mod seat;
 pub(crate) mod section;
 pub(crate) mod slab;
+pub(crate) mod spawn;
 pub(crate) mod state;
 pub(crate) mod system;
 pub(crate) mod transaction;
@@ -54,6 +56,11 @@ impl Arena {
     /// `base` is aligned to a page and the mapping stays valid, readable and writable while the value lives.
     unsafe fn from_mapping(base: *mut u8, identity: (u64, u64)) -> Self {
         Arena { base, identity }
+    }
+
+    /// Device and inode of the file.
+    pub(crate) fn identity(&self) -> (u64, u64) {
+        self.identity
     }
 
     pub(crate) fn header(&self) -> &Header {

@@ -30,6 +30,31 @@ pub(crate) fn kill(id: u32, is_right: impl Fn() -> bool) -> bool {
     }
 }
 
+/// When a process started, in milliseconds since the system did, rounded down to a tick; `None` if none that lives has
+/// the id.
+pub(crate) fn started(id: u32) -> Option<u64> {
+    const STATE: usize = 2;
+    const START: usize = 21;
+    let text = std::fs::read(format!("/proc/{id}/stat")).ok()?;
+    // The second field is the program's name in parentheses, with anything in it.
+    let end = text.iter().rposition(|&byte| byte == b')')?;
+    let rest = core::str::from_utf8(text.get(end + 1..)?).ok()?;
+    let fields: Vec<_> = rest.split_ascii_whitespace().collect();
+    let is_dead = matches!(*fields.get(STATE - 2)?, "Z" | "X");
+    let ticks: u64 = fields.get(START - 2)?.parse().ok()?;
+    // SAFETY: sysconf has no preconditions.
+    let per_second = u64::try_from(unsafe { libc::sysconf(libc::_SC_CLK_TCK) }).ok()?;
+    (!is_dead).then_some(ticks.checked_mul(1000)? / per_second.max(1))
+}
+
+/// Milliseconds since the system started.
+pub(crate) fn boot_now_ms() -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: a valid place for the result, and a clock that every Linux has.
+    unsafe { libc::clock_gettime(libc::CLOCK_BOOTTIME, &mut time) };
+    (time.tv_sec as u64).wrapping_mul(1000).wrapping_add(time.tv_nsec as u64 / 1_000_000)
+}
+
 /// Has a function called when the process ends normally, with the exit code where the C library tells it.
 #[cfg(target_env = "gnu")]
 pub(crate) fn at_exit(function: fn(Option<i32>)) {
@@ -136,7 +161,7 @@ fn least_stack(_: *const libc::pthread_attr_t) -> usize {
 }
 
 /// Blocks all signals for the calling thread and gives back what was blocked.
-fn block_signals() -> SignalMask {
+pub(super) fn block_signals() -> SignalMask {
     // SAFETY: both sets are valid places, filled before they are read.
     unsafe {
         let mut all = MaybeUninit::<libc::sigset_t>::uninit();
@@ -148,7 +173,7 @@ fn block_signals() -> SignalMask {
 }
 
 /// The signals a thread had blocked; dropped, they are again.
-struct SignalMask(libc::sigset_t);
+pub(super) struct SignalMask(libc::sigset_t);
 
 impl Drop for SignalMask {
     fn drop(&mut self) {

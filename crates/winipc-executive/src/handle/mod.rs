@@ -4,10 +4,12 @@
 //! handle was made for.
 
 mod duplication;
+mod inheritance;
 mod recent;
 mod table;
 
 pub use duplication::{Duplicate, duplicate};
+pub(crate) use inheritance::{inherit, inheritable};
 pub(crate) use recent::forget as forget_recent;
 use table::{ACCESS_MASK, INHERIT, PROTECT, close_in, entry_word, look_up_in};
 pub(crate) use table::{Entry, GENERATION_MASK, close_some, free_table, insert, pages};

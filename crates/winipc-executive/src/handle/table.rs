@@ -120,7 +120,7 @@ pub(crate) fn insert(
     Ok(Handle::from_index(index))
 }
 
-fn add(lock: &mut Txn<'_>, word: &Guarded32, count: u32) {
+pub(super) fn add(lock: &mut Txn<'_>, word: &Guarded32, count: u32) {
     let value = word.get(lock).wrapping_add(count);
     word.set(lock, value);
 }
@@ -203,7 +203,10 @@ pub(crate) fn close_some(
         }
         lock.step()?;
         let index = end - 1;
-        let word = entry_word(lock.arena(), process, index).ok_or(Status::ARENA_CORRUPT)?;
+        let Some(word) = entry_word(lock.arena(), process, index) else {
+            end = index - index % PAGE_ENTRIES as u32;
+            continue;
+        };
         let entry = Entry(word.get(lock));
         if entry.is_live() {
             if closed == most {
@@ -223,7 +226,7 @@ pub(crate) fn close_some(
 /// Gives the pages of an empty table back.
 pub(crate) fn free_table(lock: &mut Txn<'_>, process: &Process) -> Result<()> {
     for page in &process.pages {
-        let Some(reference) = Ref::<HandlePage>::from_index(page.get(lock)).some() else { break };
+        let Some(reference) = Ref::<HandlePage>::from_index(page.get(lock)).some() else { continue };
         page.set(lock, 0);
         lock.free(reference)?;
     }

@@ -44,6 +44,11 @@ impl World {
         World(path)
     }
 
+    /// Where it is.
+    pub(crate) fn path(&self) -> &std::path::Path {
+        &self.0
+    }
+
     /// Runs a role of this test program in the world, and fails the test if it fails.
     pub(crate) fn run(&self, role: &str, argument: &str) {
         let status = Command::new(std::env::current_exe().unwrap())

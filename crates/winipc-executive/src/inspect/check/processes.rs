@@ -44,6 +44,7 @@ impl Checker<'_> {
             claim::FREE => {
                 for (what, word) in [
                     ("object", &process.object),
+                    ("first thread", &process.first_thread),
                     ("handle count", &process.handle_count),
                     ("first request", &process.first_request),
                     ("count of requests", &process.requests),
@@ -53,6 +54,12 @@ impl Checker<'_> {
                     ("first view", &process.first_view),
                 ] {
                     self.same(format!("{what} of free {place}"), 0, word.peek());
+                }
+            }
+            claim if claim::parent(claim).is_some() => {
+                let parent = claim::parent(claim).and_then(|parent| self.arena.get(parent).ok());
+                if parent.is_none_or(|parent| parent.claim.load() == claim::FREE) {
+                    self.fault(format!("parent of {place}"), "a process", "none");
                 }
             }
             claim::TAKEN | claim::ATTACHED | claim::BURIED if !is_alive => {
@@ -72,6 +79,14 @@ impl Checker<'_> {
                 }
             }
             other => self.fault(format!("claim of {place}"), "0 to 3", other),
+        }
+        let thread = process.first_thread.peek();
+        let what = format!("first thread of {place}");
+        if thread != 0
+            && self.refer(&what, thread, |tally| &mut tally.records)
+            && let Ok(object) = self.arena.get::<Object>(Ref::from_index(thread))
+        {
+            self.same(format!("kind of the {what}"), Kind::Thread.tag(), object.head.tag.peek());
         }
         let object = process.object.peek();
         if object == 0 || !self.refer(format!("object of {place}"), object, |tally| &mut tally.records) {

@@ -1,0 +1,119 @@
+//! Processes by their descriptors: watching for their end, killing them, and fetching the bodies of children.
+
+use core::mem::MaybeUninit;
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+
+/// A descriptor that stands for one process and never for another that gets its id.
+pub(crate) struct ProcessDescriptor(OwnedFd);
+
+/// How a process ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum End {
+    /// By itself, with this code.
+    Exited(u32),
+    /// By a signal, or so that only its parent was told how, which this process is not or somebody else here was told.
+    Unknown,
+}
+
+impl ProcessDescriptor {
+    /// Of the process that has an id now.
+    pub(crate) fn open(id: u32) -> io::Result<Self> {
+        // SAFETY: a plain system call.
+        let descriptor = unsafe { libc::syscall(libc::SYS_pidfd_open, id as libc::pid_t, 0) };
+        if descriptor < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: just opened, and nobody else's.
+        Ok(ProcessDescriptor(unsafe { OwnedFd::from_raw_fd(descriptor as i32) }))
+    }
+
+    pub(super) fn new(descriptor: OwnedFd) -> Self {
+        ProcessDescriptor(descriptor)
+    }
+
+    /// Kills the process.
+    pub(crate) fn kill(&self) -> bool {
+        let information = core::ptr::null::<libc::siginfo_t>();
+        // SAFETY: a valid descriptor; no information about the signal is passed.
+        unsafe {
+            libc::syscall(libc::SYS_pidfd_send_signal, self.0.as_raw_fd(), libc::SIGKILL, information, 0) == 0
+        }
+    }
+
+    /// How the process ended, which it has. A child's body stays.
+    pub(crate) fn end(&self) -> End {
+        match self.wait(libc::WNOWAIT | libc::WNOHANG) {
+            Some((libc::CLD_EXITED, code)) => End::Exited(code as u32),
+            _ => End::Unknown,
+        }
+    }
+
+    /// Waits for a child's end and fetches its body, so that its id may be another's. Nothing happens for other processes.
+    pub(crate) fn fetch(&self) {
+        let _ = self.wait(0);
+    }
+
+    /// Why the process ended and with what; `None` if it is no child, or somebody else has fetched its body.
+    fn wait(&self, flags: i32) -> Option<(i32, i32)> {
+        let mut information = MaybeUninit::<libc::siginfo_t>::zeroed();
+        let descriptor = self.0.as_raw_fd() as libc::id_t;
+        loop {
+            // SAFETY: a valid descriptor, and a place for the result.
+            let result = unsafe {
+                libc::waitid(
+                    libc::P_PIDFD,
+                    descriptor,
+                    information.as_mut_ptr(),
+                    libc::WEXITED | libc::__WALL | flags,
+                )
+            };
+            if result == 0 {
+                // SAFETY: filled by the call, or zeros, which are valid.
+                let information = unsafe { information.assume_init() };
+                // SAFETY: the fields of a child's end.
+                return Some((information.si_code, unsafe { information.si_status() }));
+            }
+            if io::Error::last_os_error().raw_os_error() != Some(libc::EINTR) {
+                return None;
+            }
+        }
+    }
+}
+
+/// Waits for the end of any of several processes.
+pub(crate) struct Poll(OwnedFd);
+
+/// Most ends that one wait tells of.
+const MOST_EVENTS: usize = 16;
+
+impl Poll {
+    pub(crate) fn new() -> io::Result<Self> {
+        // SAFETY: a plain system call.
+        let descriptor = unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) };
+        if descriptor < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: just opened, and nobody else's.
+        Ok(Poll(unsafe { OwnedFd::from_raw_fd(descriptor) }))
+    }
+
+    /// Adds a process under a key. It stays for as long as its descriptor is open.
+    pub(crate) fn add(&self, process: &ProcessDescriptor, key: u64) -> io::Result<()> {
+        let mut event = libc::epoll_event { events: libc::EPOLLIN as u32, u64: key };
+        // SAFETY: two valid descriptors; the event is copied.
+        let result = unsafe {
+            libc::epoll_ctl(self.0.as_raw_fd(), libc::EPOLL_CTL_ADD, process.0.as_raw_fd(), &mut event)
+        };
+        if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    }
+
+    /// The keys of processes that have ended, of which there is at least one unless a signal came.
+    pub(crate) fn wait(&self) -> Vec<u64> {
+        let mut events = [libc::epoll_event { events: 0, u64: 0 }; MOST_EVENTS];
+        // SAFETY: a valid descriptor, and room for as many events as is said.
+        let count =
+            unsafe { libc::epoll_wait(self.0.as_raw_fd(), events.as_mut_ptr(), MOST_EVENTS as i32, -1) };
+        events[..usize::try_from(count).unwrap_or(0)].iter().map(|event| event.u64).collect()
+    }
+}

@@ -1,0 +1,71 @@
+//! Inheritance: the handles of a parent in the table of a child that is being made, under the same numbers.
+
+use super::Handle;
+use super::table::{Entry, INHERIT, add, entry_word, look_up_in};
+use crate::context::Current;
+use crate::object;
+use crate::records::{HandlePage, Object, PAGE_ENTRIES, Process, TABLE_PAGES};
+use crate::status::{Result, Status};
+
+/// The entries of handles that a child is to inherit, in order.
+///
+/// # Errors
+/// [`Status::INVALID_PARAMETER`]: one of them is no inheritable handle.
+pub(crate) fn inheritable(current: &Current, handles: &[Handle]) -> Result<Vec<u32>> {
+    let mut chosen = Vec::with_capacity(handles.len());
+    for handle in handles {
+        let index = handle.index().ok_or(Status::INVALID_PARAMETER)?;
+        match look_up_in(current.arena(), current.process(), index) {
+            Ok((_, entry)) if entry.0 & INHERIT != 0 => chosen.push(index),
+            _ => return Err(Status::INVALID_PARAMETER),
+        }
+    }
+    chosen.sort_unstable();
+    Ok(chosen)
+}
+
+/// Puts the inheritable handles of the calling process, or those of them that are `chosen`, into the empty table of a child
+/// that it is making. They keep their numbers and rights.
+///
+/// # Errors
+/// [`Status::INSUFFICIENT_RESOURCES`], [`Status::NO_MEMORY`]: there is no room for the table.
+pub(crate) fn inherit(current: &Current, child: &Process, chosen: Option<&[u32]>) -> Result<()> {
+    let is_chosen = |index: u32| chosen.is_none_or(|chosen| chosen.binary_search(&index).is_ok());
+    let parent = current.process();
+    let is_inherited = |index: u32| {
+        let entry = Entry(entry_word(current.arena(), parent, index)?.peek());
+        (entry.is_live() && entry.0 & INHERIT != 0 && is_chosen(index)).then_some(entry)
+    };
+    // Looked for without the lock: what is made inheritable meanwhile may or may not be inherited.
+    let entries = parent.fresh_handle.peek().min((PAGE_ENTRIES * TABLE_PAGES) as u32);
+    let Some(last) = (1..entries).rev().find(|&index| is_inherited(index).is_some()) else { return Ok(()) };
+    for page in 0..=last as usize / PAGE_ENTRIES {
+        let first = (page * PAGE_ENTRIES) as u32;
+        let indexes = first.max(1)..(first + PAGE_ENTRIES as u32).min(last + 1);
+        if !indexes.clone().any(|index| is_inherited(index).is_some()) {
+            continue; // the table has a gap there
+        }
+        let mut lock = current.begin()?;
+        let new = lock.allocate::<HandlePage>(1)?;
+        child.pages[page].set(&mut lock, new.index());
+        let table = lock.arena().get(new)?;
+        // From the last on, so that the free entry with the least number is the first to be used.
+        for index in indexes.rev() {
+            let word = &table.entries[index as usize % PAGE_ENTRIES];
+            if let Some(entry) = is_inherited(index) {
+                let object: &Object = lock.arena().get(entry.object())?;
+                word.set(&mut lock, entry.0);
+                add(&mut lock, &child.handle_count, 1);
+                add(&mut lock, &object.handles, 1);
+                object::retain(&mut lock, object);
+            } else {
+                let next = child.free_handle.get(&lock);
+                word.set(&mut lock, u64::from(next));
+                child.free_handle.set(&mut lock, index);
+            }
+        }
+        child.fresh_handle.set(&mut lock, last + 1);
+        lock.commit()?;
+    }
+    Ok(())
+}

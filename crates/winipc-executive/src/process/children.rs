@@ -1,0 +1,244 @@
+//! Children that have not joined: who learns that they have ended, and what becomes of them when their parent ends.
+//!
+//! A program that knows nothing of this library never joins, and one that does may take its time. So the parent watches
+//! each of its children by a descriptor, in a thread that it starts with the first. Of a child that has joined the seats of its
+//! threads tell, as of any process, and the parent only fetches the body.
+
+use std::collections::HashMap;
+use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use super::heritage::{self, Birth};
+use super::{all, claim, name_object, said};
+use crate::arena::Ref;
+use crate::arena::child::{End, Poll, ProcessDescriptor};
+use crate::arena::seat::Life;
+use crate::arena::system;
+use crate::context::{Context, Current, keeper_current};
+use crate::death;
+use crate::records::{Object, Process};
+use crate::status::{Result, Status};
+
+/// Stack of the thread that watches.
+const STACK: usize = 128 << 10;
+
+/// The children that a process watches.
+#[derive(Default)]
+pub(crate) struct Children(Mutex<Watched>);
+
+#[derive(Default)]
+struct Watched {
+    /// Shared with the thread; none while there is no thread.
+    poll: Option<Arc<Poll>>,
+    descriptors: HashMap<u64, ProcessDescriptor>,
+}
+
+/// A child's name: the number of its record and the generation.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Child {
+    pub(super) record: Ref<Process>,
+    pub(super) generation: u32,
+}
+
+impl Child {
+    pub(super) fn of(record: Ref<Process>, process: &Process) -> Self {
+        Child { record, generation: process.generation.load() }
+    }
+
+    fn key(self) -> u64 {
+        u64::from(self.generation) << 32 | u64::from(self.record.index())
+    }
+
+    fn from_key(key: u64) -> Self {
+        Child { record: Ref::from_index(key as u32), generation: (key >> 32) as u32 }
+    }
+}
+
+impl Children {
+    fn watched(&self) -> MutexGuard<'_, Watched> {
+        self.0.lock().unwrap_or_else(|poison| poison.into_inner())
+    }
+
+    /// Makes sure that there is a thread that watches.
+    ///
+    /// # Errors
+    /// There can be no more threads or descriptors, or there is no seat.
+    pub(super) fn prepare(&self, context: &'static Context) -> Result<()> {
+        let mut watched = self.watched();
+        if watched.poll.is_some() {
+            return Ok(());
+        }
+        let poll = Arc::new(Poll::new().map_err(|_| Status::INSUFFICIENT_RESOURCES)?);
+        let (ready, is_ready) = sync_channel(1);
+        let shared = Arc::clone(&poll);
+        let run = move || {
+            let current = keeper_current(context);
+            let _ = ready.send(current.as_ref().map(|_| ()).map_err(|status| *status));
+            if let Ok(current) = current {
+                watch(&current, &shared);
+            }
+        };
+        system::start_thread(c"winipc-children", STACK, run).map_err(|_| Status::INSUFFICIENT_RESOURCES)?;
+        is_ready.recv().map_err(|_| Status::UNSUCCESSFUL)??;
+        watched.poll = Some(poll);
+        Ok(())
+    }
+
+    /// Watches a child, if `is_own` then says that it is this process's. Should it end before, that is noticed only after.
+    ///
+    /// # Errors
+    /// There is no memory for it. What `is_own` fails with.
+    pub(super) fn watch(
+        &self,
+        child: Child,
+        descriptor: ProcessDescriptor,
+        is_own: impl FnOnce() -> Result<bool>,
+    ) -> Result<()> {
+        let mut watched = self.watched();
+        let poll = watched.poll.clone().ok_or(Status::UNSUCCESSFUL)?;
+        poll.add(&descriptor, child.key()).map_err(|_| Status::INSUFFICIENT_RESOURCES)?;
+        if is_own()? {
+            watched.descriptors.insert(child.key(), descriptor);
+        }
+        Ok(())
+    }
+
+    fn take(&self, child: Child) -> Option<ProcessDescriptor> {
+        self.watched().descriptors.remove(&child.key())
+    }
+}
+
+/// The thread: waits until children end.
+fn watch(current: &Current, poll: &Poll) {
+    loop {
+        for key in poll.wait() {
+            let child = Child::from_key(key);
+            let Some(descriptor) = current.context.children.take(child) else { continue };
+            let own = claim::prepared(current.context.process);
+            // A damaged arena is left as it is; who is buried by halves the keepers bury.
+            let _ = ended(current, child, own, descriptor.end());
+            // From now on another may have its id.
+            descriptor.fetch();
+        }
+    }
+}
+
+/// A child has ended. If it has not joined it is buried; if it has the keepers do that.
+fn ended(current: &Current, child: Child, claim: u32, end: End) -> Result<()> {
+    let process: &Process = current.arena().get(child.record)?;
+    let lock = current.begin()?;
+    let is_it = process.generation.load() == child.generation && process.claim.load() == claim;
+    if is_it {
+        if let End::Exited(code) = end {
+            process.exit_code.store(said(code));
+        }
+        if process.claim.compare_exchange(claim, claim::BURIED).is_err() {
+            return lock.commit(); // it had joined before
+        }
+    }
+    lock.commit()?;
+    if is_it {
+        death::bury(current, child.record, process)?;
+    }
+    Ok(())
+}
+
+/// Gives up a process that could not be made after all.
+pub(super) fn give_up(current: &Current, child: Child) -> Result<()> {
+    ended(current, child, claim::prepared(current.context.process), End::Unknown)
+}
+
+/// Takes over the children of a process that has ended, whose handles are closed: those that live are watched from now on,
+/// the others buried. `is_same` says under the lock that the process's record still is its.
+pub(crate) fn take_in_orphans(
+    current: &Current,
+    parent: Ref<Process>,
+    is_same: &dyn Fn() -> bool,
+) -> Result<()> {
+    let orphaned = claim::prepared(parent);
+    for (record, process) in all(current.arena()) {
+        if process.claim.load() != orphaned {
+            continue;
+        }
+        let child = Child::of(record, process);
+        // Whoever is about to be made is not made any more.
+        let expected = Birth::Expected(child.generation).word();
+        let lock = current.begin()?;
+        if is_same() && process.generation.load() == child.generation {
+            let _ = process.born.compare_exchange(expected, Birth::None.word());
+        }
+        lock.commit()?;
+        let descriptor = ProcessDescriptor::open(heritage::id_of(process)).ok();
+        let descriptor = descriptor.filter(|_| heritage::is_alive(process));
+        let descriptor = match descriptor {
+            Some(descriptor) if cannot_be_resumed(current, process)? => {
+                descriptor.kill();
+                None
+            }
+            other => other,
+        };
+        let take = |claim: u32| -> Result<bool> {
+            let lock = current.begin()?;
+            let is_taken = is_same()
+                && process.generation.load() == child.generation
+                && process.claim.compare_exchange(orphaned, claim).is_ok();
+            lock.commit()?;
+            Ok(is_taken)
+        };
+        match descriptor {
+            Some(descriptor) => {
+                let children = &current.context.children;
+                children.prepare(current.context)?;
+                let own = claim::prepared(current.context.process);
+                children.watch(child, descriptor, || take(own))?;
+                name(current, child)?;
+            }
+            None if take(claim::BURIED)? => {
+                death::bury(current, record, process)?;
+            }
+            None => {}
+        }
+    }
+    Ok(())
+}
+
+/// Has the objects of a child that was made tell its id.
+pub(super) fn name(current: &Current, child: Child) -> Result<()> {
+    let process: &Process = current.arena().get(child.record)?;
+    let mut lock = current.begin()?;
+    let is_it = process.generation.load() == child.generation;
+    if is_it && claim::parent(process.claim.load()).is_some() {
+        process.id.store(heritage::id_of(process));
+        name_object(&mut lock, process)?;
+    }
+    lock.commit()
+}
+
+/// Whether a process waits to be resumed, and nobody has a handle to its thread.
+fn cannot_be_resumed(current: &Current, process: &Process) -> Result<bool> {
+    let thread = Ref::<Object>::from_index(process.first_thread.peek());
+    if thread.is_none() {
+        return Ok(false);
+    }
+    let thread = current.arena().get(thread)?;
+    Ok(thread.recursion.load() != 0 && thread.handles.peek() == 0)
+}
+
+/// Buries the processes that died when they had taken over what their parents prepared and had no thread yet whose death
+/// can be seen. The caller holds the directory's lock, so nobody is joining.
+pub(crate) fn bury_unborn(current: &Current) {
+    for (record, process) in all(current.arena()) {
+        let is_theirs = |seat: u32| seat == record.index();
+        if process.claim.load() == claim::TAKEN
+            && process.keeper.load() == 0
+            && process.object.peek() != 0
+            && !current
+                .arena()
+                .seats()
+                .any(|(_, seat)| is_theirs(seat.process()) && seat.life() != Life::Absent)
+            && process.claim.compare_exchange(claim::TAKEN, claim::BURIED).is_ok()
+        {
+            let _ = death::bury(current, record, process);
+        }
+    }
+}

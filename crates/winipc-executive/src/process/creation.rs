@@ -1,0 +1,236 @@
+//! Making a process: its record, what it inherits, and the program.
+
+use std::ffi::{CString, OsStr, OsString};
+use std::os::fd::RawFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use super::children::{self, Child};
+use super::heritage::{self, Birth};
+use super::{claim, claim_free_record, make_object, program};
+use crate::access;
+use crate::arena::Ref;
+use crate::arena::child::ProcessDescriptor;
+use crate::arena::spawn::{Cradle, Program, Refusal, spawn};
+use crate::context::{Current, current};
+use crate::handle::{self, Handle};
+use crate::records::{Kind, Object, Process};
+use crate::status::{Result, Status};
+use crate::thread;
+
+/// How [`create`] makes a process.
+#[derive(Clone, Copy, Debug)]
+pub struct Creation<'a> {
+    /// Path of the program; [`find_program`](super::find_program) finds one by its name. A relative one begins in the
+    /// caller's current directory.
+    pub program: &'a Path,
+    /// The program's arguments, from the one that names it on.
+    pub arguments: &'a [OsString],
+    /// The environment, `NAME=VALUE`; `None` for the caller's.
+    pub environment: Option<&'a [OsString]>,
+    /// The current directory; `None` for the caller's.
+    pub directory: Option<&'a Path>,
+    /// Which handles it inherits.
+    pub inherited: Inherited<'a>,
+    /// Whether its first thread waits until it is [resumed](crate::thread::resume).
+    pub is_suspended: bool,
+    /// Whether it leads a process group.
+    pub leads_group: bool,
+    /// Where its terminal is.
+    pub console: Console,
+    /// Whether children inherit the handle to the process, and the one to its thread.
+    pub inherit_handles: [bool; 2],
+}
+
+/// Which handles a process inherits, under the same numbers.
+#[derive(Clone, Copy, Debug)]
+pub enum Inherited<'a> {
+    /// None.
+    Nothing,
+    /// All that are inheritable.
+    All,
+    /// These of them.
+    Only(&'a [Handle]),
+}
+
+/// Where a process has its terminal.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Console {
+    /// Where its parent has it.
+    Same,
+    /// It has none: it leads a session of its own.
+    Other,
+}
+
+/// A process that was made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Created {
+    /// A handle to the process, with all rights.
+    pub process: Handle,
+    /// A handle to its first thread, with all rights.
+    pub thread: Handle,
+    /// Its id, which is that of its first thread, too.
+    pub id: u32,
+}
+
+/// Makes a process that runs a program.
+///
+/// Its handles and its id are there before it has begun. What it inherits is its own from the start, also if it is a
+/// program that knows nothing of this library: an object lives on until that ends. The process ends on its own, whatever
+/// becomes of its parent.
+///
+/// # Errors
+/// [`Status::OBJECT_NAME_NOT_FOUND`]: there is no such program. [`Status::OBJECT_PATH_NOT_FOUND`]: nor a directory in which
+/// it could be. [`Status::INVALID_IMAGE_FORMAT`]: the file is no program. [`Status::NOT_A_DIRECTORY`]: the process cannot be
+/// in the directory. [`Status::ACCESS_DENIED`]: the caller may not run the file. [`Status::NAME_TOO_LONG`]: too many or too
+/// long arguments. [`Status::INVALID_PARAMETER`]: a handle to inherit is not inheritable; a string contains a zero.
+/// [`Status::INSUFFICIENT_RESOURCES`], [`Status::NO_MEMORY`]: there can be no more processes, handles or descriptors.
+///
+/// # References
+/// - `docs/conformance.md`, 1.6, 13.3
+pub fn create(creation: &Creation<'_>) -> Result<Created> {
+    let current = current()?;
+    let mut program = prepare(&current, creation)?;
+    let chosen = match creation.inherited {
+        Inherited::Nothing => Some(Vec::new()),
+        Inherited::All => None,
+        Inherited::Only(handles) => Some(handle::inheritable(&current, handles)?),
+    };
+    current.context.children.prepare(current.context)?;
+    let reference = claim_free_record(current.arena(), claim::prepared(current.context.process))?;
+    let process = current.arena().get(reference)?;
+    let child = Child::of(reference, process);
+    let created = make(&current, creation, child, process).and_then(|(created, thread)| {
+        let spawned = handle::inherit(&current, process, chosen.as_deref())
+            .and_then(|()| begin(&current, &mut program, child, process, thread));
+        if spawned.is_err() {
+            let _ = handle::close(created.process);
+            let _ = handle::close(created.thread);
+        }
+        Ok(Created { id: spawned?, ..created })
+    });
+    if created.is_err() {
+        let _ = children::give_up(&current, child);
+    }
+    created
+}
+
+/// Makes the objects of the process and of its first thread, with a handle to each.
+fn make(
+    current: &Current,
+    creation: &Creation<'_>,
+    child: Child,
+    process: &Process,
+) -> Result<(Created, Ref<Object>)> {
+    let mut lock = current.begin()?;
+    let own = make_object(&mut lock, child.record, process)?;
+    let thread = thread::prepare_first(&mut lock, process, creation.is_suspended.into())?;
+    let mut insert = |object, kind, inherit| {
+        handle::insert(&mut lock, current.process(), object, access::all(kind), inherit)
+    };
+    let created = Created {
+        process: insert(own, Kind::Process, creation.inherit_handles[0])?,
+        thread: insert(thread, Kind::Thread, creation.inherit_handles[1])?,
+        id: 0,
+    };
+    process.born.store(Birth::Expected(child.generation).word());
+    lock.commit()?;
+    Ok((created, thread))
+}
+
+/// Has the program begin, and its end watched for. Returns its id.
+fn begin(
+    current: &Current,
+    program: &mut Program,
+    child: Child,
+    process: &'static Process,
+    thread: Ref<Object>,
+) -> Result<u32> {
+    let testament = heritage::testament(current.arena(), child.record, process);
+    program.environment.push(variable(heritage::VARIABLE, &testament)?);
+    let cradle = Cradle {
+        born: &process.born,
+        expected: Birth::Expected(child.generation).word(),
+        note: |id, at_ms| Birth::Made { id, at_ms }.word(),
+        is_noted: |word, id| matches!(Birth::from_word(word), Birth::Made { id: noted, .. } if noted == id),
+        suspended: &current.arena().get(thread)?.recursion,
+    };
+    let path = Path::new(OsStr::from_bytes(program.path.as_bytes()));
+    let (id, descriptor) = spawn(program, &cradle).map_err(|refusal| match refusal {
+        Refusal::Directory => Status::NOT_A_DIRECTORY,
+        Refusal::Program(error) => program::refusal(path, &error),
+    })?;
+    let watched = children::name(current, child)
+        .and_then(|()| current.context.children.watch(child, descriptor, || Ok(true)));
+    if watched.is_err() {
+        // It was not there for long.
+        if let Ok(descriptor) = ProcessDescriptor::open(id) {
+            descriptor.kill();
+            descriptor.fetch();
+        }
+    }
+    watched.map(|()| id)
+}
+
+/// What the system needs of a creation, with the environment but for the variable that names the record.
+fn prepare(current: &Current, creation: &Creation<'_>) -> Result<Program> {
+    let program = absolute(creation.program)?;
+    let directory = creation.directory.map(|directory| string(directory.as_os_str())).transpose()?;
+    let environment = match creation.environment {
+        None => std::env::vars_os()
+            .filter(|(name, _)| name != heritage::VARIABLE)
+            .map(|(name, value)| variable(name, &value))
+            .collect::<Result<_>>()?,
+        Some(given) => environment_of(current, given)?,
+    };
+    Ok(Program {
+        path: string(program.as_os_str())?,
+        arguments: creation.arguments.iter().map(|argument| string(argument)).collect::<Result<_>>()?,
+        environment,
+        directory,
+        standard: [None; 3],
+        inherited: Vec::<RawFd>::new(),
+        leads_group: creation.leads_group,
+        leads_session: creation.console == Console::Other,
+    })
+}
+
+/// The environment that the caller gives, in which the child finds its parent's namespace unless it says another.
+fn environment_of(current: &Current, given: &[OsString]) -> Result<Vec<CString>> {
+    let has = |name: &str| {
+        given.iter().any(|entry| {
+            entry.as_bytes().strip_prefix(name.as_bytes()).is_some_and(|rest| rest.starts_with(b"="))
+        })
+    };
+    let mut environment = Vec::with_capacity(given.len() + 3);
+    let own = heritage::VARIABLE.as_bytes();
+    for entry in given {
+        if entry.as_bytes().split(|&byte| byte == b'=').next() != Some(own) {
+            environment.push(string(entry)?);
+        }
+    }
+    for (name, value) in current.context.place.variables() {
+        if !has(name) {
+            environment.push(variable(name, &value)?);
+        }
+    }
+    Ok(environment)
+}
+
+fn absolute(path: &Path) -> Result<PathBuf> {
+    if path.as_os_str().is_empty() {
+        return Err(Status::OBJECT_PATH_NOT_FOUND);
+    }
+    std::path::absolute(path).map_err(|_| Status::OBJECT_PATH_NOT_FOUND)
+}
+
+fn string(text: &OsStr) -> Result<CString> {
+    CString::new(text.as_bytes()).map_err(|_| Status::INVALID_PARAMETER)
+}
+
+fn variable(name: impl AsRef<OsStr>, value: &OsStr) -> Result<CString> {
+    let mut text = name.as_ref().to_owned();
+    text.push("=");
+    text.push(value);
+    string(&text)
+}

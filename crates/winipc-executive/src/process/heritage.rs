@@ -1,0 +1,148 @@
+//! What a process gets from its parent: a record with a handle table, which it takes over when it joins.
+//!
+//! The parent makes the record and names it in the environment. Between its making and the joining, which may never come,
+//! somebody watches for the end of the process ([`super::children`]): its parent, or, when that has ended, who buries it.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+
+use super::{all, claim};
+use crate::arena::{Arena, Ref, system};
+use crate::records::Process;
+
+/// The environment variable that names the record: file of the arena, number, generation.
+pub(crate) const VARIABLE: &str = "WINIPC_PROCESS";
+
+/// What the word `born` of a process's record holds, so that one compare-and-swap decides whether a process comes to be
+/// or its record is given up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Birth {
+    /// Nobody makes or has made the process.
+    None,
+    /// It is being made; the record's generation.
+    Expected(u32),
+    /// It was made with this id, so many milliseconds after the system started.
+    Made { id: u32, at_ms: u64 },
+}
+
+const EXPECTED: u64 = 1 << 62;
+const MADE: u64 = 1 << 63;
+/// Linux has no greater process ids than 22 bits hold.
+const ID_SHIFT: u32 = 40;
+const ID_MASK: u64 = (1 << 22) - 1;
+const TIME_MASK: u64 = (1 << ID_SHIFT) - 1;
+
+impl Birth {
+    pub(crate) const fn word(self) -> u64 {
+        match self {
+            Birth::None => 0,
+            Birth::Expected(generation) => EXPECTED | generation as u64,
+            Birth::Made { id, at_ms } => MADE | (id as u64 & ID_MASK) << ID_SHIFT | at_ms & TIME_MASK,
+        }
+    }
+
+    pub(crate) fn from_word(word: u64) -> Self {
+        if word & MADE != 0 {
+            Birth::Made { id: (word >> ID_SHIFT & ID_MASK) as u32, at_ms: word & TIME_MASK }
+        } else if word & EXPECTED != 0 {
+            Birth::Expected(word as u32)
+        } else {
+            Birth::None
+        }
+    }
+
+    fn of(process: &Process) -> Self {
+        Birth::from_word(process.born.load())
+    }
+}
+
+/// Id of a process that was made, 0 if it was not.
+pub(crate) fn id_of(process: &Process) -> u32 {
+    match Birth::of(process) {
+        Birth::Made { id, .. } => id,
+        _ => 0,
+    }
+}
+
+/// How much later than it starts a process may note that it was made, in milliseconds.
+const LONGEST_BIRTH_MS: u64 = 60_000;
+
+/// Whether a process that was made, and has not joined, lives: one with its id does, and is none that got the id later.
+pub(crate) fn is_alive(process: &Process) -> bool {
+    let Birth::Made { id, at_ms } = Birth::of(process) else { return false };
+    system::started(id).is_some_and(|started| (started..=started + LONGEST_BIRTH_MS).contains(&at_ms))
+}
+
+/// Whether a process lives that has inherited handles and has not joined: the arena is kept for it.
+pub(crate) fn has_heir(arena: &Arena) -> bool {
+    all(arena).any(|(_, process)| {
+        claim::parent(process.claim.load()).is_some() && process.handle_count.peek() != 0 && is_alive(process)
+    })
+}
+
+/// The value of [`VARIABLE`] for a process that is being made.
+pub(crate) fn testament(arena: &Arena, reference: Ref<Process>, process: &Process) -> OsString {
+    let (_, file) = arena.identity();
+    OsString::from_vec(format!("{file:x}.{:x}.{:x}", reference.index(), process.generation.load()).into())
+}
+
+/// The record that the calling process's parent has made for it in the arena, taken over. The caller holds the directory's
+/// lock. Until it has a seat, [`super::children::bury_unborn`] sees to it that nothing is left of it.
+pub(crate) fn take_over(arena: &Arena) -> Option<Ref<Process>> {
+    let testament = std::env::var_os(VARIABLE)?;
+    let [file, number, generation] = parse(&testament)?;
+    if file != arena.identity().1 {
+        return None;
+    }
+    let reference = Ref::from_index(u32::try_from(number).ok()?);
+    let process: &Process = arena.get(reference).ok()?;
+    // A program that the heir has started finds the variable too, and has another id.
+    if u64::from(process.generation.load()) != generation || id_of(process) != super::id() {
+        return None;
+    }
+    loop {
+        let claim = process.claim.load();
+        claim::parent(claim)?;
+        if process.claim.compare_exchange(claim, claim::TAKEN).is_ok() {
+            process.id.store(super::id());
+            return Some(reference);
+        }
+    }
+}
+
+fn parse(testament: &OsStr) -> Option<[u64; 3]> {
+    let text = core::str::from_utf8(testament.as_bytes()).ok()?;
+    let mut parts = text.split('.').map(|part| u64::from_str_radix(part, 16).ok());
+    let parsed = [parts.next()??, parts.next()??, parts.next()??];
+    parts.next().is_none().then_some(parsed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_birth_is_one_word() {
+        let made = Birth::Made { id: 4_194_304 - 1, at_ms: 1 << 39 };
+        for birth in [Birth::None, Birth::Expected(7), Birth::Expected(u32::MAX), made] {
+            assert_eq!(Birth::from_word(birth.word()), birth);
+        }
+    }
+
+    #[test]
+    fn only_a_whole_testament_counts() {
+        assert_eq!(parse(OsStr::new("1f.2.3")), Some([0x1F, 2, 3]));
+        for text in ["", "1", "1.2", "1.2.3.4", "x.2.3", "1.-2.3", "1..3"] {
+            assert_eq!(parse(OsStr::new(text)), None, "{text}");
+        }
+    }
+
+    #[test]
+    #[cfg(not(miri))]
+    fn a_process_that_started_later_is_another() {
+        let id = super::super::id();
+        let started = system::started(id).unwrap();
+        assert!(started <= system::boot_now_ms());
+        assert_eq!(system::started(0), None);
+    }
+}

@@ -1,0 +1,497 @@
+//! Children: ordinary programs, programs that join, and what becomes of either when a parent ends.
+
+mod support;
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use support::{ALL, NOW, PROCESS_ALL, World, assert_whole_and_empty, start_watchdog, units, until};
+use winipc_executive::process::{Console, Created, Creation, Inherited, find_program};
+use winipc_executive::wait::Outcome;
+use winipc_executive::{Attributes, Handle, Status, event, handle, process, thread, wait};
+
+macro_rules! roles {
+    ($($name:ident),* $(,)?) => {
+        $(
+            #[test]
+            fn $name() {
+                let world = World::new(stringify!($name));
+                world.run("test", stringify!($name));
+                world.assert_empty();
+            }
+        )*
+
+        /// What a process that a test starts does.
+        #[test]
+        #[ignore = "a role that other tests start"]
+        fn plays_a_role() {
+            let argument = std::env::var("ARGUMENT").unwrap();
+            let role = std::env::var("ROLE").unwrap();
+            if role == "child" {
+                return child(&argument);
+            }
+            start_watchdog();
+            match argument.as_str() {
+                "the_last_parent" => roles::the_last_parent(),
+                $(stringify!($name) => roles::$name(),)*
+                other => panic!("no such test: {other}"),
+            }
+        }
+    };
+}
+
+roles! {
+    an_ordinary_program_is_watched_to_its_end,
+    an_ordinary_program_is_terminated,
+    a_child_uses_what_it_inherits,
+    a_child_finds_its_own_objects,
+    only_chosen_handles_are_inherited,
+    tables_with_gaps_are_inherited,
+    an_ordinary_program_keeps_what_it_inherits,
+    a_suspended_child_waits,
+    a_suspended_child_is_terminated,
+    a_suspended_child_is_given_handles,
+    a_program_that_a_child_starts_is_not_the_child,
+    a_program_that_a_child_becomes_is_the_child,
+    what_cannot_be_run_is_refused,
+    a_child_outlives_its_parent,
+    children_of_a_killed_parent_are_taken_in,
+    a_suspended_child_that_nobody_can_resume_goes_with_its_parent,
+}
+
+#[test]
+fn the_last_parent_leaves_the_arena_to_its_child() {
+    let world = World::new("the_last_parent");
+    let fifo = world.path().join("fifo");
+    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    world.run("test", "the_last_parent");
+    let is_empty = || std::fs::read_dir(world.path()).unwrap().next().is_none();
+    assert!(!is_empty());
+    std::fs::write(&fifo, "go\n").unwrap();
+    start_watchdog();
+    until(is_empty);
+}
+
+fn arguments(words: &[&str]) -> Vec<OsString> {
+    words.iter().map(OsString::from).collect()
+}
+
+fn creation<'a>(program: &'a Path, arguments: &'a [OsString]) -> Creation<'a> {
+    Creation {
+        program,
+        arguments,
+        environment: None,
+        directory: None,
+        inherited: Inherited::All,
+        is_suspended: false,
+        leads_group: false,
+        console: Console::Same,
+        inherit_handles: [false; 2],
+    }
+}
+
+/// Whether a child starts suspended.
+const RUNNING: bool = false;
+const SUSPENDED: bool = true;
+
+fn shell(script: &str, inherited: Inherited<'_>, is_suspended: bool) -> Created {
+    let program = find_program("sh".as_ref()).unwrap();
+    let arguments = arguments(&["sh", "-c", script]);
+    process::create(&Creation { inherited, is_suspended, ..creation(&program, &arguments) }).unwrap()
+}
+
+const TEST: [&str; 6] =
+    ["--exact", "plays_a_role", "--ignored", "--nocapture", "--test-threads=1", "--quiet"];
+
+/// Starts this program as a child that does something.
+fn start(what: &str, inherited: Inherited<'_>, is_suspended: bool) -> Created {
+    // SAFETY: the tests start children from one thread, and nobody else reads the environment meanwhile.
+    unsafe {
+        std::env::set_var("ROLE", "child");
+        std::env::set_var("ARGUMENT", what);
+    }
+    let program = std::env::current_exe().unwrap();
+    let mut words = vec!["test"];
+    words.extend(TEST);
+    let arguments = arguments(&words);
+    process::create(&Creation { inherited, is_suspended, ..creation(&program, &arguments) }).unwrap()
+}
+
+/// What a child does: the words are the action and numbers.
+fn child(argument: &str) {
+    let words: Vec<&str> = argument.split(' ').collect();
+    let number = |at: usize| words[at].parse::<isize>().unwrap();
+    let handle_at = |at: usize| Handle::from_raw(number(at));
+    match words[0] {
+        "set" => event::set(handle_at(1)).unwrap(),
+        "set_and_wait" => {
+            event::set(handle_at(1)).unwrap();
+            wait::one(handle_at(2), None, false).unwrap();
+        }
+        "flags" => {
+            let flags = handle::flags(handle_at(1)).unwrap();
+            assert!(flags.inherit && handle::granted_access(handle_at(1)) == Ok(0x10_0002));
+            assert_eq!(process::id(), std::process::id());
+        }
+        "absent" => {
+            assert_eq!(handle::flags(handle_at(1)), Err(Status::INVALID_HANDLE));
+            event::set(handle_at(2)).unwrap();
+        }
+        // Starts a child and tells its parent's parent about it: a handle to it in that process.
+        "parent" => {
+            let there = process::open(number(1) as u32, PROCESS_ALL, false).unwrap();
+            let created = match words[2] {
+                "suspended" => start(&words[3..].join(" "), Inherited::All, SUSPENDED),
+                "lost" => shell("exec sleep 1000", Inherited::All, SUSPENDED),
+                _ => shell(&words[3..].join(" "), Inherited::All, RUNNING),
+            };
+            let give = |own| {
+                let how = handle::Duplicate { access: None, inherit: false, close_source: false };
+                handle::duplicate(Handle::CURRENT_PROCESS, own, Some(there), &how).unwrap().raw()
+            };
+            let thread = if words[2] == "lost" { 0 } else { give(created.thread) };
+            let text = format!("{} {thread} {}", give(created.process), created.id);
+            std::fs::write(told(), text).unwrap();
+            std::fs::rename(told(), told().with_extension("done")).unwrap();
+            if words[2] == "killed" || words[2] == "lost" {
+                // SAFETY: kills this process.
+                unsafe { libc::raise(libc::SIGKILL) };
+            }
+        }
+        // What it inherits is there, though nobody is left who had it.
+        "last" => {
+            event::set(handle_at(1)).unwrap();
+            handle::close(event::open(&units("inherited"), ALL, false).unwrap()).unwrap();
+            std::fs::remove_file(Path::new(&std::env::var("WINIPC_DIR").unwrap()).join("fifo")).unwrap();
+        }
+        other => panic!("{other}"),
+    }
+    process::exit(42);
+}
+
+fn told() -> std::path::PathBuf {
+    std::path::PathBuf::from(format!("{}.told", std::env::var("WINIPC_DIR").unwrap()))
+}
+
+/// What a "parent" told: process, thread, id.
+fn hear() -> [isize; 3] {
+    let file = told().with_extension("done");
+    until(|| file.exists());
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    let numbers: Vec<isize> = text.split(' ').map(|word| word.parse().unwrap()).collect();
+    numbers.try_into().unwrap()
+}
+
+fn ended(process: Handle) -> u32 {
+    assert!(matches!(wait::one(process, None, false), Ok(Outcome::Object(_))));
+    process::exit_code(process).unwrap()
+}
+
+fn close(created: Created) {
+    handle::close(created.process).unwrap();
+    handle::close(created.thread).unwrap();
+}
+
+fn is_running(process: Handle) -> bool {
+    matches!(wait::one(process, NOW, false), Ok(Outcome::Timeout)) && process::exit_code(process) == Ok(259)
+}
+
+/// An event that children inherit.
+fn inheritable(name: Option<&str>) -> Handle {
+    let name = name.map(units);
+    let attributes = Attributes { name: name.as_deref(), inherit: true };
+    event::create(&attributes, ALL, true, false).unwrap().0
+}
+
+fn has_children() -> bool {
+    let id = std::process::id();
+    !std::fs::read_to_string(format!("/proc/self/task/{id}/children")).unwrap().is_empty()
+}
+
+mod roles {
+    use super::*;
+
+    pub(super) fn an_ordinary_program_is_watched_to_its_end() {
+        for code in [0, 7, 255] {
+            let created = shell(&format!("exit {code}"), Inherited::All, RUNNING);
+            assert_eq!(process::id_of(created.process), Ok(created.id));
+            assert_eq!(thread::id_of(created.thread), Ok(created.id));
+            assert_eq!(ended(created.process), code);
+            assert!(matches!(wait::one(created.thread, NOW, false), Ok(Outcome::Object(_))));
+            assert_eq!(thread::exit_code(created.thread), Ok(code));
+            close(created);
+            until(|| !has_children());
+        }
+        let created = shell("kill -TERM $$", Inherited::All, RUNNING);
+        assert_eq!(ended(created.process), 1);
+        close(created);
+        assert_whole_and_empty();
+    }
+
+    pub(super) fn an_ordinary_program_is_terminated() {
+        let created = shell("exec sleep 1000", Inherited::All, RUNNING);
+        assert!(is_running(created.process));
+        let opened = process::open(created.id, PROCESS_ALL, false).unwrap();
+        assert_eq!(handle::same_object(opened, created.process), Ok(true));
+        process::terminate(opened, 0x1234_5678).unwrap();
+        assert_eq!(ended(created.process), 0x1234_5678);
+        assert_eq!(process::terminate(opened, 1), Err(Status::ACCESS_DENIED));
+        assert_eq!(process::open(created.id, PROCESS_ALL, false), Err(Status::INVALID_PARAMETER));
+        handle::close(opened).unwrap();
+        close(created);
+        assert_whole_and_empty();
+    }
+
+    pub(super) fn a_child_uses_what_it_inherits() {
+        let event = inheritable(None);
+        let created = start(&format!("set {}", event.raw()), Inherited::All, RUNNING);
+        assert_eq!(ended(created.process), 42);
+        assert!(matches!(wait::one(event, NOW, false), Ok(Outcome::Object(_))));
+        close(created);
+        let how = handle::Duplicate { access: Some(0x10_0002), inherit: true, close_source: true };
+        let poor =
+            handle::duplicate(Handle::CURRENT_PROCESS, event, Some(Handle::CURRENT_PROCESS), &how).unwrap();
+        let created = start(&format!("flags {}", poor.raw()), Inherited::All, RUNNING);
+        assert_eq!(ended(created.process), 42);
+        close(created);
+        handle::close(poor).unwrap();
+        assert_whole_and_empty();
+    }
+
+    pub(super) fn a_child_finds_its_own_objects() {
+        let (set, go) = (inheritable(None), inheritable(None));
+        let created = start(&format!("set_and_wait {} {}", set.raw(), go.raw()), Inherited::All, RUNNING);
+        wait::one(set, None, false).unwrap();
+        // It has joined: what tells of it now are the same objects.
+        let opened = process::open(created.id, PROCESS_ALL, false).unwrap();
+        assert_eq!(handle::same_object(opened, created.process), Ok(true));
+        handle::close(opened).unwrap();
+        assert!(is_running(created.process));
+        assert_eq!(process::id_of(created.process), Ok(created.id));
+        event::set(go).unwrap();
+        assert_eq!(ended(created.process), 42);
+        assert!(matches!(wait::one(created.thread, None, false), Ok(Outcome::Object(_))));
+        close(created);
+        handle::close(set).unwrap();
+        handle::close(go).unwrap();
+        assert_whole_and_empty();
+    }
+
+    pub(super) fn only_chosen_handles_are_inherited() {
+        let (left, taken) = (inheritable(None), inheritable(None));
+        let what = format!("absent {} {}", left.raw(), taken.raw());
+        let chosen = [taken];
+        let created = start(&what, Inherited::Only(&chosen), RUNNING);
+        assert_eq!(ended(created.process), 42);
+        close(created);
+        let (own, _) = event::create(&Attributes::default(), ALL, true, false).unwrap();
+        for handle in [own, Handle::NULL, Handle::CURRENT_PROCESS, Handle::from_raw(0x4000)] {
+            let program = Path::new("/bin/true");
+            let creation = Creation { inherited: Inherited::Only(&[handle]), ..creation(program, &[]) };
+            assert_eq!(process::create(&creation), Err(Status::INVALID_PARAMETER));
+        }
+        let created = shell("exit 3", Inherited::Nothing, RUNNING);
+        assert_eq!(ended(created.process), 3);
+        close(created);
+        for handle in [left, taken, own] {
+            handle::close(handle).unwrap();
+        }
+        assert_whole_and_empty();
+    }
+
+    pub(super) fn tables_with_gaps_are_inherited() {
+        let handles: Vec<_> = (0..2500).map(|_| inheritable(None)).collect();
+        // Whole pages of the table are without a handle to inherit.
+        for (number, handle) in handles.iter().enumerate() {
+            handle::set_flags(*handle, Some(number % 1700 == 100), None).unwrap();
+        }
+        let what = format!("set {}", handles[1800].raw());
+        for _ in 0..2 {
+            let created = start(&what, Inherited::All, RUNNING);
+            until(|| !matches!(wait::one(handles[1800], NOW, false), Ok(Outcome::Timeout)));
+            assert_eq!(winipc_executive::inspect::check(), []);
+            assert_eq!(ended(created.process), 42);
+            close(created);
+        }
+        for handle in handles {
+            handle::close(handle).unwrap();
+        }
+        assert_whole_and_empty();
+    }
+
+    pub(super) fn an_ordinary_program_keeps_what_it_inherits() {
+        let event = inheritable(Some("kept"));
+        let created = shell("exec sleep 1000", Inherited::All, RUNNING);
+        handle::close(event).unwrap();
+        let opened = event::open(&units("kept"), ALL, false).unwrap();
+        handle::close(opened).unwrap();
+        process::terminate(created.process, 9).unwrap();
+        assert_eq!(ended(created.process), 9);
+        assert_eq!(event::open(&units("kept"), ALL, false), Err(Status::OBJECT_NAME_NOT_FOUND));
+        close(created);
+        assert_whole_and_empty();
+    }
+
+    pub(super) fn a_suspended_child_waits() {
+        let event = inheritable(None);
+        let created = start(&format!("set {}", event.raw()), Inherited::All, SUSPENDED);
+        // It sleeps before it has become the program.
+        let id = created.id as i32;
+        until(|| support::is_asleep(id, id));
+        let own = std::fs::read_link("/proc/self/exe").unwrap();
+        assert_eq!(std::fs::read_link(format!("/proc/{id}/exe")).unwrap(), own);
+        assert!(is_running(created.process));
+        assert_eq!(thread::resume(created.thread), Ok(1));
+        assert_eq!(thread::resume(created.thread), Ok(0));
+        assert_eq!(ended(created.process), 42);
+        assert!(matches!(wait::one(event, NOW, false), Ok(Outcome::Object(_))));
+        close(created);
+        handle::close(event).unwrap();
+        assert_whole_and_empty();
+    }
+
+    pub(super) fn a_suspended_child_is_terminated() {
+        let created = shell("exit 1", Inherited::All, SUSPENDED);
+        process::terminate(created.process, 77).unwrap();
+        assert_eq!(ended(created.process), 77);
+        close(created);
+        assert_whole_and_empty();
+    }
+
+    pub(super) fn a_suspended_child_is_given_handles() {
+        let (event, _) = event::create(&Attributes::default(), ALL, true, false).unwrap();
+        // The first number that a table gives.
+        let created = start("set 4", Inherited::All, SUSPENDED);
+        let how = handle::Duplicate { access: None, inherit: false, close_source: false };
+        let there = handle::duplicate(Handle::CURRENT_PROCESS, event, Some(created.process), &how).unwrap();
+        assert_eq!(there.raw(), 4);
+        thread::resume(created.thread).unwrap();
+        assert_eq!(ended(created.process), 42);
+        assert!(matches!(wait::one(event, NOW, false), Ok(Outcome::Object(_))));
+        close(created);
+        handle::close(event).unwrap();
+        assert_whole_and_empty();
+    }
+
+    fn by_shell(event: Handle, script: &str) -> u32 {
+        let program = std::env::current_exe().unwrap();
+        let command = format!("{} {}", program.display(), TEST.join(" "));
+        let what = format!("{script} {}", event.raw());
+        // SAFETY: as in `start`.
+        unsafe {
+            std::env::set_var("ROLE", "child");
+            std::env::set_var("ARGUMENT", what);
+        }
+        let script = if script == "set" { format!("exec {command}") } else { format!("{command}; exit 5") };
+        let created = shell(&script, Inherited::All, RUNNING);
+        let code = ended(created.process);
+        close(created);
+        code
+    }
+
+    pub(super) fn a_program_that_a_child_starts_is_not_the_child() {
+        let event = inheritable(None);
+        let other = inheritable(None);
+        // SAFETY: as in `start`.
+        unsafe { std::env::set_var("OTHER", other.raw().to_string()) };
+        assert_eq!(by_shell(event, "nothing"), 5);
+        assert!(matches!(wait::one(event, NOW, false), Ok(Outcome::Timeout)));
+        handle::close(event).unwrap();
+        handle::close(other).unwrap();
+        assert_whole_and_empty();
+    }
+
+    pub(super) fn a_program_that_a_child_becomes_is_the_child() {
+        let event = inheritable(None);
+        assert_eq!(by_shell(event, "set"), 42);
+        assert!(matches!(wait::one(event, NOW, false), Ok(Outcome::Object(_))));
+        handle::close(event).unwrap();
+        assert_whole_and_empty();
+    }
+
+    pub(super) fn what_cannot_be_run_is_refused() {
+        let directory = std::env::var("WINIPC_DIR").unwrap();
+        let text = Path::new(&directory).join("text");
+        std::fs::write(&text, "no program").unwrap();
+        let refusal = |program: &Path| process::create(&creation(program, &[]));
+        assert_eq!(refusal(Path::new("/nowhere/at/all")), Err(Status::OBJECT_PATH_NOT_FOUND));
+        assert_eq!(refusal(Path::new("/bin/no-such-program")), Err(Status::OBJECT_NAME_NOT_FOUND));
+        assert_eq!(refusal(&text), Err(Status::INVALID_IMAGE_FORMAT));
+        let mut permissions = std::fs::metadata(&text).unwrap().permissions();
+        std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o700);
+        std::fs::set_permissions(&text, permissions).unwrap();
+        assert_eq!(refusal(&text), Err(Status::INVALID_IMAGE_FORMAT));
+        assert_eq!(refusal(Path::new("/")), Err(Status::ACCESS_DENIED));
+        let nowhere =
+            Creation { directory: Some(Path::new("/nowhere")), ..creation(Path::new("/bin/true"), &[]) };
+        assert_eq!(process::create(&nowhere), Err(Status::NOT_A_DIRECTORY));
+        std::fs::remove_file(&text).unwrap();
+        assert!(!has_children());
+        assert_whole_and_empty();
+    }
+
+    /// The child is made, its parent ends, and then the child runs: it is watched by us, and has what it inherited.
+    pub(super) fn a_child_outlives_its_parent() {
+        let event = inheritable(None);
+        let what = format!("parent {} suspended set {}", std::process::id(), event.raw());
+        let parent = start(&what, Inherited::All, RUNNING);
+        let [process, thread, id] = hear();
+        let (process, thread) = (Handle::from_raw(process), Handle::from_raw(thread));
+        assert_eq!(ended(parent.process), 42);
+        assert!(is_running(process));
+        assert_eq!(process::id_of(process), Ok(id as u32));
+        assert_eq!(winipc_executive::inspect::check(), []);
+        assert_eq!(thread::resume(thread), Ok(1));
+        assert_eq!(ended(process), 42);
+        assert!(matches!(wait::one(event, NOW, false), Ok(Outcome::Object(_))));
+        close(parent);
+        for handle in [process, thread, event] {
+            handle::close(handle).unwrap();
+        }
+        assert_whole_and_empty();
+    }
+
+    /// Nobody is in the namespace when the child joins.
+    pub(super) fn the_last_parent() {
+        let program = std::env::current_exe().unwrap();
+        let directory = std::env::var("WINIPC_DIR").unwrap();
+        let fifo = Path::new(&directory).join("fifo");
+        let event = inheritable(Some("inherited"));
+        // SAFETY: as in `start`.
+        unsafe {
+            std::env::set_var("ROLE", "child");
+            std::env::set_var("ARGUMENT", format!("last {}", event.raw()));
+        }
+        // It becomes this program when it hears that we have left.
+        let script =
+            format!("read line < {0}; exec {1} {2}", fifo.display(), program.display(), TEST.join(" "));
+        shell(&script, Inherited::All, RUNNING);
+    }
+
+    pub(super) fn children_of_a_killed_parent_are_taken_in() {
+        let what = format!("parent {} killed exec sleep 1000", std::process::id());
+        let parent = start(&what, Inherited::All, RUNNING);
+        let [process, thread, _] = hear();
+        let (process, thread) = (Handle::from_raw(process), Handle::from_raw(thread));
+        assert_eq!(ended(parent.process), 1);
+        assert!(is_running(process));
+        process::terminate(process, 6).unwrap();
+        assert_eq!(ended(process), 6);
+        close(parent);
+        handle::close(process).unwrap();
+        handle::close(thread).unwrap();
+        assert_whole_and_empty();
+    }
+
+    pub(super) fn a_suspended_child_that_nobody_can_resume_goes_with_its_parent() {
+        let parent = start(&format!("parent {} lost", std::process::id()), Inherited::All, RUNNING);
+        let [process, _, id] = hear();
+        let process = Handle::from_raw(process);
+        assert_eq!(ended(process), 1);
+        until(|| !Path::new(&format!("/proc/{id}")).exists() || !support::is_asleep(id as i32, id as i32));
+        close(parent);
+        handle::close(process).unwrap();
+        assert_whole_and_empty();
+    }
+}
