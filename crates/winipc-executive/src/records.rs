@@ -98,7 +98,7 @@ record! {
 /// Entries in a page of a handle table.
 pub(crate) const PAGE_ENTRIES: usize = 504;
 /// Pages of a handle table.
-pub(crate) const TABLE_PAGES: usize = 1000;
+pub(crate) const TABLE_PAGES: usize = 990;
 
 record! {
     /// A page of a handle table.

@@ -63,6 +63,8 @@
 
 mod apc;
 mod argument;
+mod attribute_list;
+mod command_line;
 mod error;
 mod event;
 mod file;
@@ -74,6 +76,7 @@ mod overlapped;
 mod pipe;
 mod pipe_state;
 mod process;
+mod process_creation;
 mod section;
 mod semaphore;
 mod signatures;
@@ -86,6 +89,9 @@ mod wait;
 pub use winipc_executive::process::identity as process_identity;
 
 pub use apc::{QueueUserAPC, QueueUserAPC2};
+pub use attribute_list::{
+    DeleteProcThreadAttributeList, InitializeProcThreadAttributeList, UpdateProcThreadAttribute,
+};
 pub use error::{GetLastError, RtlNtStatusToDosError, SetLastError};
 pub use event::{
     CreateEventA, CreateEventExA, CreateEventExW, CreateEventW, OpenEventA, OpenEventW, PulseEvent,
@@ -115,6 +121,7 @@ pub use process::{
     ExitProcess, GetCurrentProcess, GetCurrentProcessId, GetExitCodeProcess, GetProcessId, OpenProcess,
     TerminateProcess,
 };
+pub use process_creation::{CreateProcessA, CreateProcessW};
 pub use section::{
     CreateFileMappingA, CreateFileMappingW, FlushViewOfFile, MapViewOfFile, MapViewOfFileEx,
     OpenFileMappingA, OpenFileMappingW, UnmapViewOfFile, VirtualAlloc, VirtualQuery,

@@ -49,13 +49,13 @@ functions! {
     }
     threading {
         CancelWaitableTimer CreateEventA CreateEventExA CreateEventExW CreateEventW CreateMutexA CreateMutexExA
-        CreateMutexExW CreateMutexW CreateSemaphoreA CreateSemaphoreExA CreateSemaphoreExW CreateSemaphoreW
+        CreateMutexExW CreateMutexW CreateProcessA CreateProcessW CreateSemaphoreA CreateSemaphoreExA CreateSemaphoreExW CreateSemaphoreW
         CreateWaitableTimerA CreateWaitableTimerExA CreateWaitableTimerExW CreateWaitableTimerW ExitProcess
         GetCurrentProcess GetCurrentProcessId GetCurrentThread GetCurrentThreadId GetExitCodeProcess
-        GetExitCodeThread GetProcessId GetThreadId OpenEventA OpenEventW OpenMutexW OpenProcess OpenSemaphoreW
+        DeleteProcThreadAttributeList GetExitCodeThread GetProcessId GetThreadId InitializeProcThreadAttributeList OpenEventA OpenEventW OpenMutexW OpenProcess OpenSemaphoreW
         OpenThread OpenWaitableTimerA OpenWaitableTimerW PulseEvent QueueUserAPC QueueUserAPC2 ReleaseMutex
         ReleaseSemaphore ResetEvent SetEvent SetWaitableTimer SetWaitableTimerEx SignalObjectAndWait Sleep SleepEx
-        TerminateProcess WaitForMultipleObjects WaitForMultipleObjectsEx WaitForSingleObject WaitForSingleObjectEx
+        TerminateProcess UpdateProcThreadAttribute WaitForMultipleObjects WaitForMultipleObjectsEx WaitForSingleObject WaitForSingleObjectEx
     }
     ; not_in_windows_sys {
         OpenMutexA OpenSemaphoreA

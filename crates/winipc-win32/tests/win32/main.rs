@@ -7,5 +7,6 @@ mod mailslots;
 mod objects;
 mod overlapped;
 mod pipes;
+mod processes;
 mod transfers;
 mod waits;
