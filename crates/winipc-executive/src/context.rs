@@ -87,9 +87,11 @@ struct Leaver;
 
 impl Drop for Leaver {
     fn drop(&mut self) {
-        if let Some(current) = CURRENT.with(Cell::take)
-            && current.context.mark.is_same_process()
-        {
+        let Some(current) = CURRENT.with(Cell::get) else { return };
+        // The first thread's locals are destroyed when the process ends, and then its exit code is the thread's: the exit
+        // handler does the rest.
+        if current.context.mark.is_same_process() && !current.is_first() {
+            CURRENT.with(Cell::take);
             death::end_own_thread(current);
         }
     }
@@ -132,6 +134,7 @@ fn sit_down_for(context: &'static Context) -> Result<Current> {
     let occupy = |seat: Ref<Seat>| -> Result<()> {
         let thread = context.arena.thread_at(seat)?;
         thread.id.store(process::system_thread_id());
+        thread.exit_code.store(0);
         context.arena.get(seat)?.wake.0.store(thread.wait.peek());
         Ok(())
     };
@@ -159,6 +162,11 @@ impl Current {
 
     pub(crate) fn process(&self) -> &'static Process {
         self.context.process_record()
+    }
+
+    /// Whether it is the process's first thread.
+    fn is_first(&self) -> bool {
+        self.thread.id.load() == self.process().id.load()
     }
 
     /// Returns only while the process goes on, or to the thread that ends it.
@@ -340,6 +348,14 @@ pub(crate) fn join_in_memory(context: &'static Context) -> Current {
 /// Whether any process that has joined the arena lives, or one that is to find there what it inherits.
 pub(crate) fn is_inhabited(arena: &Arena) -> bool {
     arena.seats().any(|(_, seat)| seat.life() == Life::Alive) || heritage::has_heir(arena)
+}
+
+/// Ends what others can see of the calling thread. It makes no more calls.
+pub(crate) fn get_up() {
+    if let Ok(current) = current() {
+        CURRENT.with(|cell| cell.set(None));
+        death::end_own_thread(current);
+    }
 }
 
 /// Leaves the namespace at the process's normal end.

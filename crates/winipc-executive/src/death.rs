@@ -266,7 +266,7 @@ fn clear_thread(
     }
     let mut lock = current.begin()?;
     if is_same(seat) {
-        thread::ended(&mut lock, thread)?;
+        thread::ended(&mut lock, thread, process)?;
     }
     lock.commit()
 }

@@ -189,6 +189,13 @@ fn exit_code_of(process: &Process) -> u32 {
     if said >> 32 != 0 { said as u32 } else { 1 }
 }
 
+/// The exit code of a process that ends or has ended; `None` while it goes on.
+pub(crate) fn exit_code_if_over(arena: &Arena, process: &Process) -> Option<u32> {
+    let has_said = process.exit_code.load() != 0;
+    let is_over = has_said || process.claim.load() != claim::ATTACHED || death::is_dead(arena, process);
+    is_over.then(|| exit_code_of(process))
+}
+
 /// An exit code as a record holds it.
 fn said(code: u32) -> u64 {
     1 << 32 | u64::from(code)

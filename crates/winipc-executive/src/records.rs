@@ -189,7 +189,8 @@ record! {
         blocked_since: Free64,
         /// The object that a SignalObjectAndWait is about to wait for: a reference keeps it while the signaling lets others go on.
         kept: Guarded32,
-        padding: Guarded32,
+        /// The code the thread ends with, should its process go on.
+        exit_code: Free32,
         more_padding: [Guarded64; 118],
     }
 }

@@ -1,5 +1,7 @@
 //! Thread objects. They are made when somebody first asks for one.
 
+mod creation;
+
 use crate::access;
 use crate::arena::seat::SeatId;
 use crate::arena::{Ref, Txn, futex};
@@ -7,9 +9,14 @@ use crate::context::{Current, current};
 use crate::dispatcher;
 use crate::handle::{self, Handle, resolve};
 use crate::object;
-use crate::process::{STILL_ACTIVE, system_thread_id};
+use crate::process::{self, STILL_ACTIVE, system_thread_id};
 use crate::records::{Kind, Object, Process, Thread};
 use crate::status::{Result, Status};
+
+pub use creation::{Body, Creation, create};
+pub(crate) use creation::{end_in_place, end_with};
+
+pub use crate::arena::escape::exit_thread as exit;
 
 /// The thread's [`SeatId`].
 const SEAT: usize = 0;
@@ -158,11 +165,16 @@ pub fn resume(thread: Handle) -> Result<u32> {
     Ok(count)
 }
 
-/// Signals the object of a thread that has ended, if it has one, and lets go of it.
-pub(crate) fn ended(lock: &mut Txn<'_>, thread: &Thread) -> Result<()> {
+/// Signals the object of a thread that has ended, if it has one, and lets go of it. Where the whole process has ended, its
+/// exit code is the thread's.
+pub(crate) fn ended(lock: &mut Txn<'_>, thread: &Thread, process: &Process) -> Result<()> {
     let Some(reference) = Ref::<Object>::from_index(thread.object.get(lock)).some() else { return Ok(()) };
     thread.object.set(lock, 0);
-    object_ended(lock, reference, 0)
+    let code = match process::exit_code_if_over(lock.arena(), process) {
+        Some(code) => code,
+        None => thread.exit_code.load(),
+    };
+    object_ended(lock, reference, code)
 }
 
 /// Signals the object of a thread that has ended and lets go of it.

@@ -131,7 +131,10 @@ pub use semaphore::{
     OpenSemaphoreW, ReleaseSemaphore,
 };
 pub use signatures::FUNCTIONS;
-pub use thread::{GetCurrentThread, GetCurrentThreadId, GetExitCodeThread, GetThreadId, OpenThread};
+pub use thread::{
+    CreateThread, ExitThread, GetCurrentThread, GetCurrentThreadId, GetExitCodeThread, GetThreadId,
+    OpenThread, ResumeThread, SuspendThread, TerminateThread,
+};
 pub use timer::{
     CancelWaitableTimer, CreateWaitableTimerA, CreateWaitableTimerExA, CreateWaitableTimerExW,
     CreateWaitableTimerW, OpenWaitableTimerA, OpenWaitableTimerW, SetWaitableTimer, SetWaitableTimerEx,

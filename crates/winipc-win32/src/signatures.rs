@@ -49,13 +49,13 @@ functions! {
     }
     threading {
         CancelWaitableTimer CreateEventA CreateEventExA CreateEventExW CreateEventW CreateMutexA CreateMutexExA
-        CreateMutexExW CreateMutexW CreateProcessA CreateProcessW CreateSemaphoreA CreateSemaphoreExA CreateSemaphoreExW CreateSemaphoreW
-        CreateWaitableTimerA CreateWaitableTimerExA CreateWaitableTimerExW CreateWaitableTimerW ExitProcess
+        CreateMutexExW CreateMutexW CreateProcessA CreateProcessW CreateSemaphoreA CreateSemaphoreExA CreateSemaphoreExW CreateSemaphoreW CreateThread
+        CreateWaitableTimerA CreateWaitableTimerExA CreateWaitableTimerExW CreateWaitableTimerW ExitProcess ExitThread
         GetCurrentProcess GetCurrentProcessId GetCurrentThread GetCurrentThreadId GetExitCodeProcess
         DeleteProcThreadAttributeList GetExitCodeThread GetProcessId GetThreadId InitializeProcThreadAttributeList OpenEventA OpenEventW OpenMutexW OpenProcess OpenSemaphoreW
         OpenThread OpenWaitableTimerA OpenWaitableTimerW PulseEvent QueueUserAPC QueueUserAPC2 ReleaseMutex
-        ReleaseSemaphore ResetEvent SetEvent SetWaitableTimer SetWaitableTimerEx SignalObjectAndWait Sleep SleepEx
-        TerminateProcess UpdateProcThreadAttribute WaitForMultipleObjects WaitForMultipleObjectsEx WaitForSingleObject WaitForSingleObjectEx
+        ReleaseSemaphore ResetEvent ResumeThread SetEvent SetWaitableTimer SetWaitableTimerEx SignalObjectAndWait Sleep SleepEx
+        SuspendThread TerminateProcess TerminateThread UpdateProcThreadAttribute WaitForMultipleObjects WaitForMultipleObjectsEx WaitForSingleObject WaitForSingleObjectEx
     }
     ; not_in_windows_sys {
         OpenMutexA OpenSemaphoreA

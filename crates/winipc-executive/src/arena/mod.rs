@@ -12,6 +12,7 @@ pub(crate) mod child;
 pub mod crash;
 #[cfg(not(feature = "crash-points"))]
 mod crash;
+pub(crate) mod escape;
 pub(crate) mod file;
 pub(crate) mod fork;
 pub(crate) mod futex;

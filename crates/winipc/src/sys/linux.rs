@@ -23,3 +23,10 @@ pub use winipc_win32::{
     UnmapViewOfFile, VirtualAlloc, VirtualQuery,
     WaitForSingleObject, WaitForSingleObjectEx, WaitNamedPipeA, WaitNamedPipeW, WriteFile, WriteFileEx,
 };
+
+// Processes and threads.
+pub use winipc_win32::{
+    CreateProcessA, CreateProcessW, CreateThread, DeleteProcThreadAttributeList, ExitThread,
+    InitializeProcThreadAttributeList, ResumeThread, SuspendThread, TerminateThread,
+    UpdateProcThreadAttribute,
+};

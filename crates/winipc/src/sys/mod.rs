@@ -22,8 +22,8 @@
 //! | semaphores | `CreateSemaphoreA/W`, `CreateSemaphoreExA/W`, `OpenSemaphoreW`, `ReleaseSemaphore` |
 //! | timers | `CreateWaitableTimerA/W`, `CreateWaitableTimerExA/W`, `OpenWaitableTimerA/W`, `SetWaitableTimer(Ex)`, `CancelWaitableTimer` |
 //! | waits | `WaitForSingleObject(Ex)`, `WaitForMultipleObjects(Ex)`, `SignalObjectAndWait`, `Sleep(Ex)` |
-//! | processes | `GetCurrentProcess(Id)`, `GetProcessId`, `OpenProcess`, `GetExitCodeProcess`, `TerminateProcess`, `ExitProcess` |
-//! | threads | `GetCurrentThread(Id)`, `GetThreadId`, `OpenThread`, `GetExitCodeThread`, `QueueUserAPC(2)` |
+//! | processes | `GetCurrentProcess(Id)`, `GetProcessId`, `OpenProcess`, `GetExitCodeProcess`, `TerminateProcess`, `ExitProcess`, `CreateProcessA/W`, `InitializeProcThreadAttributeList`, `UpdateProcThreadAttribute`, `DeleteProcThreadAttributeList` |
+//! | threads | `GetCurrentThread(Id)`, `GetThreadId`, `OpenThread`, `GetExitCodeThread`, `QueueUserAPC(2)`, `CreateThread`, `ExitThread`, `ResumeThread`, `SuspendThread`, `TerminateThread` |
 //! | files | `CreateFileA/W`, `ReadFile(Ex)`, `WriteFile(Ex)`, `FlushFileBuffers`, `GetFileType` |
 //! | sections | `CreateFileMappingA/W`, `OpenFileMappingA/W`, `MapViewOfFile(Ex)`, `UnmapViewOfFile`, `FlushViewOfFile`, `VirtualAlloc` and `VirtualQuery` within views |
 //! | requests | `GetOverlappedResult(Ex)`, `CancelIo(Ex)`, `CancelSynchronousIo` |
@@ -119,6 +119,11 @@ pub use windows_sys::Win32::System::Pipes::{
 };
 #[rustfmt::skip]
 pub use windows_sys::Win32::System::Threading::{
+    CREATE_DEFAULT_ERROR_MODE, CREATE_NEW_CONSOLE, CREATE_NEW_PROCESS_GROUP, CREATE_NO_WINDOW, CREATE_SUSPENDED,
+    CREATE_UNICODE_ENVIRONMENT, DETACHED_PROCESS, EXTENDED_STARTUPINFO_PRESENT, LPPROC_THREAD_ATTRIBUTE_LIST,
+    LPTHREAD_START_ROUTINE, PROC_THREAD_ATTRIBUTE_HANDLE_LIST, PROCESS_CREATION_FLAGS, PROCESS_INFORMATION,
+    STARTF_USESTDHANDLES, STARTUPINFOA, STARTUPINFOEXA, STARTUPINFOEXW, STARTUPINFOW, STACK_SIZE_PARAM_IS_A_RESERVATION,
+    THREAD_CREATE_SUSPENDED, THREAD_CREATION_FLAGS,
     CREATE_EVENT_INITIAL_SET, CREATE_EVENT_MANUAL_RESET, CREATE_MUTEX_INITIAL_OWNER,
     CREATE_WAITABLE_TIMER_HIGH_RESOLUTION, CREATE_WAITABLE_TIMER_MANUAL_RESET, EVENT_ALL_ACCESS, EVENT_MODIFY_STATE,
     INFINITE, MUTEX_ALL_ACCESS, MUTEX_MODIFY_STATE, PROCESS_ALL_ACCESS, PROCESS_DUP_HANDLE, PROCESS_QUERY_INFORMATION,

@@ -53,3 +53,10 @@ pub use windows_sys::Win32::System::Threading::{
     SetWaitableTimer, SetWaitableTimerEx, SignalObjectAndWait, Sleep, SleepEx, TerminateProcess,
     WaitForMultipleObjects, WaitForMultipleObjectsEx, WaitForSingleObject, WaitForSingleObjectEx,
 };
+
+// Processes and threads.
+pub use windows_sys::Win32::System::Threading::{
+    CreateProcessA, CreateProcessW, CreateThread, DeleteProcThreadAttributeList, ExitThread,
+    InitializeProcThreadAttributeList, ResumeThread, SuspendThread, TerminateThread,
+    UpdateProcThreadAttribute,
+};

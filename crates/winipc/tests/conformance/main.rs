@@ -15,6 +15,7 @@ mod wine;
 mod access;
 mod apcs;
 mod cancelling;
+mod children;
 mod completion_routines;
 mod contention;
 mod duplication;
@@ -41,6 +42,7 @@ mod section_creation;
 mod section_views;
 mod semaphores;
 mod signal_and_wait;
+mod threads;
 mod timers;
 mod waits;
 
@@ -98,12 +100,16 @@ modules! {
     section_creation: "Sections: creating and opening (8.1, 8.2)",
     section_views: "Sections: views (8.3, 8.4)",
     processes: "Processes and threads (13.1, 13.2)",
+    children: "Children (1.6, 13.3)",
+    threads: "Making threads (2.4, 13.4)",
     contention: "Several threads and processes at once",
 }
 
 fn main() {
     match std::env::args().nth(1).as_deref() {
         Some(support::child::ROLE) => support::child::run(),
+        Some(support::child::SCRIPT) => support::child::run_script(),
+        Some(support::child::ARGUMENTS) => support::child::check_arguments(),
         Some("--statements") => print!("{}", statements::markdown()),
         _ => harness::run(),
     }

@@ -15,10 +15,8 @@ const WITHOUT_TEST: &[(&str, &str, &str)] = &[
     ("1.2", "GetQueuedCompletionStatus, atoms", "completion ports and atoms come later"),
     ("1.3", "`Session\\` is reserved; private namespaces", "private namespaces come later"),
     ("1.3", "a pipe name of more than 256 characters", "what happens is not stated"),
-    ("1.6", "inheritance by children, handle list", "CreateProcess comes later"),
     ("2.1", "rounding to the clock's tick, time asleep", "no test asserts a time"),
     ("2.2", "order among waiters", "not promised"),
-    ("2.4", "APCs queued before a thread starts", "CreateThread comes later"),
     ("2.4", "QueueUserAPC2", "Wine 8 does not have it"),
     ("2.5", "a handle as signal of several requests", "a rule for callers"),
     ("3.2", "recursion overflow raises", "needs 2^31 takes, and exceptions"),
@@ -46,6 +44,13 @@ const WITHOUT_TEST: &[(&str, &str, &str)] = &[
     ("8.3", "I/O errors and writes to a read-only view raise", "no exceptions natively"),
     ("13.1", "an id is not reused while a handle is open", "not in our hands on Linux"),
     ("13.2", "exit codes of exceptions and console handlers, TerminateThread", "come later, or are refused"),
+    ("13.3", "standard handles", "come with the files they are"),
+    (
+        "13.3",
+        "priority class, error mode, job; `CTRL_C` ignored by children",
+        "no such thing, or comes later",
+    ),
+    ("13.4", "SuspendThread", "refused natively"),
 ];
 
 /// Functions of a module with the text of their doc comments.

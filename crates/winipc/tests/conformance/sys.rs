@@ -24,6 +24,10 @@ pub(crate) use winipc::sys::{
     WaitForMultipleObjects, WaitForMultipleObjectsEx, WaitForSingleObject, WaitForSingleObjectEx,
     WaitNamedPipeW, WriteFile, WriteFileEx,
 };
+pub(crate) use winipc::sys::{
+    CreateProcessA, CreateProcessW, CreateThread, DeleteProcThreadAttributeList, ExitProcess, ExitThread,
+    InitializeProcThreadAttributeList, ResumeThread, UpdateProcThreadAttribute,
+};
 // These the safe interface does not need.
 #[cfg(not(windows))]
-pub(crate) use winipc_win32::{ExitProcess, GetFileType};
+pub(crate) use winipc_win32::GetFileType;

@@ -111,6 +111,8 @@ pub(crate) const KNOWN_FAULTS: &[(&str, &str, &str)] = &[
         "the access that the protection stands for",
     ),
     ("section_views::flushing_what_is_not_mapped_fails", "ERROR_INVALID_ADDRESS (?)", "TRUE"),
+    ("children::two_consoles_are_refused", "ERROR_INVALID_PARAMETER (?)", "TRUE"),
+    ("children::without_names_there_is_nothing_to_run", "ERROR_INVALID_PARAMETER (?)", "page fault"),
     ("processes::terminating_an_ended_process_fails", "ERROR_ACCESS_DENIED", "TRUE"),
 ];
 

@@ -2,12 +2,20 @@
 //!
 //! An answer is `VALUE ERROR [BYTES]`: the return value, the last error, and bytes read in hexadecimal.
 
+use super::process::Creation;
 use super::*;
+use std::ffi::c_void;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 
 /// The argument that makes this binary a child.
 pub(crate) const ROLE: &str = "--conformance-child";
+
+/// The argument that makes this binary run the commands after it, which commas part, and end with what the last returns.
+pub(crate) const SCRIPT: &str = "--conformance-script";
+
+/// The argument that makes this binary end with 1 if those after it are the ones that the next one tells, else with 0.
+pub(crate) const ARGUMENTS: &str = "--conformance-arguments";
 
 pub(crate) struct Child {
     process: std::process::Child,
@@ -132,6 +140,44 @@ pub(crate) fn run() {
     }
 }
 
+/// The main function of a script.
+pub(crate) fn run_script() -> ! {
+    let arguments: Vec<String> = std::env::args().skip(2).collect();
+    let text = arguments.join(" ");
+    let (mut rest, mut last) = (text.as_str(), 0);
+    while !rest.is_empty() {
+        // What a child is to do is all the rest.
+        let is_last = rest.trim_start().starts_with("child ");
+        let (command, after) = if is_last { (rest, "") } else { rest.split_once(',').unwrap_or((rest, "")) };
+        let words: Vec<&str> = command.split_whitespace().collect();
+        last = execute(&words).0;
+        rest = after;
+    }
+    // SAFETY: ends the process.
+    unsafe { ExitProcess(last as u32) }
+}
+
+/// The main function of a process that looks at its arguments.
+pub(crate) fn check_arguments() -> ! {
+    let mut arguments = std::env::args().skip(2);
+    let expected = arguments.next().expect("what is expected").split_off(1);
+    let found: String = arguments.collect();
+    std::process::exit((found.as_bytes() == from_hexadecimal(&expected)).into())
+}
+
+/// A thread that ends when another has, and so does the process.
+unsafe extern "system" fn last_thread(parameter: *mut c_void) -> u32 {
+    // SAFETY: the box that was made for it.
+    let (first, exits, code) = *unsafe { Box::from_raw(parameter.cast::<(Handle, bool, u32)>()) };
+    assert_eq!(wait(&first, SOON), WAIT_OBJECT_0);
+    first.close();
+    if exits {
+        // SAFETY: nothing is left to drop.
+        unsafe { ExitThread(code) }
+    }
+    code
+}
+
 fn execute(words: &[&str]) -> (i64, u32, Vec<u8>) {
     let number = |at: usize| words[at].parse::<i64>().unwrap_or_else(|_| panic!("{words:?}: word {at}"));
     let flag = |at: usize| number(at) as i32;
@@ -211,6 +257,53 @@ fn execute(words: &[&str]) -> (i64, u32, Vec<u8>) {
                 call!(ReadFile(handle(1), buffer.as_mut_ptr(), buffer.len() as u32, &mut count, null_mut()));
             buffer.truncate(count as usize);
             (value.into(), error, buffer)
+        }
+        "env" => (std::env::var(words[1]).is_ok_and(|value| value == words[2]).into(), 0, Vec::new()),
+        "env_length" => {
+            (std::env::var(words[1]).is_ok_and(|value| value.len() as i64 == number(2)).into(), 0, Vec::new())
+        }
+        "directory" => {
+            let expected = String::from_utf8(from_hexadecimal(words[1])).expect("a path");
+            let canonical = |path: std::path::PathBuf| std::fs::canonicalize(path).expect("a directory");
+            let own = canonical(std::env::current_dir().expect("a directory"));
+            ((own == canonical(expected.into())).into(), 0, Vec::new())
+        }
+        "error" => {
+            let (value, error, _) = execute(&words[1..]);
+            assert!(value == 0 || value == -1, "{words:?} succeeds");
+            (error.into(), 0, Vec::new())
+        }
+        "flag_bits" => {
+            let mut flags = 0;
+            ok!(GetHandleInformation(handle(1), &mut flags));
+            (flags.into(), 0, Vec::new())
+        }
+        "own_process_id" => ((ok!(GetProcessId(this_process())) == std::process::id()).into(), 0, Vec::new()),
+        "sleep" => {
+            std::thread::sleep(std::time::Duration::from_millis(SOON.into()));
+            (0, 0, Vec::new())
+        }
+        "wait_name" => {
+            let event = Handle::own(ok!(OpenEventW(SYNCHRONIZE, FALSE, name(1).ptr())));
+            (wait(&event, SOON).into(), 0, Vec::new())
+        }
+        "set_name" => {
+            let event = Handle::own(ok!(OpenEventW(EVENT_ALL_ACCESS, FALSE, name(1).ptr())));
+            from_bool(call!(SetEvent(event.raw())))
+        }
+        "terminate_other" => from_bool(call!(TerminateProcess(handle(1), bits(2)))),
+        "child" => {
+            let made = Creation::script(&words[1..].join(" ")).inheriting().make();
+            (made.id.into(), 0, Vec::new())
+        }
+        // SAFETY: this process has one thread, and nothing to drop on it.
+        "exit_thread" => unsafe { ExitThread(bits(1)) },
+        "leave_to_thread" => {
+            let what = Box::new((thread_handle(), words[1] == "exit", bits(2)));
+            let parameter = Box::into_raw(what).cast();
+            Handle::own(ok!(CreateThread(null(), 0, Some(last_thread), parameter, 0, null_mut()))).close();
+            // SAFETY: nothing that is on this thread's stack is used by another.
+            unsafe { ExitThread(99) }
         }
         // SAFETY: ends the process.
         "exit" => unsafe { ExitProcess(bits(1)) },

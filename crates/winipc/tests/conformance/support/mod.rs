@@ -3,6 +3,7 @@
 pub(crate) mod child;
 pub(crate) mod mailslot;
 pub(crate) mod pipe;
+pub(crate) mod process;
 pub(crate) mod section;
 
 use crate::sys::*;
