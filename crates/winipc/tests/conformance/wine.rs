@@ -112,6 +112,13 @@ pub(crate) const KNOWN_FAULTS: &[(&str, &str, &str)] = &[
     ),
     ("section_views::flushing_what_is_not_mapped_fails", "ERROR_INVALID_ADDRESS (?)", "TRUE"),
     ("children::two_consoles_are_refused", "ERROR_INVALID_PARAMETER (?)", "TRUE"),
+    ("children::a_list_needs_inheritance", "ERROR_INVALID_PARAMETER", "TRUE"),
+    ("children::a_list_takes_inheritable_handles_only", "ERROR_INVALID_PARAMETER", "TRUE"),
+    (
+        "children::handles_to_a_new_process_can_be_inherited",
+        "the attributes make the handle inheritable",
+        "it is not",
+    ),
     ("children::without_names_there_is_nothing_to_run", "ERROR_INVALID_PARAMETER (?)", "page fault"),
     ("processes::terminating_an_ended_process_fails", "ERROR_ACCESS_DENIED", "TRUE"),
 ];
