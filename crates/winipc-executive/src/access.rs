@@ -57,7 +57,7 @@ pub(crate) fn all(kind: Kind) -> u32 {
         Kind::Event | Kind::Semaphore | Kind::Timer => 0x1F_0003,
         Kind::Mutex => 0x1F_0001,
         Kind::Process | Kind::Thread => 0x1F_FFFF,
-        Kind::Pipe | Kind::Mailslot => file::ALL,
+        Kind::Pipe | Kind::File | Kind::Mailslot => file::ALL,
         Kind::Section => section::ALL,
     }
 }
@@ -74,7 +74,9 @@ pub(crate) fn map_generic(kind: Kind, desired: u32) -> u32 {
             READ_CONTROL | 0x2A,
             READ_CONTROL | SYNCHRONIZE | PROCESS_QUERY_LIMITED_INFORMATION | 1,
         ),
-        Kind::Pipe | Kind::Mailslot => (file::GENERIC_READ, file::GENERIC_WRITE, file::GENERIC_EXECUTE),
+        Kind::Pipe | Kind::File | Kind::Mailslot => {
+            (file::GENERIC_READ, file::GENERIC_WRITE, file::GENERIC_EXECUTE)
+        }
         Kind::Section => (
             READ_CONTROL | section::QUERY | section::MAP_READ,
             READ_CONTROL | section::MAP_WRITE,

@@ -8,6 +8,7 @@ use crate::arena::file::{AttachError, Directory, Place};
 use crate::arena::fork::{ForkMark, Joining, Published};
 use crate::arena::seat::{Life, Seat, SeatId};
 use crate::arena::{Arena, Ref, Txn, futex};
+use crate::file::Files;
 use crate::io::Deliveries;
 use crate::keeper::Watchers;
 use crate::process::children::Children;
@@ -30,6 +31,7 @@ pub(crate) struct Context {
     /// Number of the seat of the thread that ends the process; 0 while nobody does.
     leaver: AtomicU32,
     pub(crate) deliveries: Deliveries,
+    pub(crate) files: Files,
     pub(crate) routines: Routines,
     pub(crate) watchers: Watchers,
     pub(crate) views: Views,
@@ -52,6 +54,7 @@ impl Context {
             mark,
             leaver: AtomicU32::new(0),
             deliveries: Deliveries::default(),
+            files: Files::default(),
             routines: Routines::default(),
             watchers: Watchers::default(),
             views: Views::default(),
@@ -233,6 +236,9 @@ pub(crate) fn attach() -> core::result::Result<&'static Context, AttachError> {
     let _joining = Joining::begin().map_err(cannot_mark)?;
     if let Some(context) = attached() {
         return Ok(context);
+    }
+    if let Some(parent) = CONTEXT.get() {
+        parent.files.abandon();
     }
     let context = join(ForkMark::new().map_err(cannot_mark)?)?;
     CONTEXT.set(context);

@@ -9,7 +9,7 @@ use crate::context::Current;
 use crate::process::{self, HANDLES_AT_A_TIME, children, claim};
 use crate::records::{Process, Thread};
 use crate::status::Result;
-use crate::{apc, channel, dispatcher, handle, io, keeper, mutex, section, thread, timer, wait};
+use crate::{apc, channel, dispatcher, file, handle, io, keeper, mutex, section, thread, timer, wait};
 
 /// Calls dropped under one hold of the lock.
 const CALLS_AT_A_TIME: u32 = 64;
@@ -89,6 +89,7 @@ fn clear_process(
                 arena.clear_seat(number);
             }
         }
+        file::exchange::remove_name(current, reference, generation);
         process::free_record(process);
     }
     lock.commit()?;
@@ -285,6 +286,7 @@ pub(crate) fn end_own_thread(current: Current) {
 /// The calling process ends normally: what others can notice goes now, the rest when its threads are gone.
 pub(crate) fn close_own_process(current: Current) {
     let process = current.process();
+    file::exchange::remove_name(&current, current.context.process, process.generation.load());
     // Others count it as gone: of several that leave, one is the last.
     process.claim.store(claim::TAKEN);
     let close = || -> Result<()> {
@@ -295,6 +297,7 @@ pub(crate) fn close_own_process(current: Current) {
             lock.commit()?;
             channel::sweep(&current);
             section::sweep(&current);
+            file::sweep(&current);
             if !more {
                 break;
             }

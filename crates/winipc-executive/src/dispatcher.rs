@@ -8,9 +8,9 @@ use crate::arena::seat::{Seat, SeatId};
 use crate::arena::state::{WAITERS, generation_of, value_of, with_value};
 use crate::arena::transaction::{announce, phase};
 use crate::arena::{Arena, Ref, Txn, futex};
-use crate::records::{Kind, MAXIMUM_WAIT_OBJECTS, Object, Thread, WaitBlock};
+use crate::records::{Kind, MAXIMUM_WAIT_OBJECTS, Object, Process, Thread, WaitBlock};
 use crate::status::{Result, Status};
-use crate::{mutex, timer};
+use crate::{keeper, mutex, timer};
 
 /// What a thread record says about its wait.
 pub(crate) mod status {
@@ -50,9 +50,13 @@ pub(crate) mod signal {
 pub(crate) fn is_signaled(kind: Kind, state: u64, thread: SeatId) -> bool {
     let value = value_of(state);
     match kind {
-        Kind::Event | Kind::Timer | Kind::Process | Kind::Thread | Kind::Pipe | Kind::Mailslot => {
-            value & signal::SET != 0
-        }
+        Kind::Event
+        | Kind::Timer
+        | Kind::Process
+        | Kind::Thread
+        | Kind::Pipe
+        | Kind::File
+        | Kind::Mailslot => value & signal::SET != 0,
         Kind::Semaphore => value != 0,
         Kind::Mutex => mutex::is_available(state, thread),
         // Nobody has the right to wait for one.
@@ -65,7 +69,7 @@ fn is_consumed(kind: Kind, state: u64) -> bool {
     match kind {
         Kind::Event | Kind::Timer => value_of(state) & signal::MANUAL == 0,
         Kind::Semaphore | Kind::Mutex => true,
-        Kind::Process | Kind::Thread | Kind::Pipe | Kind::Mailslot | Kind::Section => false,
+        Kind::Process | Kind::Thread | Kind::Pipe | Kind::File | Kind::Mailslot | Kind::Section => false,
     }
 }
 
@@ -359,6 +363,12 @@ pub(crate) fn announce_again(lock: &Txn<'_>) {
         };
         announce(seat, wait, phase);
         futex::wake(&seat.wake.0, 1);
+        // One that waits for a descriptor sleeps on something else, which its keeper rings.
+        if thread.synchronous.get(lock) != 0
+            && let Ok(process) = lock.arena().get::<Process>(Ref::from_index(seat.process()))
+        {
+            keeper::doorbell(process).ring();
+        }
     }
 }
 

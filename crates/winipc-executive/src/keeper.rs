@@ -23,7 +23,7 @@ use crate::context::{Context, Current, keeper_current};
 use crate::process::{DYING_INTERVAL, claim};
 use crate::records::Process;
 use crate::status::{Result, Status};
-use crate::{death, io, process, timer};
+use crate::{death, file, io, process, timer};
 
 /// How many of its own process's threads a keeper watches itself. The others are its [`watchers`]'.
 const OWN_THREADS: usize = 60;
@@ -41,7 +41,7 @@ pub(crate) fn doorbell(process: &Process) -> Ring<'_> {
 
 /// Rings again for who died before it could, or between ringing and waking.
 pub(crate) fn ring_again(process: &Process) {
-    if process.first_completed.peek() != 0 {
+    if process.first_completed.peek() != 0 || process.closed_file.peek() != 0 || process.mailbox.load() != 0 {
         doorbell(process).ring();
     }
     if process.doorbell.load() & Ring::RUNG != 0 {
@@ -104,6 +104,7 @@ fn keep(current: &Current) {
         let members = membership.load();
         process.doorbell.fetch_and(!Ring::RUNG);
         io::deliver_for(current);
+        file::attend(current);
         let timers = run_deadlines(current);
         let mut watched: Vec<(&AtomicU32, u32)> = Vec::with_capacity(MAXIMUM_WORDS);
         watched.push((membership.for_futex(), members));

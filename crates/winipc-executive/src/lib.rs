@@ -6,7 +6,7 @@
 //!
 //! # Modules
 //! Each kind of object has a module with the calls on it: [`event`], [`mutex`], [`semaphore`], [`timer`], [`process`],
-//! [`thread`], [`pipe`], [`mailslot`], [`section`]. What is common to all is in [`handle`], [`wait`], [`apc`] and [`io`].
+//! [`thread`], [`pipe`], [`file`], [`mailslot`], [`section`]. What is common to all is in [`handle`], [`wait`], [`apc`] and [`io`].
 
 #![deny(unsafe_code)]
 // The crate is internal, and its documentation is made with its private items.
@@ -27,6 +27,7 @@ mod context;
 mod death;
 mod dispatcher;
 pub mod event;
+pub mod file;
 pub mod handle;
 pub mod inspect;
 pub mod io;

@@ -70,7 +70,7 @@ pub(crate) fn collect(lock: &mut Txn<'_>, reference: Ref<Object>, object: &Objec
     if object.head.tag.get(lock) == Kind::Mutex.tag() && mutex::is_owned(state) {
         return Ok(());
     }
-    if object.head.tag.get(lock) == Kind::Pipe.tag() {
+    if [Kind::Pipe.tag(), Kind::File.tag()].contains(&object.head.tag.get(lock)) {
         pipe::end_gone(lock, object)?;
     }
     if object.head.tag.get(lock) == Kind::Section.tag() {

@@ -101,7 +101,7 @@ fn claim_free_record(arena: &Arena, claim: u32) -> Result<Ref<Process>> {
 
 /// Gives a record up that has nothing any more.
 pub(crate) fn free_record(process: &Process) {
-    for word in [&process.keeper, &process.id, &process.doorbell] {
+    for word in [&process.keeper, &process.id, &process.doorbell, &process.mailbox] {
         word.store(0);
     }
     process.exit_code.store(0);
@@ -179,6 +179,7 @@ pub(crate) fn ended(lock: &mut Txn<'_>, process: &Process) -> Result<()> {
     object.body[EXIT_CODE].set(lock, u64::from(code));
     process.object.set(lock, 0);
     process.charge.set(lock, 0);
+    process.closed_file.set(lock, 0);
     dispatcher::set_signal(lock, object, true)?;
     object::release(lock, reference)
 }

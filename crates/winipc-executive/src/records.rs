@@ -20,8 +20,10 @@ pub enum Kind {
     Process = 5,
     /// A thread.
     Thread = 6,
-    /// One end of a pipe.
+    /// One end of a named pipe.
     Pipe = 7,
+    /// A descriptor of the system's: an end of an anonymous pipe, a file on disk, a terminal.
+    File = 8,
     /// One end of a mailslot.
     Mailslot = 9,
     /// A section.
@@ -30,7 +32,7 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds, in the order of their tags.
-    pub const ALL: [Kind; 9] = [
+    pub const ALL: [Kind; 10] = [
         Kind::Event,
         Kind::Mutex,
         Kind::Semaphore,
@@ -38,6 +40,7 @@ impl Kind {
         Kind::Process,
         Kind::Thread,
         Kind::Pipe,
+        Kind::File,
         Kind::Mailslot,
         Kind::Section,
     ];
@@ -52,6 +55,7 @@ impl Kind {
             5 => Kind::Process,
             6 => Kind::Thread,
             7 => Kind::Pipe,
+            8 => Kind::File,
             9 => Kind::Mailslot,
             10 => Kind::Section,
             _ => return None,
@@ -60,7 +64,7 @@ impl Kind {
 
     /// Whether objects of the kind are read from and written to.
     pub(crate) fn is_file(self) -> bool {
-        matches!(self, Kind::Pipe | Kind::Mailslot)
+        matches!(self, Kind::Pipe | Kind::File | Kind::Mailslot)
     }
 
     pub(crate) fn tag(self) -> u32 {
@@ -146,6 +150,10 @@ record! {
         charge: Guarded32,
         /// Views of sections that the process has mapped.
         first_view: Guarded32,
+        /// What the process has not looked at since a handle to a file of its own was closed (see [`crate::file`]).
+        closed_file: Guarded32,
+        /// Whether others can send it descriptors (see [`crate::file::exchange`]).
+        mailbox: Free32,
         /// Pages of the handle table.
         pages: [Guarded32; TABLE_PAGES],
     }

@@ -162,6 +162,7 @@ fn kind(kind: Kind) -> &'static str {
         Kind::Process => "process",
         Kind::Thread => "thread",
         Kind::Pipe => "pipe",
+        Kind::File => "file",
         Kind::Mailslot => "mailslot",
         Kind::Section => "section",
     }

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::Arena;
 use super::layout::{ARENA_SIZE, MAGIC, fingerprint};
+use super::mailbox;
 use super::mapping::map;
 use crate::quota;
 use crate::status::Status;
@@ -71,6 +72,13 @@ pub(crate) struct Directory {
 pub(crate) struct Place {
     path: PathBuf,
     namespace: String,
+}
+
+impl Place {
+    /// The directory.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
 }
 
 /// Names the directory and the namespace that the environment asks for.
@@ -260,8 +268,16 @@ impl Directory {
         Ok(arena)
     }
 
-    /// Removes the arena's name, and what is left of its sections.
+    /// Removes the arena's name, and what those who died in it have left beside it.
     pub(crate) fn remove(&self) {
+        let own = std::fs::symlink_metadata(self.arena_path());
+        if let (Ok(own), Ok(entries)) = (own, std::fs::read_dir(&self.path)) {
+            let prefix = mailbox::prefix(own.ino());
+            let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+            names
+                .filter(|name| name.starts_with(&prefix))
+                .for_each(|name| mailbox::remove(&self.path, &name));
+        }
         // SAFETY: a valid directory and a NUL-terminated name.
         unsafe { libc::unlinkat(self.directory.as_raw_fd(), self.file.as_ptr(), 0) };
         self.remove_sections();

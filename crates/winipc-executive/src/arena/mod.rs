@@ -12,6 +12,8 @@ pub(crate) mod child;
 pub mod crash;
 #[cfg(not(feature = "crash-points"))]
 mod crash;
+pub(crate) mod descriptor;
+pub(crate) mod disk;
 pub(crate) mod escape;
 pub(crate) mod file;
 pub(crate) mod fork;
@@ -20,6 +22,7 @@ pub(crate) mod futex;
 mod journal_tests;
 pub(crate) mod layout;
 pub(crate) mod lock;
+pub(crate) mod mailbox;
 mod mapping;
 pub(crate) mod seat;
 pub(crate) mod section;
@@ -62,6 +65,12 @@ impl Arena {
     /// Device and inode of the file.
     pub(crate) fn identity(&self) -> (u64, u64) {
         self.identity
+    }
+
+    /// The number of a record of this arena.
+    pub(crate) fn index_of<T: Record>(&self, record: &T) -> Ref<T> {
+        let start = OFFSETS[T::REGION as usize];
+        Ref::from_index(((self.offset_of(record) - start) / size_of::<T>()) as u32)
     }
 
     pub(crate) fn header(&self) -> &Header {

@@ -30,6 +30,13 @@ impl ReadBuffer {
         self.length
     }
 
+    /// The rest of the buffer from `at` on, as the system's calls take it.
+    pub(super) fn vector(&self, at: usize) -> libc::iovec {
+        let at = at.min(self.length);
+        // SAFETY: within the buffer, or at its end.
+        libc::iovec { iov_base: unsafe { self.address.add(at) }.cast(), iov_len: self.length - at }
+    }
+
     /// Copies `count` bytes of a chain into the buffer, from `at` on.
     pub(crate) fn fill(
         &self,
@@ -48,9 +55,12 @@ impl ReadBuffer {
 }
 
 /// The two words in which a request reports: its status and how many bytes it moved (`OVERLAPPED.Internal` and
-/// `InternalHigh`).
+/// `InternalHigh`), and what the caller has written beside them.
 #[derive(Debug, Clone, Copy)]
-pub struct StatusBlock(*mut [usize; 2]);
+pub struct StatusBlock {
+    words: *mut [usize; 2],
+    offset: u64,
+}
 
 // SAFETY: the constructor's promise holds in whichever thread reports.
 unsafe impl Send for StatusBlock {}
@@ -62,17 +72,27 @@ impl StatusBlock {
     /// The words are valid for reads and writes, aligned, and used by others only as atomics or not at all, until the
     /// request is complete.
     pub unsafe fn new(address: *mut [usize; 2]) -> Self {
-        StatusBlock(address)
+        StatusBlock { words: address, offset: 0 }
+    }
+
+    /// Says where in the file the transfer takes place, in bytes from the start; `u64::MAX` is its end. Files without
+    /// places do not look at it.
+    pub fn at(self, offset: u64) -> Self {
+        StatusBlock { offset, ..self }
+    }
+
+    pub(crate) fn offset(&self) -> u64 {
+        self.offset
     }
 
     /// The address, by which a request can be named to be cancelled.
     pub fn address(&self) -> usize {
-        self.0 as usize
+        self.words as usize
     }
 
     fn words(&self) -> &[AtomicUsize; 2] {
         // SAFETY: valid and aligned by the constructor's promise; an atomic has the layout of its integer.
-        unsafe { &*self.0.cast::<[AtomicUsize; 2]>() }
+        unsafe { &*self.words.cast::<[AtomicUsize; 2]>() }
     }
 
     /// Says that the request has begun.

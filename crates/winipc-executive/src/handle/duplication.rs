@@ -4,9 +4,10 @@ use super::table::{close_in, insert, look_up_in};
 use super::{Found, Handle, look_up};
 use crate::arena::{Ref, Txn};
 use crate::context::{Current, current};
+use crate::file::exchange::{self, Identity, Party};
 use crate::records::{Kind, Process};
 use crate::status::{Result, Status};
-use crate::{access, channel, death, io, process, section, thread};
+use crate::{access, channel, death, file, io, keeper, process, section, thread};
 
 /// How [`duplicate`] makes the new handle.
 #[derive(Clone, Copy, Debug)]
@@ -26,7 +27,8 @@ pub struct Duplicate {
 /// # Errors
 /// [`Status::INVALID_HANDLE`]: the source, or one of the processes, is no handle. [`Status::ACCESS_DENIED`]: a process
 /// handle lacks PROCESS_DUP_HANDLE, or more access is asked for than the object gives.
-/// [`Status::PROCESS_IS_TERMINATING`]: a process has ended.
+/// [`Status::PROCESS_IS_TERMINATING`]: a process has ended. Where there is a descriptor behind the handle,
+/// [`Status::FILE_INVALID`]: the source does not have it; [`Status::INSUFFICIENT_RESOURCES`]: it cannot be passed.
 ///
 /// # References
 /// - `docs/conformance.md`, 1.6
@@ -53,6 +55,10 @@ pub fn duplicate(
             lock.commit()?;
             channel::sweep(&current);
             section::sweep(&current);
+            file::sweep(&current);
+            if from.process.closed_file.peek() != 0 {
+                keeper::doorbell(from.process).ring();
+            }
             io::deliver_for(&current);
         } else if target_process.is_none() {
             return closed.map(|()| Handle::NULL);
@@ -75,10 +81,19 @@ fn copy(
         Handle::CURRENT_THREAD if is_own => Some(thread::own_object(current)?),
         _ => None,
     };
+    let arena = current.arena();
+    // Where a descriptor has to go from one to the other, the way is made ready before there is a handle.
+    let parties = (Party::new(arena, from.process), Party::new(arena, to.process));
+    let is_elsewhere = !core::ptr::eq(from.process, to.process);
+    let is_file = || {
+        look_up_in(arena, from.process, source.index()?).ok().filter(|(found, _)| file::has_descriptor(found))
+    };
+    if is_elsewhere && is_file().is_some() {
+        exchange::prepare(current, &parties.1)?;
+    }
     let mut lock = current.begin()?;
     from.is_there(&lock)?;
     to.is_there(&lock)?;
-    let arena = lock.arena();
     let (reference, granted) = match source {
         // From another process, -1 is a handle to that process.
         Handle::CURRENT_PROCESS => {
@@ -104,8 +119,30 @@ fn copy(
         }
     };
     let handle = insert(&mut lock, to.process, reference, access, options.inherit)?;
+    let object = Identity::of(arena, reference)?;
     lock.commit()?;
+    if kind == Kind::File && is_elsewhere {
+        let passed = exchange::hand_over(current, &parties.0, &parties.1, object);
+        passed.inspect_err(|_| take_back(current, &to, handle, object))?;
+    }
     Ok(handle)
+}
+
+/// Takes a handle back whose descriptor did not come, unless something else has been done with it.
+fn take_back(current: &Current, to: &Side, handle: Handle, object: Identity) {
+    let attempt = || -> Result<()> {
+        let mut lock = current.begin()?;
+        to.is_there(&lock)?;
+        let index = handle.index().ok_or(Status::INVALID_HANDLE)?;
+        let (found, _) = look_up_in(lock.arena(), to.process, index)?;
+        if Identity::of(lock.arena(), found.reference)? == object {
+            close_in(&mut lock, current, to.process, index)?;
+        }
+        lock.commit()
+    };
+    // Where that fails there is nothing to take back, or the process ends.
+    let _ = attempt();
+    file::sweep(current);
 }
 
 /// One of the two processes of a duplication.

@@ -12,13 +12,13 @@ pub use duplication::{Duplicate, duplicate};
 pub(crate) use inheritance::{inherit, inheritable};
 pub(crate) use recent::forget as forget_recent;
 use table::{ACCESS_MASK, INHERIT, PROTECT, close_in, entry_word, look_up_in};
-pub(crate) use table::{Entry, GENERATION_MASK, close_some, free_table, insert, pages};
+pub(crate) use table::{Entry, GENERATION_MASK, close_some, free_table, insert, objects_of, pages};
 
 use crate::arena::{Ref, Txn, state};
 use crate::context::{Current, current};
 use crate::records::{Kind, Object};
 use crate::status::{Result, Status};
-use crate::{access, channel, io, section, thread};
+use crate::{access, channel, file, io, section, thread};
 
 /// A handle as callers know it: a multiple of four, whose two low bits are ignored; negative values are pseudo-handles.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -162,6 +162,7 @@ pub fn close(handle: Handle) -> Result<()> {
     lock.commit()?;
     channel::sweep(&current);
     section::sweep(&current);
+    file::sweep(&current);
     io::deliver_for(&current);
     Ok(())
 }

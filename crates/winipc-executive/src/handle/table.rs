@@ -13,7 +13,7 @@ use crate::arena::{Arena, Ref, Txn, state};
 use crate::context::Current;
 use crate::records::{HandlePage, Kind, Object, PAGE_ENTRIES, Process, TABLE_PAGES};
 use crate::status::{Result, Status};
-use crate::{mailslot, mutex, name, object, pipe, quota, timer};
+use crate::{file, mailslot, mutex, name, object, pipe, quota, timer};
 
 /// A handle-table entry in use.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -141,6 +141,9 @@ fn remove(
     add(lock, &process.handle_count, u32::MAX);
     let reference = entry.object();
     let object = arena.get(reference)?;
+    if object.head.tag.get(lock) == Kind::File.tag() {
+        file::handle_closed(lock, process, reference);
+    }
     let handles = object.handles.get(lock);
     object.handles.set(lock, handles.wrapping_sub(1));
     if handles == 1 {
@@ -243,4 +246,17 @@ pub(crate) fn pages<'a>(
         let number = Ref::<HandlePage>::from_index(page.peek()).some()?;
         Some(((place * PAGE_ENTRIES) as u32, number.index(), arena.get(number).ok()?))
     })
+}
+
+/// The objects that a process's handles name.
+pub(crate) fn objects_of<'a>(
+    arena: &'a Arena,
+    process: &'a Process,
+) -> impl Iterator<Item = Ref<Object>> + use<'a> {
+    let fresh = process.fresh_handle.peek();
+    pages(arena, process)
+        .flat_map(move |(first, _, page)| page.entries.iter().take(fresh.saturating_sub(first) as usize))
+        .map(|word| Entry(word.peek()))
+        .filter(|entry| entry.is_live())
+        .map(Entry::object)
 }

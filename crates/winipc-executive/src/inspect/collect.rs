@@ -18,7 +18,7 @@ use crate::pipe::{self, SERVER};
 use crate::records::{
     Instance, Kind, MAXIMUM_WAIT_OBJECTS, Mailslot, Object, Pipe, Process, Request, Thread,
 };
-use crate::{mailslot, mutex, name, process, section, thread, timer};
+use crate::{file, mailslot, mutex, name, process, section, thread, timer};
 
 /// Everything that is in the arena.
 pub(super) fn listing(arena: &Arena) -> Listing {
@@ -109,6 +109,9 @@ fn state(arena: &Arena, kind: Kind, object: &Object) -> State {
                 next: message.map(|message| message.length.peek()),
                 is_gone: slot.is_some_and(|slot| slot.server.peek() == 0),
             }
+        }
+        Kind::File => {
+            State::File { is: file::type_in(object), is_written: pipe::side_of(body(pipe::SIDE)) != SERVER }
         }
         Kind::Section => State::Section {
             size: body(section::SIZE),

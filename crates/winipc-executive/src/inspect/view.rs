@@ -6,6 +6,7 @@ use core::time::Duration;
 use super::blocked::Blocked;
 use crate::arena::seat::{Seat, SeatId};
 use crate::arena::{Arena, Ref};
+use crate::file::Type;
 use crate::handle::Handle;
 use crate::records::{Kind, Process, Thread};
 use crate::section::Protection;
@@ -180,7 +181,14 @@ pub enum State {
         /// The code it ended with; `None` while it runs.
         exit_code: Option<u32>,
     },
-    /// Of an end of a pipe.
+    /// Of a descriptor.
+    File {
+        /// What the descriptor is.
+        is: Type,
+        /// It is the end of an anonymous pipe that is written to.
+        is_written: bool,
+    },
+    /// Of an end of a named pipe.
     Pipe {
         /// The server's end.
         is_server: bool,
@@ -247,6 +255,11 @@ impl fmt::Display for State {
                 write!(f, "{}, {messages} unread", if *is_server { "server" } else { "client" })?;
                 next.map_or(Ok(()), |length| write!(f, ", next of {length} bytes"))
             }
+            State::File { is: Type::Pipe, is_written: false } => f.write_str("anonymous pipe, read end"),
+            State::File { is: Type::Pipe, is_written: true } => f.write_str("anonymous pipe, write end"),
+            State::File { is: Type::Disk, .. } => f.write_str("on disk"),
+            State::File { is: Type::Character, .. } => f.write_str("character device"),
+            State::File { is: Type::Socket, .. } => f.write_str("socket"),
             State::Pipe { is_server, state, unread } => {
                 write!(f, "{}, {state}, {unread} bytes to read", if *is_server { "server" } else { "client" })
             }

@@ -20,11 +20,13 @@ pub(crate) use delivery::{Deliveries, deliver_for, run_deadlines};
 pub use report::Overlapped;
 pub(crate) use report::{Report, done, fail, is_failure, pend};
 pub(crate) use request::{
-    Operation, Wait, complete, dequeue, enqueue, flag, forget, issue, result_of, state, wait_for,
+    Operation, Wait, begin_wait, complete, dequeue, end_wait, enqueue, flag, forget, issue, result_of, state,
+    wait_for,
 };
 
 use crate::access;
 use crate::context::current;
+use crate::file;
 use crate::handle::{Handle, look_up};
 use crate::mailslot;
 use crate::pipe;
@@ -71,6 +73,7 @@ pub fn read(file: Handle, buffer: ReadBuffer, overlapped: Option<Overlapped>) ->
     let (kind, found) = look_up(&current, file)?.require_file(access::file::READ_DATA)?;
     let outcome = match kind {
         Kind::Mailslot => mailslot::read(&current, &found, buffer, overlapped),
+        Kind::File => file::read(&current, &found, buffer, overlapped),
         _ => pipe::read(&current, &found, buffer, overlapped),
     };
     deliver_for(&current);
@@ -96,6 +99,7 @@ pub fn write(file: Handle, data: &[u8], overlapped: Option<Overlapped>) -> Resul
     }
     let outcome = match kind {
         Kind::Mailslot => mailslot::write(&current, &found, data, overlapped),
+        Kind::File => file::write(&current, &found, data, overlapped),
         _ => pipe::write(&current, &found, data, overlapped),
     };
     deliver_for(&current);
@@ -114,6 +118,7 @@ pub fn flush(file: Handle) -> Result<()> {
     let (kind, found) = look_up(&current, file)?.require_file(access::file::WRITE_DATA)?;
     match kind {
         Kind::Mailslot => Err(Status::ILLEGAL_FUNCTION),
+        Kind::File => file::flush(&current, &found),
         _ => pipe::flush(&current, &found),
     }
 }

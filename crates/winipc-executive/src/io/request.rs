@@ -203,6 +203,8 @@ pub(super) fn withdraw(lock: &mut Txn<'static>, request: &'static Request) -> Re
     match Kind::from_tag(file.head.tag.get(lock)) {
         Some(Kind::Pipe) => pipe::withdraw(lock, request),
         Some(Kind::Mailslot) => mailslot::withdraw(lock, file, request),
+        // It waits in none: its thread tries again by itself.
+        Some(Kind::File) => Ok(()),
         _ => Err(Status::ARENA_CORRUPT),
     }
 }
@@ -215,34 +217,26 @@ pub(super) fn abort(
     status: Status,
 ) -> Result<()> {
     withdraw(lock, request)?;
-    complete(lock, reference, request, status, 0)
+    complete(lock, reference, request, status, 0)?;
+    let file: &Object = lock.arena().get(Ref::from_index(request.file.get(lock)))?;
+    if file.head.tag.get(lock) == Kind::File.tag() {
+        // Its thread sleeps on a descriptor, and on a bell that the keeper of its process rings.
+        let process: &Process = lock.arena().get(Ref::from_index(request.process.get(lock)))?;
+        lock.ring_after(keeper::doorbell(process));
+    }
+    Ok(())
 }
 
 /// Commits a transaction that has queued a request of the calling thread's, and sleeps until it is complete.
 pub(crate) fn wait_for(
-    mut lock: Txn<'static>,
+    lock: Txn<'static>,
     current: &Current,
     reference: Ref<Request>,
     request: &'static Request,
     mut wait: Wait,
 ) -> Result<()> {
-    let thread = current.thread;
-    let number = thread.wait.get(&lock).wrapping_add(phase::MASK + 1);
-    let flags = request.flags.get(&lock) | flag::SYNCHRONOUS;
-    request.flags.set(&mut lock, flags);
-    request.wait.set(&mut lock, number + 1);
-    let file: &Object = lock.arena().get(Ref::from_index(request.file.get(&lock)))?;
-    pipe::request_begins(&mut lock, file, reference)?;
-    thread.wait.set(&mut lock, number);
-    thread.count.set(&mut lock, 0);
-    thread.status.set(&mut lock, status::WAITING);
-    thread.synchronous.set(&mut lock, reference.index());
-    thread.blocked_since.store_relaxed(futex::monotonic_now());
+    let number = begin_wait(lock, current, reference, request)?;
     let word = &current.seat_record.wake.0;
-    word.store(number | phase::ARMED);
-    lock.commit()?;
-    // What the call has completed of its own process's does not wait for the call's own end.
-    deliver_for(current);
     if let Some(mut spinner) = wait.spinner {
         spinner.spin(|| word.load() & phase::MASK == phase::DONE);
     }
@@ -265,9 +259,54 @@ pub(crate) fn wait_for(
             _ => futex::wait(word, seen, wait.deadline.map(Deadline::Monotonic)),
         }
     }
-    thread.acknowledged.store(number);
+    current.thread.acknowledged.store(number);
     // Nor was the keeper asked to deliver what was completed together with it.
     deliver_for(current);
+    Ok(())
+}
+
+/// Commits a transaction that has queued a request of the calling thread's, for which it sleeps from now on. Returns the
+/// number of the wait.
+#[inline(always)]
+pub(crate) fn begin_wait(
+    mut lock: Txn<'static>,
+    current: &Current,
+    reference: Ref<Request>,
+    request: &Request,
+) -> Result<u32> {
+    let thread = current.thread;
+    let number = thread.wait.get(&lock).wrapping_add(phase::MASK + 1);
+    let flags = request.flags.get(&lock) | flag::SYNCHRONOUS;
+    request.flags.set(&mut lock, flags);
+    request.wait.set(&mut lock, number + 1);
+    let file: &Object = lock.arena().get(Ref::from_index(request.file.get(&lock)))?;
+    pipe::request_begins(&mut lock, file, reference)?;
+    thread.wait.set(&mut lock, number);
+    thread.count.set(&mut lock, 0);
+    thread.status.set(&mut lock, status::WAITING);
+    thread.synchronous.set(&mut lock, reference.index());
+    thread.blocked_since.store_relaxed(futex::monotonic_now());
+    current.seat_record.wake.0.store(number | phase::ARMED);
+    lock.commit()?;
+    // What the call has completed of its own process's does not wait for the call's own end.
+    deliver_for(current);
+    Ok(number)
+}
+
+/// Ends a wait that began with [`begin_wait`], whether or not the request is complete, and forgets the request.
+pub(crate) fn end_wait(
+    current: &Current,
+    number: u32,
+    reference: Ref<Request>,
+    request: &'static Request,
+) -> Result<()> {
+    let thread = current.thread;
+    let mut lock = current.begin()?;
+    thread.synchronous.set(&mut lock, 0);
+    thread.status.set(&mut lock, status::IDLE);
+    forget(&mut lock, reference, request)?;
+    lock.commit()?;
+    thread.acknowledged.store(number);
     Ok(())
 }
 

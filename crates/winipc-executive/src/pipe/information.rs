@@ -1,8 +1,8 @@
 //! What can be asked about a pipe and its ends, and an end's modes.
 
 use crate::access::file;
-use crate::context::current;
-use crate::handle::{Handle, look_up};
+use crate::context::{Current, current};
+use crate::handle::{Found, Handle, look_up};
 use crate::records::Kind;
 use crate::status::{Result, Status};
 
@@ -21,6 +21,13 @@ pub struct State {
     pub is_server: bool,
 }
 
+/// Finds an end of a pipe, named or anonymous.
+fn find(current: &Current, pipe: Handle, access: u32) -> Result<Found> {
+    let found = look_up(current, pipe)?;
+    let kind = if crate::file::has_descriptor(&found) { Kind::File } else { Kind::Pipe };
+    found.require(kind, access)
+}
+
 /// Reads an end's modes.
 ///
 /// # Errors
@@ -28,7 +35,10 @@ pub struct State {
 /// sent this client away. [`Status::ACCESS_DENIED`]: the handle lacks FILE_READ_ATTRIBUTES.
 pub fn state(pipe: Handle) -> Result<State> {
     let current = current()?;
-    let found = look_up(&current, pipe)?.require(Kind::Pipe, file::READ_ATTRIBUTES)?;
+    let found = find(&current, pipe, file::READ_ATTRIBUTES)?;
+    if crate::file::has_descriptor(&found) {
+        return crate::file::state(&found);
+    }
     let lock = current.begin()?;
     let place = place_of(&lock, &found)?;
     let flags = place.own_flags(&lock);
@@ -52,7 +62,10 @@ pub fn state(pipe: Handle) -> Result<State> {
 /// - `docs/conformance.md`, 5.4, 5.11
 pub fn set_mode(pipe: Handle, message_read: bool, nowait: bool) -> Result<()> {
     let current = current()?;
-    let found = look_up(&current, pipe)?.require(Kind::Pipe, file::WRITE_ATTRIBUTES)?;
+    let found = find(&current, pipe, file::WRITE_ATTRIBUTES)?;
+    if crate::file::has_descriptor(&found) {
+        return crate::file::set_mode(&current, &found, message_read, nowait);
+    }
     let mut lock = current.begin()?;
     let place = place_of(&lock, &found)?;
     if message_read && !place.is_message_type(&lock)? {
@@ -97,7 +110,10 @@ pub struct Info {
 /// As [`state()`].
 pub fn info(pipe: Handle) -> Result<Info> {
     let current = current()?;
-    let found = look_up(&current, pipe)?.require(Kind::Pipe, file::READ_ATTRIBUTES)?;
+    let found = find(&current, pipe, file::READ_ATTRIBUTES)?;
+    if crate::file::has_descriptor(&found) {
+        return crate::file::info(&found);
+    }
     let lock = current.begin()?;
     let place = place_of(&lock, &found)?;
     let pipe = place.pipe(&lock)?;
@@ -128,7 +144,10 @@ pub fn server_process_id(pipe: Handle) -> Result<u32> {
 
 fn end_process_id(pipe: Handle, side: usize) -> Result<u32> {
     let current = current()?;
-    let found = look_up(&current, pipe)?.require(Kind::Pipe, 0)?;
+    let found = find(&current, pipe, 0)?;
+    if crate::file::has_descriptor(&found) {
+        return crate::file::creator(&found);
+    }
     let lock = current.begin()?;
     let place = place_of(&lock, &found)?;
     match place.instance.ends[side].process_id.get(&lock) {

@@ -161,7 +161,7 @@ pub(crate) fn is_overlapped(file: &Object) -> bool {
 ///
 /// # References
 /// - `docs/conformance.md`, 7.1
-pub(super) fn begin_call(current: &Current, file: &Found) -> Result<Txn<'static>> {
+pub(crate) fn begin_call(current: &Current, file: &Found) -> Result<Txn<'static>> {
     loop {
         let mut lock = current.begin()?;
         let is_busy = !is_overlapped(file.object) && file.object.body[BUSY].get(&lock) != 0;

@@ -195,7 +195,9 @@ impl Checker<'_> {
         let bits = match kind {
             Kind::Event => signal::SET | signal::MANUAL | signal::PULSED,
             Kind::Timer => signal::SET | signal::MANUAL | signal::ARMED,
-            Kind::Process | Kind::Thread | Kind::Pipe | Kind::Mailslot => signal::SET | signal::MANUAL,
+            Kind::Process | Kind::Thread | Kind::Pipe | Kind::File | Kind::Mailslot => {
+                signal::SET | signal::MANUAL
+            }
             Kind::Mutex | Kind::Semaphore => u32::MAX,
             Kind::Section => 0,
         };

@@ -100,15 +100,20 @@ impl Checker<'_> {
         self.same(format!("{place} is set"), should, is_set(event));
     }
 
-    /// The objects of the ends of pipes, open or cut off.
+    /// The objects of the ends of pipes, open or cut off, and those of descriptors.
     fn files(&mut self) {
         for number in self.arena.used::<Object>() {
             let Ok(object) = self.arena.get(number) else { continue };
-            if self.objects.is_used(number.index()) && object.head.tag.peek() == Kind::Pipe.tag() {
-                let place = format!("Pipe object #{}", number.index());
-                self.end(&place, number, object);
-                self.in_progress(&place, number, object);
+            let kind = Kind::from_tag(object.head.tag.peek());
+            if !self.objects.is_used(number.index()) || !matches!(kind, Some(Kind::Pipe | Kind::File)) {
+                continue;
             }
+            let is_pipe = kind == Some(Kind::Pipe);
+            let place = format!("{} object #{}", if is_pipe { "Pipe" } else { "File" }, number.index());
+            if is_pipe {
+                self.end(&place, number, object);
+            }
+            self.in_progress(&place, number, object);
         }
     }
 

@@ -140,8 +140,11 @@ impl<'a> Checker<'a> {
             if !self.requests.used[number] {
                 continue;
             }
-            let is_taken = request.state.peek() == io::state::COMPLETED
-                && request.flags.peek() & io::flag::SYNCHRONOUS != 0;
+            // One on a descriptor waits in no queue of the arena's.
+            let file = self.arena.get::<Object>(Ref::from_index(request.file.peek()));
+            let is_taken = request.flags.peek() & io::flag::SYNCHRONOUS != 0
+                && (request.state.peek() == io::state::COMPLETED
+                    || file.is_ok_and(|file| file.head.tag.peek() == Kind::File.tag()));
             let place = format!("queues that request #{number} is in");
             self.same(place, if is_taken { 0 } else { 1 }, self.queued[number]);
         }

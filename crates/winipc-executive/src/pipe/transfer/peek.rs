@@ -4,6 +4,7 @@ use crate::access;
 use crate::arena::block::BlockRef;
 use crate::channel::{self, OFFSET};
 use crate::context::current;
+use crate::file;
 use crate::handle::{Handle, look_up};
 use crate::pipe::{begin_call, place_of, state};
 use crate::records::Kind;
@@ -31,7 +32,12 @@ pub struct Peek {
 /// - `docs/conformance.md`, 5.6
 pub fn peek(pipe: Handle, buffer: &mut [u8]) -> Result<Peek> {
     let current = current()?;
-    let file = look_up(&current, pipe)?.require(Kind::Pipe, access::file::READ_DATA)?;
+    let file = look_up(&current, pipe)?;
+    if file::has_descriptor(&file) {
+        access::require(file.access, access::file::READ_DATA)?;
+        return file::peek(&current, &file, buffer);
+    }
+    let file = file.require(Kind::Pipe, access::file::READ_DATA)?;
     let mut lock = begin_call(&current, &file)?;
     channel::reclaim(&mut lock, current.thread)?;
     let arena = lock.arena();

@@ -1,0 +1,446 @@
+//! How descriptors get from process to process when handles are duplicated: over Unix sockets.
+//!
+//! A process that is sent a descriptor has a mailbox: a datagram socket with a name in the namespace's directory. It opens
+//! it when somebody asks for it, by a word of its record and its keeper's doorbell, and its keeper looks into it when the
+//! bell rings. So the target of a duplication need not do anything for it, and what lies in its mailbox outlives its
+//! sender.
+//!
+//! The handle is entered first, and the descriptor sent then: whoever finds a descriptor in a mailbox sees by its own
+//! table whether it is to keep it, and nothing is left open in a process that has no handle to it, whenever who sent it
+//! was killed.
+//!
+//! A process that has a handle and no descriptor, since it had not joined when it was given the handle, or since who gave
+//! it was killed in the middle, asks the others that have a handle when it first needs it.
+//!
+//! Nobody waits for longer than the process lives that it waits for. Words of a process's record say what it has to do,
+//! and whoever buries the dead rings for them again.
+
+use core::time::Duration;
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard};
+
+use super::{status_of, table};
+use crate::arena::mailbox::{self, Words};
+use crate::arena::state::generation_of;
+use crate::arena::{Arena, Ref, futex};
+use crate::context::Current;
+use crate::records::{Object, Process};
+use crate::status::{Result, Status};
+use crate::{death, handle, keeper, process};
+
+/// Values of [`Process::mailbox`](crate::records::Process::mailbox).
+mod state {
+    /// Nobody has asked for it.
+    pub(super) const NONE: u32 = 0;
+    /// Somebody waits until it is open.
+    pub(super) const WANTED: u32 = 1;
+    pub(super) const OPEN: u32 = 2;
+    /// It could not be opened. Whoever asks next has it tried again.
+    pub(super) const FAILED: u32 = 3;
+}
+
+/// How long who waits for another process sleeps before it looks whether that still lives.
+const INTERVAL: Duration = Duration::from_millis(10);
+/// Intervals after which a request that was not answered is sent again.
+const PATIENCE: u32 = 10;
+
+/// The calling process's mailbox.
+#[derive(Debug, Default)]
+pub(crate) struct Mailbox {
+    /// Held while messages are taken, so that who finds none knows that all are seen to.
+    socket: Mutex<Option<OwnedFd>>,
+    last_number: AtomicU32,
+    /// The requests that threads of this process wait for, and what they were answered.
+    answers: Mutex<HashMap<u32, Option<Status>>>,
+    answered: Condvar,
+}
+
+impl Mailbox {
+    fn socket(&self) -> MutexGuard<'_, Option<OwnedFd>> {
+        self.socket.lock().unwrap_or_else(|poison| poison.into_inner())
+    }
+
+    fn answers(&self) -> MutexGuard<'_, HashMap<u32, Option<Status>>> {
+        self.answers.lock().unwrap_or_else(|poison| poison.into_inner())
+    }
+
+    /// Closes what a forked child has of it.
+    pub(super) fn abandon(&self) {
+        if let Ok(mut socket) = self.socket.try_lock() {
+            *socket = None;
+        }
+    }
+}
+
+/// A process at one time: the number of its record and the generation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Address {
+    process: u32,
+    generation: u32,
+}
+
+impl Address {
+    fn name(self, arena: &Arena) -> String {
+        mailbox::name(arena.identity().1, self.process, self.generation)
+    }
+}
+
+/// A process that takes part in a duplication.
+#[derive(Clone, Copy)]
+pub(crate) struct Party {
+    process: &'static Process,
+    address: Address,
+}
+
+impl Party {
+    /// The process that has a record now.
+    pub(crate) fn new(arena: &Arena, process: &'static Process) -> Self {
+        let generation = process.generation.load();
+        Party { process, address: Address { process: arena.index_of(process).index(), generation } }
+    }
+
+    fn is_own(&self, current: &Current) -> bool {
+        core::ptr::eq(self.process, current.process())
+    }
+
+    /// Whether it is there to be asked: a process that its parent has made, and that has not called the library yet, is not.
+    fn has_joined(&self) -> bool {
+        self.process.keeper.load() != 0
+    }
+
+    fn lives(&self, arena: &Arena) -> bool {
+        self.process.generation.load() == self.address.generation && !death::is_dead(arena, self.process)
+    }
+}
+
+/// Messages: the first word says what it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Message {
+    /// A descriptor for an object comes with it.
+    Descriptor(Identity),
+    /// The descriptor for an object is to be sent to somebody, and somebody wants to know when it is.
+    Request { object: Identity, to: Address, number: u32, answer_to: Address },
+    /// How a request ended.
+    Answer { number: u32, status: Status },
+}
+
+/// An object at one time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Identity {
+    pub(crate) object: Ref<Object>,
+    pub(crate) generation: u32,
+}
+
+impl Identity {
+    /// The object that a reference leads to now.
+    pub(crate) fn of(arena: &Arena, object: Ref<Object>) -> Result<Self> {
+        Ok(Identity { object, generation: generation_of(arena.get(object)?.state.load()) })
+    }
+}
+
+impl Message {
+    fn words(self) -> Words {
+        match self {
+            Message::Descriptor(object) => [1, object.object.index(), object.generation, 0, 0, 0, 0, 0],
+            Message::Request { object, to, number, answer_to } => [
+                2,
+                object.object.index(),
+                object.generation,
+                to.process,
+                to.generation,
+                number,
+                answer_to.process,
+                answer_to.generation,
+            ],
+            Message::Answer { number, status } => [3, number, status.0, 0, 0, 0, 0, 0],
+        }
+    }
+
+    fn from_words(words: Words) -> Option<Self> {
+        let [kind, a, b, c, d, e, f, g] = words;
+        let object = Identity { object: Ref::from_index(a), generation: b };
+        Some(match kind {
+            1 => Message::Descriptor(object),
+            2 => Message::Request {
+                object,
+                to: Address { process: c, generation: d },
+                number: e,
+                answer_to: Address { process: f, generation: g },
+            },
+            3 => Message::Answer { number: a, status: Status(b) },
+            _ => return None,
+        })
+    }
+}
+
+/// Does what others have asked of the calling process. Its keeper does so when its bell rings.
+pub(super) fn attend(current: &Current) {
+    if current.process().mailbox.load() == state::WANTED {
+        let _ = open(current);
+    }
+    receive(current);
+}
+
+/// Opens the calling process's mailbox.
+fn open(current: &Current) -> Result<()> {
+    let word = &current.process().mailbox;
+    let mut socket = current.context.files.mailbox.socket();
+    if socket.is_some() {
+        return Ok(());
+    }
+    // Whoever buries the process removes the name if this says that there may be one.
+    word.store(state::WANTED);
+    let own = Party::new(current.arena(), current.process());
+    let opened = mailbox::open(current.context.place.path(), &own.address.name(current.arena()));
+    word.store(if opened.is_ok() { state::OPEN } else { state::FAILED });
+    futex::wake(word, u32::MAX);
+    *socket = Some(opened.map_err(|error| status_of(&error))?);
+    Ok(())
+}
+
+/// Removes the name of a dead or leaving process's mailbox.
+pub(crate) fn remove_name(current: &Current, process: Ref<Process>, generation: u32) {
+    let address = Address { process: process.index(), generation };
+    if current.arena().get(process).is_ok_and(|process| process.mailbox.load() != state::NONE) {
+        mailbox::remove(current.context.place.path(), &address.name(current.arena()));
+    }
+}
+
+/// Has a process open its mailbox, and waits until it has.
+fn ask(current: &Current, party: &Party) -> Result<()> {
+    if party.is_own(current) {
+        return open(current);
+    }
+    let word = &party.process.mailbox;
+    loop {
+        if !party.lives(current.arena()) {
+            return Err(Status::PROCESS_IS_TERMINATING);
+        }
+        match word.load() {
+            state::OPEN => return Ok(()),
+            state::FAILED => {
+                let _ = word.compare_exchange(state::FAILED, state::NONE);
+                return Err(Status::INSUFFICIENT_RESOURCES);
+            }
+            state::NONE => {
+                let _ = word.compare_exchange(state::NONE, state::WANTED);
+            }
+            _ => {
+                keeper::doorbell(party.process).ring();
+                futex::wait_for(word, state::WANTED, INTERVAL);
+            }
+        }
+    }
+}
+
+/// Makes sure that a process can be sent descriptors. One that has not joined cannot: it fetches what it needs when it has.
+///
+/// # Errors
+/// [`Status::PROCESS_IS_TERMINATING`]: it has ended. [`Status::INSUFFICIENT_RESOURCES`]: a mailbox cannot be opened.
+pub(crate) fn prepare(current: &Current, to: &Party) -> Result<()> {
+    if to.has_joined() { ask(current, to) } else { Ok(()) }
+}
+
+/// Passes the descriptor of an object to a process that has just been given a handle: the calling process's own, or that of
+/// the process from which the handle was duplicated, or of any other that has a handle.
+///
+/// # Errors
+/// As [`prepare`]. [`Status::FILE_INVALID`]: nobody has the descriptor.
+pub(crate) fn hand_over(current: &Current, from: &Party, to: &Party, object: Identity) -> Result<()> {
+    if !to.has_joined() {
+        return Ok(());
+    }
+    ask(current, to)?;
+    let files = &current.context.files;
+    let find = || files.get(object.object, object.generation);
+    let own = find().or_else(|| {
+        receive(current);
+        find()
+    });
+    match own {
+        Some(descriptor) => push(current, to, object, &descriptor),
+        None => request_from(current, Some(*from), to, object),
+    }
+}
+
+/// Gets the descriptor of an object to which the calling process has a handle from another that has one.
+///
+/// # Errors
+/// As [`hand_over`].
+pub(super) fn fetch(current: &Current, object: Identity) -> Result<()> {
+    request_from(current, None, &Party::new(current.arena(), current.process()), object)
+}
+
+/// Sends a descriptor.
+fn push(current: &Current, to: &Party, object: Identity, descriptor: &OwnedFd) -> Result<()> {
+    while let Err(error) = send(current, to.address, Message::Descriptor(object), Some(descriptor)) {
+        if !is_full(&error) {
+            return Err(failed_to_send(&error));
+        }
+        keeper::doorbell(to.process).ring();
+        std::thread::sleep(INTERVAL);
+        if !to.lives(current.arena()) {
+            return Err(Status::PROCESS_IS_TERMINATING);
+        }
+    }
+    keeper::doorbell(to.process).ring();
+    Ok(())
+}
+
+/// Has one of those send a descriptor who may have it: one of whom that is known, and then the others.
+fn request_from(current: &Current, known: Option<Party>, to: &Party, object: Identity) -> Result<()> {
+    let arena = current.arena();
+    let has_handle =
+        |process: &Process| handle::objects_of(arena, process).any(|other| other == object.object);
+    let holders = process::all(arena).filter(|(_, process)| has_handle(process));
+    let holders = holders.map(|(_, process)| Party::new(arena, process));
+    let mut result = Err(Status::FILE_INVALID);
+    let is_asked = |party: &Party| party.has_joined() && !party.is_own(current);
+    for from in known.into_iter().chain(holders).filter(is_asked) {
+        result = request(current, &from, to, object);
+        if result.is_ok() || !to.lives(arena) {
+            break;
+        }
+    }
+    result
+}
+
+/// Has another process send a descriptor, and waits until it has.
+fn request(current: &Current, from: &Party, to: &Party, object: Identity) -> Result<()> {
+    ask(current, from)?;
+    open(current)?;
+    let own = &current.context.files.mailbox;
+    let number = own.last_number.fetch_add(1, Ordering::Relaxed);
+    let answer_to = Party::new(current.arena(), current.process()).address;
+    let message = Message::Request { object, to: to.address, number, answer_to };
+    own.answers().insert(number, None);
+    let answer = 'asking: loop {
+        match send(current, from.address, message, None) {
+            Err(error) if !is_full(&error) => break Err(failed_to_send(&error)),
+            _ => keeper::doorbell(from.process).ring(),
+        }
+        for _ in 0..PATIENCE {
+            let mut answers = own.answers();
+            if answers.get(&number).copied().flatten().is_none() {
+                let waited = own.answered.wait_timeout(answers, INTERVAL);
+                answers = waited.unwrap_or_else(|poison| poison.into_inner()).0;
+            }
+            if let Some(status) = answers.get(&number).copied().flatten() {
+                break 'asking if status == Status::SUCCESS { Ok(()) } else { Err(status) };
+            }
+            drop(answers);
+            if !from.lives(current.arena()) || !to.lives(current.arena()) {
+                break 'asking Err(Status::PROCESS_IS_TERMINATING);
+            }
+        }
+    };
+    own.answers().remove(&number);
+    answer
+}
+
+fn send(current: &Current, to: Address, message: Message, descriptor: Option<&OwnedFd>) -> io::Result<()> {
+    let descriptor = descriptor.map(AsFd::as_fd);
+    mailbox::send(current.context.place.path(), &to.name(current.arena()), &message.words(), descriptor)
+}
+
+/// Whether there is no room in the mailbox now.
+fn is_full(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock || error.raw_os_error() == Some(libc::ETOOMANYREFS)
+}
+
+fn failed_to_send(error: &io::Error) -> Status {
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Status::PROCESS_IS_TERMINATING,
+        _ => status_of(error),
+    }
+}
+
+/// Takes all messages out of the calling process's mailbox.
+pub(super) fn receive(current: &Current) {
+    if current.process().mailbox.load() != state::OPEN {
+        return;
+    }
+    let socket = current.context.files.mailbox.socket();
+    let Some(socket) = &*socket else { return };
+    while let Ok(Some((words, descriptor))) = mailbox::receive(socket.as_fd()) {
+        match (Message::from_words(words), descriptor) {
+            (Some(Message::Descriptor(object)), Some(descriptor)) => {
+                keep_if_wanted(current, object, descriptor);
+            }
+            (Some(Message::Request { object, to, number, answer_to }), _) => {
+                // Where there is no room now, for the descriptor or the answer, the request comes again.
+                if let Some(status) = serve(current, object, to)
+                    && send(current, answer_to, Message::Answer { number, status }, None).is_ok()
+                {
+                    ring(current, answer_to);
+                }
+            }
+            (Some(Message::Answer { number, status }), _) => {
+                let own = &current.context.files.mailbox;
+                if let Some(answer) = own.answers().get_mut(&number) {
+                    *answer = Some(status);
+                }
+                own.answered.notify_all();
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Keeps a descriptor if the calling process has a handle to its object, and closes it otherwise.
+pub(crate) fn keep_if_wanted(current: &Current, object: Identity, descriptor: OwnedFd) {
+    let Ok(lock) = current.begin() else { return };
+    let is_same = Identity::of(current.arena(), object.object) == Ok(object);
+    let surplus = if is_same && table::has_handle(&lock, current, object.object) {
+        current.context.files.keep(object.object, object.generation, descriptor)
+    } else {
+        Some(descriptor)
+    };
+    // It is closed without the lock.
+    drop(lock);
+    drop(surplus);
+}
+
+/// Sends the descriptor of an object to somebody, for somebody. `None`: there was no room for it.
+fn serve(current: &Current, object: Identity, to: Address) -> Option<Status> {
+    let Some(descriptor) = current.context.files.get(object.object, object.generation) else {
+        return Some(Status::FILE_INVALID);
+    };
+    match send(current, to, Message::Descriptor(object), Some(&descriptor)) {
+        Ok(()) => {
+            ring(current, to);
+            Some(Status::SUCCESS)
+        }
+        Err(error) if is_full(&error) => None,
+        Err(error) => Some(failed_to_send(&error)),
+    }
+}
+
+fn ring(current: &Current, address: Address) {
+    if let Ok(process) = current.arena().get(Ref::<Process>::from_index(address.process)) {
+        keeper::doorbell(process).ring();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_come_out_as_they_went_in() {
+        let object = Identity { object: Ref::from_index(7), generation: 8 };
+        let (to, answer_to) = (Address { process: 1, generation: 2 }, Address { process: 3, generation: 4 });
+        for message in [
+            Message::Descriptor(object),
+            Message::Request { object, to, number: 5, answer_to },
+            Message::Answer { number: 6, status: Status::FILE_INVALID },
+        ] {
+            assert_eq!(Message::from_words(message.words()), Some(message));
+        }
+        assert_eq!(Message::from_words([0; 8]), None);
+        assert_eq!(Message::from_words([4; 8]), None);
+    }
+}
