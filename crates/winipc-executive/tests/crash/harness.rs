@@ -1,7 +1,7 @@
 //! Runs one operation once for each of its crash points.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -50,9 +50,22 @@ impl Victim {
         crash::arm(self.points);
     }
 
+    /// The same for what all threads of the victim do from now on, its keeper too.
+    pub(crate) fn arm_all(&self) {
+        self.prepared();
+        self.page.word(STEP).store(ARMED, Ordering::Release);
+        crash::arm_process(self.points);
+    }
+
+    /// One of the words that are the operation's own.
+    pub(crate) fn word(&self, index: usize) -> &AtomicU64 {
+        self.page.word(index)
+    }
+
     /// The operation is over: no more stops.
     pub(crate) fn done(&self) {
         crash::disarm();
+        crash::arm_process(u64::MAX);
         self.page.word(STEP).store(DONE, Ordering::Release);
     }
 

@@ -2,10 +2,13 @@
 
 use std::sync::atomic::Ordering;
 
-use winipc_executive::{Disposition, Status, crash, event, inspect, namespace, process};
+use winipc_executive::handle::Duplicate;
+use winipc_executive::{
+    Disposition, Handle, Status, crash, event, file, handle, inspect, namespace, process,
+};
 
 use crate::deaths::{member, sleep};
-use crate::support::{ALL, Page, State, arena_exists, fork, named, progress, units, until};
+use crate::support::{ALL, PROCESS_ALL, Page, State, arena_exists, fork, named, progress, units, until};
 
 /// Comes alone, finds nobody's objects, makes one of its own and leaves.
 fn visit() {
@@ -63,6 +66,37 @@ pub(crate) fn after_everybody_crashed_the_first_starts_afresh() {
         }
         drop(members);
         assert!(arena_exists());
+        visit();
+    }
+}
+
+/// Processes that had been given and asked for descriptors left the names of their mailboxes.
+pub(crate) fn nothing_is_left_of_mailboxes_after_everybody_crashed() {
+    for _ in 0..10 {
+        let page = Page::new();
+        let attached = |index: usize, function: &dyn Fn()| {
+            fork(|| {
+                namespace::attach().unwrap();
+                function();
+                page.word(index).store(1, Ordering::Release);
+                sleep();
+            })
+        };
+        let first = attached(0, &|| {});
+        until(|| page.word(0).load(Ordering::Acquire) != 0);
+        let second = attached(1, &|| {
+            let (_, writer) = file::create_pipe(0, false).unwrap();
+            let own = Handle::CURRENT_PROCESS;
+            let other = process::open(first.pid as u32, PROCESS_ALL, false).unwrap();
+            let same = Duplicate { access: None, inherit: false, close_source: false };
+            let theirs = handle::duplicate(own, writer, Some(other), &same).unwrap();
+            handle::duplicate(other, theirs, Some(own), &same).unwrap();
+        });
+        until(|| page.word(1).load(Ordering::Acquire) != 0);
+        for member in [&first, &second] {
+            member.signal(libc::SIGKILL);
+        }
+        drop((first, second));
         visit();
     }
 }

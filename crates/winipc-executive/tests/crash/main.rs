@@ -136,6 +136,20 @@ operations! {
     sections::close_section,
     sections::close_mapped_section,
     sections::set_event_while_views_are_held,
+    files::create_anonymous_pipe,
+    files::write_anonymous_pipe,
+    files::write_anonymous_pipe_asleep,
+    files::read_anonymous_pipe_asleep,
+    files::flush_anonymous_pipe,
+    files::close_anonymous_pipe,
+    files::cancel_read_of_anonymous_pipe,
+    files::give_descriptor_to_a_survivor,
+    files::move_descriptor_to_a_survivor,
+    files::take_descriptor_from_a_survivor,
+    files::be_given_a_descriptor,
+    files::be_asked_for_a_descriptor,
+    files::have_a_descriptor_taken,
+    files::wait_for_the_end_of_a_writer,
 }
 
 /// Declares a test for each kind of death, and finds one by its name.
@@ -176,6 +190,7 @@ deaths! {
     leaving::the_last_one_out_removes_the_arena,
     leaving::of_several_that_leave_at_once_one_is_the_last,
     leaving::after_everybody_crashed_the_first_starts_afresh,
+    leaving::nothing_is_left_of_mailboxes_after_everybody_crashed,
     leaving::killed_alone_while_attaching,
     leaving::killed_alone_while_leaving,
     leaving::killed_alone_with_sections,

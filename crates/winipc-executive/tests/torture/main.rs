@@ -2,6 +2,7 @@
 //!
 //! Nobody may get stuck, no mutex may have two owners or lose one without a word, and in the end nothing is left.
 
+mod files;
 mod mailslots;
 mod pipes;
 #[path = "../support/mod.rs"]
@@ -37,6 +38,8 @@ const IDS: usize = 192;
 const MESSAGES: usize = 256;
 const ABANDONED: usize = 257;
 const LETTERS: usize = 258;
+/// For each worker a handle to a file that it has, or had.
+const FILES: usize = 264;
 
 #[test]
 fn torture() {
@@ -144,6 +147,7 @@ fn start(page: &Page, slot: usize, seed: u64) -> Child {
             held: Vec::new(),
             pipes: pipes::Ends::default(),
             slots: mailslots::Slots::default(),
+            files: files::Files::new(),
         }
         .work()
     });
@@ -192,12 +196,13 @@ struct Worker<'a> {
     held: Vec<(u64, Handle)>,
     pipes: pipes::Ends,
     slots: mailslots::Slots,
+    files: files::Files,
 }
 
 impl Worker<'_> {
     fn work(mut self) {
         loop {
-            let kind = self.random.below(22);
+            let kind = self.random.below(25);
             self.page.word(LAST + self.slot).store(kind, Ordering::Relaxed);
             self.step(kind);
             self.page.word(STEPS + self.slot).fetch_add(1, Ordering::Relaxed);
@@ -248,6 +253,7 @@ impl Worker<'_> {
                 let messages = self.slots.step(&mut self.random);
                 self.page.word(LETTERS).fetch_add(messages, Ordering::Relaxed);
             }
+            18..=20 => self.files.step(self.page, self.slot, &mut self.random),
             _ => {
                 let messages = self.pipes.step(&mut self.random);
                 self.page.word(MESSAGES).fetch_add(messages, Ordering::Relaxed);

@@ -1,6 +1,7 @@
 //! The operations, and which states each may leave.
 
 pub(crate) mod connections;
+pub(crate) mod files;
 pub(crate) mod mailslots;
 pub(crate) mod objects;
 pub(crate) mod pipes;
