@@ -1,11 +1,11 @@
-//! Files: opening, reading, writing. Files are the ends of named pipes and of mailslots.
+//! Files, pipes and mailslots among them: opening, reading, writing.
 
 use windows_sys::Win32::Foundation::*;
 use windows_sys::Win32::Security::SECURITY_ATTRIBUTES;
 use windows_sys::Win32::Storage::FileSystem::*;
 use windows_sys::Win32::System::IO::{LPOVERLAPPED_COMPLETION_ROUTINE, OVERLAPPED};
 use windows_sys::core::{BOOL, PCWSTR};
-use winipc_executive::{Disposition, Kind, Status, io, mailslot, pipe};
+use winipc_executive::{Disposition, Kind, Status, file, io, mailslot, pipe};
 
 use crate::argument::{handle, inherit, only, present, usable};
 use crate::error::{Error, Result, boolean, set_last_error, value};
@@ -14,25 +14,38 @@ use crate::object::report_created;
 use crate::overlapped::{overlapped, overlapped_with_routine};
 use crate::strings::{Name, Path, ansi, wide};
 
-/// Opens the client end of a named pipe, `\\.\pipe\NAME`, or of a mailslot, `\\.\mailslot\NAME`.
+/// Opens the client end of a named pipe, `\\.\pipe\NAME`, or of a mailslot, `\\.\mailslot\NAME`, or a file.
+///
+/// A path that does not begin with two backslashes is one of this system's, slashes and all, in UTF-8; `NUL`, `CONIN$` and
+/// `CONOUT$` are the null device and the terminal. `access` has generic or specific bits; `FILE_READ_ATTRIBUTES` and
+/// `SYNCHRONIZE` are always granted. Where `creation` is `OPEN_ALWAYS` or `CREATE_ALWAYS` and the file was there, the last
+/// error is `ERROR_ALREADY_EXISTS` (183), else 0. Returns `INVALID_HANDLE_VALUE` (-1) on failure.
 ///
 /// A client of `\\*\mailslot\NAME`, or with this computer's name for `*`, sends datagrams: it is opened also if there is
 /// no such slot, and a message that no slot takes is lost.
 ///
-/// A pipe's end reads bytes and waits, whatever the server's does. `access` has generic or specific bits;
-/// `FILE_READ_ATTRIBUTES` and `SYNCHRONIZE` are always granted. `creation` is `OPEN_EXISTING`, or `OPEN_ALWAYS`,
-/// which leaves the last error at `ERROR_ALREADY_EXISTS` (183) instead of 0. Of `flags`, `FILE_FLAG_OVERLAPPED`
-/// counts; `share` and `template` do not. Returns `INVALID_HANDLE_VALUE` (-1) on failure.
+/// The end of a pipe reads bytes and waits, whatever the server's does; of pipes and mailslots `creation` is `OPEN_EXISTING` or `OPEN_ALWAYS`; of
+/// `flags` `FILE_FLAG_OVERLAPPED` counts, and `share` does not.
+///
+/// Of a file, `FILE_FLAG_OVERLAPPED`, `FILE_FLAG_WRITE_THROUGH`, `FILE_FLAG_BACKUP_SEMANTICS`, which a directory needs, and
+/// `FILE_ATTRIBUTE_READONLY` count. Where `share` is 0 nobody else can open it by this function meanwhile; which of reading,
+/// writing and deleting is shared makes no difference, and other programs are not kept out. `template` never counts.
 ///
 /// # Errors
-/// - `ERROR_FILE_NOT_FOUND` (2): no such pipe or mailslot.
-/// - `ERROR_PIPE_BUSY` (231): no instance of it listens.
-/// - `ERROR_ACCESS_DENIED` (5): access against the direction of the pipe.
-/// - `ERROR_PATH_NOT_FOUND` (3): `path` is NULL or empty.
-/// - `ERROR_BAD_NETPATH` (53): a pipe of another machine, `\\SERVER\pipe\NAME`, or a mailslot of one or of a domain.
-/// - `ERROR_NOT_SUPPORTED` (50): the path is not that of a pipe or mailslot.
-/// - `ERROR_INVALID_PARAMETER` (87): another `creation`, or an undefined bit in `share`.
+/// - `ERROR_FILE_NOT_FOUND` (2): no such pipe, mailslot or file.
+/// - `ERROR_PATH_NOT_FOUND` (3): `path` is NULL or empty, or there is no such directory.
+/// - `ERROR_PIPE_BUSY` (231): no instance of the pipe listens.
+/// - `ERROR_ACCESS_DENIED` (5): access against the direction of the pipe, or that the file's permissions do not give; a
+///   directory.
+/// - `ERROR_FILE_EXISTS` (80): `CREATE_NEW`, and the file is there.
+/// - `ERROR_SHARING_VIOLATION` (32): somebody has the file open, and one of the two does not share it.
+/// - `ERROR_BAD_NETPATH` (53): a pipe or file of another machine, `\\SERVER\...`, or a mailslot of one or of a domain.
+/// - `ERROR_NOT_SUPPORTED` (50): `FILE_FLAG_DELETE_ON_CLOSE`; a path of a pipe or mailslot that names none.
+/// - `ERROR_INVALID_PARAMETER` (87): another `creation`, or an undefined bit in `share`; `TRUNCATE_EXISTING` without the
+///   right to write.
+/// - `ERROR_INVALID_NAME` (123): the path is not Unicode, or too long for the system.
 /// - `ERROR_FILENAME_EXCED_RANGE` (206): the path is too long.
+/// - `ERROR_DISK_FULL` (112), `ERROR_WRITE_PROTECT` (19), `ERROR_TOO_MANY_OPEN_FILES` (4): as they say.
 #[cfg_attr(feature = "export", unsafe(no_mangle))]
 pub unsafe extern "system" fn CreateFileW(
     path: PCWSTR,
@@ -67,11 +80,13 @@ fn create_file(
 ) -> Result<HANDLE> {
     let path = path?.filter(|path| !path.is_empty()).ok_or(Error(ERROR_PATH_NOT_FOUND))?;
     only(share, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE)?;
-    let path = Path::parse(path);
+    let units = path;
+    let path = Path::parse(units);
     match path {
         Path::RemotePipe => return Err(Error(ERROR_BAD_NETPATH)),
         Path::NetworkMailslot(computer, _) if !is_here(computer) => return Err(Error(ERROR_BAD_NETPATH)),
-        Path::LocalPipe([]) | Path::LocalMailslot([]) | Path::NetworkMailslot(_, []) | Path::Other => {
+        Path::Other => return open_file(units, access, share, inherit, creation, flags),
+        Path::LocalPipe([]) | Path::LocalMailslot([]) | Path::NetworkMailslot(_, []) => {
             return Err(Error(ERROR_NOT_SUPPORTED));
         }
         Path::LocalPipe(_) | Path::LocalMailslot(_) | Path::NetworkMailslot(..) => {}
@@ -91,6 +106,54 @@ fn create_file(
     Ok(report_created((file, disposition)))
 }
 
+/// Opens a file that is no pipe.
+fn open_file(
+    path: &[u16],
+    access: u32,
+    share: FILE_SHARE_MODE,
+    inherit: bool,
+    creation: FILE_CREATION_DISPOSITION,
+    flags: FILE_FLAGS_AND_ATTRIBUTES,
+) -> Result<HANDLE> {
+    let creation = match creation {
+        CREATE_NEW => file::Creation::New,
+        CREATE_ALWAYS => file::Creation::Always,
+        OPEN_EXISTING => file::Creation::Existing,
+        OPEN_ALWAYS => file::Creation::OpenAlways,
+        TRUNCATE_EXISTING => file::Creation::Truncate,
+        _ => return Err(Error(ERROR_INVALID_PARAMETER)),
+    };
+    if flags & FILE_FLAG_DELETE_ON_CLOSE != 0 {
+        return Err(Error(ERROR_NOT_SUPPORTED));
+    }
+    let path = String::from_utf16(path).map_err(|_| Error(ERROR_INVALID_NAME))?;
+    let path = match path.to_ascii_uppercase().as_str() {
+        "NUL" => "/dev/null",
+        "CONIN$" | "CONOUT$" => "/dev/tty",
+        name if name.starts_with(r"\\.\") || name.starts_with(r"\\?\") => {
+            return Err(Error(ERROR_FILE_NOT_FOUND));
+        }
+        name if name.starts_with(r"\\") => return Err(Error(ERROR_BAD_NETPATH)),
+        _ => path.as_str(),
+    };
+    let opening = file::Opening {
+        access,
+        shared: share != 0,
+        creation,
+        overlapped: flags & FILE_FLAG_OVERLAPPED != 0,
+        write_through: flags & FILE_FLAG_WRITE_THROUGH != 0,
+        directory: flags & FILE_FLAG_BACKUP_SEMANTICS != 0,
+        read_only: flags & FILE_ATTRIBUTE_READONLY != 0,
+        inherit,
+    };
+    let (file, existed) = file::open(path.as_ref(), &opening).map_err(|status| match status {
+        Status::OBJECT_NAME_COLLISION => Error(ERROR_FILE_EXISTS),
+        status => status.into(),
+    })?;
+    let is_told = existed && matches!(creation, file::Creation::Always | file::Creation::OpenAlways);
+    Ok(report_created((file, if is_told { Disposition::Opened } else { Disposition::Created })))
+}
+
 /// Opens the client end of a local pipe with the access that every file gets.
 pub(crate) fn open_pipe(
     name: &[u16],
@@ -102,6 +165,9 @@ pub(crate) fn open_pipe(
 }
 
 /// Reads from a file.
+///
+/// From a file on disk it reads at the place that `overlapped` names, else at the file's position; such a read never goes
+/// on after the call.
 ///
 /// `bytes_read` is set to 0 first; it may be NULL only if `overlapped` is not. With a handle opened for overlapped I/O
 /// and an `OVERLAPPED`, the call returns at once, and buffer and structure stay in use until the read is complete;
@@ -116,6 +182,10 @@ pub(crate) fn open_pipe(
 /// - `ERROR_INVALID_PARAMETER` (87): a mailslot's client end.
 /// - `ERROR_BROKEN_PIPE` (109): the other end is closed and everything has been read.
 /// - `ERROR_NO_DATA` (232): the pipe is empty and the handle does not wait.
+/// - `ERROR_HANDLE_EOF` (38): there is nothing at the place in the file that `overlapped` names. Without it, that is
+///   success with 0 bytes.
+/// - `ERROR_INVALID_PARAMETER` (87): the file was opened for overlapped I/O, and `overlapped` is NULL.
+/// - `ERROR_FILE_INVALID` (1006): the process did not get the descriptor with the handle.
 /// - `ERROR_PIPE_LISTENING` (536), `ERROR_PIPE_NOT_CONNECTED` (233): no client is there.
 /// - `ERROR_OPERATION_ABORTED` (995): the read was cancelled.
 /// - `ERROR_ACCESS_DENIED` (5): the handle cannot read.
@@ -276,7 +346,7 @@ fn begun(outcome: winipc_executive::Result<io::Outcome>) -> Result<()> {
     Ok(())
 }
 
-/// Waits until the other end of a pipe has read everything written before.
+/// Waits until the other end of a pipe has read everything written before, or until that is on the disk.
 ///
 /// # Errors
 /// - `ERROR_BROKEN_PIPE` (109): the other end was closed meanwhile.
@@ -289,24 +359,27 @@ pub unsafe extern "system" fn FlushFileBuffers(file: HANDLE) -> BOOL {
     boolean(io::flush(handle(file)))
 }
 
-/// Returns the type of a file: `FILE_TYPE_PIPE` (3), or `FILE_TYPE_UNKNOWN` (0) on failure, and for a mailslot, where the
-/// last error is 0.
+/// Returns the type of a file: `FILE_TYPE_PIPE` (3), `FILE_TYPE_DISK` (1) or `FILE_TYPE_CHAR` (2), or
+/// `FILE_TYPE_UNKNOWN` (0) on failure, and for a mailslot, where the last error is 0.
 ///
 /// # Errors
 /// - `ERROR_INVALID_HANDLE` (6): not a handle to a file.
 #[cfg_attr(feature = "export", unsafe(no_mangle))]
 pub unsafe extern "system" fn GetFileType(file: HANDLE) -> FILE_TYPE {
-    let kind = winipc_executive::handle::kind(handle(file));
-    value(
-        match kind {
-            Ok(Kind::Pipe) => Ok(FILE_TYPE_PIPE),
-            Ok(Kind::Mailslot) => {
+    let type_of = || -> Result<FILE_TYPE> {
+        Ok(match winipc_executive::handle::kind(handle(file))? {
+            Kind::Pipe => FILE_TYPE_PIPE,
+            Kind::Mailslot => {
                 set_last_error(ERROR_SUCCESS);
-                Ok(FILE_TYPE_UNKNOWN)
+                FILE_TYPE_UNKNOWN
             }
-            Ok(_) => Err(Error(ERROR_INVALID_HANDLE)),
-            Err(status) => Err(status.into()),
-        },
-        FILE_TYPE_UNKNOWN,
-    )
+            Kind::File => match file::type_of(handle(file))? {
+                file::Type::Pipe | file::Type::Socket => FILE_TYPE_PIPE,
+                file::Type::Disk => FILE_TYPE_DISK,
+                file::Type::Character => FILE_TYPE_CHAR,
+            },
+            _ => return Err(Error(ERROR_INVALID_HANDLE)),
+        })
+    };
+    value(type_of(), FILE_TYPE_UNKNOWN)
 }

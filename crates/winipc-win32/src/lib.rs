@@ -61,10 +61,13 @@
 //! - [Microsoft Learn, Interprocess Communications](https://learn.microsoft.com/windows/win32/ipc/interprocess-communications)
 //! - [Microsoft Learn, Synchronization](https://learn.microsoft.com/windows/win32/sync/synchronization)
 
+mod anonymous_pipe;
 mod apc;
 mod argument;
 mod attribute_list;
 mod command_line;
+mod descriptor;
+mod disk;
 mod error;
 mod event;
 mod file;
@@ -88,10 +91,14 @@ mod wait;
 /// Not a function of Win32: Windows has no `fork`. It tells whether a handle that was kept is still the process's own.
 pub use winipc_executive::process::identity as process_identity;
 
+pub use descriptor::{descriptor_from_handle, handle_from_descriptor};
+
+pub use anonymous_pipe::CreatePipe;
 pub use apc::{QueueUserAPC, QueueUserAPC2};
 pub use attribute_list::{
     DeleteProcThreadAttributeList, InitializeProcThreadAttributeList, UpdateProcThreadAttribute,
 };
+pub use disk::{GetFileSize, GetFileSizeEx, SetEndOfFile, SetFilePointer, SetFilePointerEx};
 pub use error::{GetLastError, RtlNtStatusToDosError, SetLastError};
 pub use event::{
     CreateEventA, CreateEventExA, CreateEventExW, CreateEventW, OpenEventA, OpenEventW, PulseEvent,

@@ -28,7 +28,8 @@ functions! {
         SetHandleInformation SetLastError
     }
     file_system {
-        CreateFileA CreateFileW FlushFileBuffers GetFileType ReadFile ReadFileEx WriteFile WriteFileEx
+        CreateFileA CreateFileW FlushFileBuffers GetFileSize GetFileSizeEx GetFileType ReadFile ReadFileEx
+        SetEndOfFile SetFilePointer SetFilePointerEx WriteFile WriteFileEx
     }
     io {
         CancelIo CancelIoEx CancelSynchronousIo GetOverlappedResult GetOverlappedResultEx
@@ -41,7 +42,7 @@ functions! {
         OpenFileMappingW UnmapViewOfFile VirtualAlloc VirtualQuery
     }
     pipes {
-        CallNamedPipeA CallNamedPipeW ConnectNamedPipe CreateNamedPipeA CreateNamedPipeW DisconnectNamedPipe
+        CallNamedPipeA CallNamedPipeW ConnectNamedPipe CreateNamedPipeA CreateNamedPipeW CreatePipe DisconnectNamedPipe
         GetNamedPipeClientComputerNameA GetNamedPipeClientComputerNameW GetNamedPipeClientProcessId
         GetNamedPipeClientSessionId GetNamedPipeHandleStateA GetNamedPipeHandleStateW GetNamedPipeInfo
         GetNamedPipeServerProcessId GetNamedPipeServerSessionId PeekNamedPipe SetNamedPipeHandleState

@@ -94,9 +94,11 @@ fn opening() {
     let _world = world();
     for (path, error) in [
         (r"", ERROR_PATH_NOT_FOUND),
-        (r"C:\file", ERROR_NOT_SUPPORTED),
+        (r"C:\file", ERROR_FILE_NOT_FOUND),
+        ("/no/such/file", ERROR_PATH_NOT_FOUND),
+        (r"\\.\device", ERROR_FILE_NOT_FOUND),
         (r"\\.\pipe\", ERROR_NOT_SUPPORTED),
-        (r"\\server\share\file", ERROR_NOT_SUPPORTED),
+        (r"\\server\share\file", ERROR_BAD_NETPATH),
         (r"\\server\pipe\name", ERROR_BAD_NETPATH),
         (r"\\.\pipe\absent", ERROR_FILE_NOT_FOUND),
     ] {
