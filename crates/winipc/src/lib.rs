@@ -15,6 +15,7 @@
 //! | wait for any or all of these | [`wait_any`], [`wait_all`], [`Waitable`] |
 //! | receive messages from any number of senders | [`Mailslot`], [`MailslotClient`] |
 //! | exchange bytes or messages | [`ServerOptions`], [`ClientOptions`] |
+//! | give a child a stream of bytes | [`anonymous_pipe`] |
 //! | have several reads and writes under way | [`overlapped`] |
 //! | run a closure on another thread while it waits | [`Thread::queue_apc`] |
 //! | call the Win32 functions themselves | [`sys`] |
@@ -59,6 +60,7 @@
 
 #![deny(unsafe_code)]
 
+mod anonymous_pipe;
 mod disposition;
 mod error;
 mod event;
@@ -78,6 +80,7 @@ mod timeout;
 mod timer;
 mod wait;
 
+pub use anonymous_pipe::{AnonymousPipeOptions, PipeReader, PipeWriter, anonymous_pipe};
 pub use disposition::Disposition;
 pub use error::{Result, Win32Error};
 pub use event::{Event, EventOptions};

@@ -1,27 +1,30 @@
 //! The functions as `winipc-win32` defines them.
 
-pub(crate) use winipc_win32::process_identity;
+pub(crate) use winipc_win32::{descriptor_from_handle, handle_from_descriptor, process_identity};
 #[rustfmt::skip]
 pub use winipc_win32::{
     CallNamedPipeA, CallNamedPipeW, CancelIo, CancelIoEx, CancelSynchronousIo, CancelWaitableTimer,
     CloseHandle, CompareObjectHandles, ConnectNamedPipe, CreateEventA, CreateEventExA, CreateEventExW,
-    CreateEventW, CreateFileA, CreateFileW, CreateMailslotA, CreateMailslotW, CreateMutexA, CreateMutexExA, CreateMutexExW, CreateMutexW,
-    CreateFileMappingA, CreateFileMappingW,
-    CreateNamedPipeA, CreateNamedPipeW, CreateSemaphoreA, CreateSemaphoreExA, CreateSemaphoreExW,
+    CreateEventW, CreateFileA, CreateFileMappingA, CreateFileMappingW, CreateFileW, CreateMailslotA,
+    CreateMailslotW, CreateMutexA, CreateMutexExA, CreateMutexExW, CreateMutexW, CreateNamedPipeA,
+    CreateNamedPipeW, CreatePipe, CreateSemaphoreA, CreateSemaphoreExA, CreateSemaphoreExW,
     CreateSemaphoreW, CreateWaitableTimerA, CreateWaitableTimerExA, CreateWaitableTimerExW,
-    CreateWaitableTimerW, DisconnectNamedPipe, DuplicateHandle, ExitProcess, FlushFileBuffers, FlushViewOfFile,
-    GetCurrentProcess, GetCurrentProcessId, GetCurrentThread, GetCurrentThreadId, GetExitCodeProcess,
-    GetExitCodeThread, GetFileType, GetHandleInformation, GetLastError, GetMailslotInfo, GetNamedPipeClientComputerNameA,
+    CreateWaitableTimerW, DisconnectNamedPipe, DuplicateHandle, ExitProcess, FlushFileBuffers,
+    FlushViewOfFile, GetCurrentProcess, GetCurrentProcessId, GetCurrentThread, GetCurrentThreadId,
+    GetExitCodeProcess, GetExitCodeThread, GetFileSize, GetFileSizeEx, GetFileType,
+    GetHandleInformation, GetLastError, GetMailslotInfo, GetNamedPipeClientComputerNameA,
     GetNamedPipeClientComputerNameW, GetNamedPipeClientProcessId, GetNamedPipeClientSessionId,
     GetNamedPipeHandleStateA, GetNamedPipeHandleStateW, GetNamedPipeInfo, GetNamedPipeServerProcessId,
     GetNamedPipeServerSessionId, GetOverlappedResult, GetOverlappedResultEx, GetProcessId, GetThreadId,
-    MapViewOfFile, MapViewOfFileEx, OpenEventA, OpenEventW, OpenFileMappingA, OpenFileMappingW, OpenMutexW, OpenProcess, OpenSemaphoreW, OpenThread, OpenWaitableTimerA,
-    OpenWaitableTimerW, PeekNamedPipe, PulseEvent, QueueUserAPC, QueueUserAPC2, ReadFile, ReadFileEx,
-    ReleaseMutex, ReleaseSemaphore, ResetEvent, RtlNtStatusToDosError, SetEvent, SetHandleInformation,
-    SetLastError, SetMailslotInfo, SetNamedPipeHandleState, SetWaitableTimer, SetWaitableTimerEx, SignalObjectAndWait, Sleep,
-    SleepEx, TerminateProcess, TransactNamedPipe, WaitForMultipleObjects, WaitForMultipleObjectsEx,
-    UnmapViewOfFile, VirtualAlloc, VirtualQuery,
-    WaitForSingleObject, WaitForSingleObjectEx, WaitNamedPipeA, WaitNamedPipeW, WriteFile, WriteFileEx,
+    MapViewOfFile, MapViewOfFileEx, OpenEventA, OpenEventW, OpenFileMappingA, OpenFileMappingW,
+    OpenMutexW, OpenProcess, OpenSemaphoreW, OpenThread, OpenWaitableTimerA, OpenWaitableTimerW,
+    PeekNamedPipe, PulseEvent, QueueUserAPC, QueueUserAPC2, ReadFile, ReadFileEx, ReleaseMutex,
+    ReleaseSemaphore, ResetEvent, RtlNtStatusToDosError, SetEndOfFile, SetEvent, SetFilePointer,
+    SetFilePointerEx, SetHandleInformation, SetLastError, SetMailslotInfo, SetNamedPipeHandleState,
+    SetWaitableTimer, SetWaitableTimerEx, SignalObjectAndWait, Sleep, SleepEx, TerminateProcess,
+    TransactNamedPipe, UnmapViewOfFile, VirtualAlloc, VirtualQuery, WaitForMultipleObjects,
+    WaitForMultipleObjectsEx, WaitForSingleObject, WaitForSingleObjectEx, WaitNamedPipeA,
+    WaitNamedPipeW, WriteFile, WriteFileEx,
 };
 
 // Processes and threads.

@@ -133,6 +133,7 @@ impl fmt::Debug for BorrowedHandle<'_> {
 
 #[cfg(windows)]
 mod standard {
+    use std::fs::File;
     use std::marker::PhantomData;
     use std::os::windows::io::{AsRawHandle, FromRawHandle, IntoRawHandle};
     use std::os::windows::io::{BorrowedHandle as BorrowedStandardHandle, OwnedHandle as StandardHandle};
@@ -152,10 +153,95 @@ mod standard {
         }
     }
 
+    impl From<OwnedHandle> for File {
+        fn from(handle: OwnedHandle) -> File {
+            File::from(StandardHandle::from(handle))
+        }
+    }
+
+    impl From<File> for OwnedHandle {
+        fn from(file: File) -> OwnedHandle {
+            OwnedHandle::from(StandardHandle::from(file))
+        }
+    }
+
     impl From<StandardHandle> for OwnedHandle {
         fn from(handle: StandardHandle) -> OwnedHandle {
             // SAFETY: the handle is open and its ownership goes over.
             unsafe { OwnedHandle::from_raw(handle.into_raw_handle()) }
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod standard {
+    use std::fs::File;
+    use std::os::fd::OwnedFd;
+
+    use super::super::{descriptor_from_handle, handle_from_descriptor};
+    use super::{BorrowedHandle, OwnedHandle};
+    use crate::{Result, Win32Error};
+
+    impl BorrowedHandle<'_> {
+        /// A descriptor for what the handle stands for: an end of an anonymous pipe, a file on disk. Linux only.
+        ///
+        /// # Errors
+        ///
+        /// - `ERROR_INVALID_HANDLE`: there is no descriptor behind it. Named pipes, events and their like have none.
+        /// - `ERROR_TOO_MANY_OPEN_FILES`: the process has too many descriptors.
+        ///
+        /// # Examples
+        ///
+        /// ```
+        /// use std::process::{Command, Stdio};
+        /// use winipc::AsHandle;
+        ///
+        /// let (reader, writer) = winipc::anonymous_pipe()?;
+        /// let output = Stdio::from(writer.as_handle().try_clone_to_owned_fd()?);
+        /// drop(writer);
+        /// let mut child = Command::new("echo").arg("hello").stdout(output).spawn()?;
+        /// assert_eq!(std::io::read_to_string(reader)?, "hello\n");
+        /// child.wait()?;
+        /// # Ok::<(), std::io::Error>(())
+        /// ```
+        pub fn try_clone_to_owned_fd(self) -> Result<OwnedFd> {
+            descriptor_from_handle(self.as_raw()).map_err(Win32Error)
+        }
+    }
+
+    /// The handle takes the descriptor over. Linux only.
+    impl TryFrom<OwnedFd> for OwnedHandle {
+        type Error = Win32Error;
+
+        fn try_from(descriptor: OwnedFd) -> Result<OwnedHandle> {
+            let raw = handle_from_descriptor(descriptor).map_err(Win32Error)?;
+            // SAFETY: the handle is new, so nobody else closes it.
+            Ok(unsafe { OwnedHandle::from_raw(raw) })
+        }
+    }
+
+    impl TryFrom<File> for OwnedHandle {
+        type Error = Win32Error;
+
+        fn try_from(file: File) -> Result<OwnedHandle> {
+            OwnedFd::from(file).try_into()
+        }
+    }
+
+    /// Linux only.
+    impl TryFrom<OwnedHandle> for OwnedFd {
+        type Error = Win32Error;
+
+        fn try_from(handle: OwnedHandle) -> Result<OwnedFd> {
+            handle.borrow().try_clone_to_owned_fd()
+        }
+    }
+
+    impl TryFrom<OwnedHandle> for File {
+        type Error = Win32Error;
+
+        fn try_from(handle: OwnedHandle) -> Result<File> {
+            OwnedFd::try_from(handle).map(File::from)
         }
     }
 }

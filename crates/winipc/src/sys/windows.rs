@@ -13,7 +13,8 @@ pub use windows_sys::Win32::Foundation::{
 
 #[rustfmt::skip]
 pub use windows_sys::Win32::Storage::FileSystem::{
-    CreateFileA, CreateFileW, FlushFileBuffers, GetFileType, ReadFile, ReadFileEx, WriteFile, WriteFileEx,
+    CreateFileA, CreateFileW, FlushFileBuffers, GetFileSize, GetFileSizeEx, GetFileType, ReadFile, ReadFileEx,
+    SetEndOfFile, SetFilePointer, SetFilePointerEx, WriteFile, WriteFileEx,
 };
 
 #[rustfmt::skip]
@@ -34,7 +35,7 @@ pub use windows_sys::Win32::System::Memory::{
 
 #[rustfmt::skip]
 pub use windows_sys::Win32::System::Pipes::{
-    CallNamedPipeA, CallNamedPipeW, ConnectNamedPipe, CreateNamedPipeA, CreateNamedPipeW, DisconnectNamedPipe,
+    CallNamedPipeA, CallNamedPipeW, ConnectNamedPipe, CreateNamedPipeA, CreateNamedPipeW, CreatePipe, DisconnectNamedPipe,
     GetNamedPipeClientComputerNameA, GetNamedPipeClientComputerNameW, GetNamedPipeClientProcessId,
     GetNamedPipeClientSessionId, GetNamedPipeHandleStateA, GetNamedPipeHandleStateW, GetNamedPipeInfo,
     GetNamedPipeServerProcessId, GetNamedPipeServerSessionId, PeekNamedPipe, SetNamedPipeHandleState,

@@ -9,24 +9,24 @@ pub(crate) use windows_sys::Win32::{
 pub(crate) use winipc::sys::{
     CallNamedPipeW, CancelIo, CancelIoEx, CancelSynchronousIo, CancelWaitableTimer, CloseHandle,
     CompareObjectHandles, ConnectNamedPipe, CreateEventA, CreateEventExW, CreateEventW, CreateFileA,
-    CreateFileW, CreateMailslotA, CreateMailslotW, CreateMutexA, CreateMutexExW, CreateMutexW, CreateNamedPipeA, CreateNamedPipeW,
-    CreateSemaphoreExW, CreateSemaphoreW, CreateWaitableTimerExW, CreateWaitableTimerW,
-    DisconnectNamedPipe, DuplicateHandle, FlushFileBuffers, GetCurrentProcessId, GetCurrentThreadId,
+    CreateFileMappingA, CreateFileMappingW, CreateFileW, CreateMailslotA, CreateMailslotW, CreateMutexA,
+    CreateMutexExW, CreateMutexW, CreateNamedPipeA, CreateNamedPipeW, CreateSemaphoreExW,
+    CreateSemaphoreW, CreateWaitableTimerExW, CreateWaitableTimerW, DisconnectNamedPipe,
+    DuplicateHandle, FlushFileBuffers, FlushViewOfFile, GetCurrentProcessId, GetCurrentThreadId,
     GetExitCodeProcess, GetExitCodeThread, GetHandleInformation, GetLastError, GetMailslotInfo,
-    CreateFileMappingA, CreateFileMappingW, FlushViewOfFile,
     GetNamedPipeClientProcessId, GetNamedPipeHandleStateW, GetNamedPipeInfo,
     GetNamedPipeServerProcessId, GetOverlappedResult, GetOverlappedResultEx, GetProcessId, GetThreadId,
-    MapViewOfFile, MapViewOfFileEx, OpenEventA, OpenEventW, OpenFileMappingA, OpenFileMappingW, OpenMutexW, OpenProcess, OpenSemaphoreW, OpenThread, OpenWaitableTimerW,
-    PeekNamedPipe, PulseEvent, QueueUserAPC, ReadFile, ReadFileEx, ReleaseMutex, ReleaseSemaphore,
-    ResetEvent, SetEvent, SetHandleInformation, SetLastError, SetMailslotInfo, SetNamedPipeHandleState, SetWaitableTimer,
+    MapViewOfFile, MapViewOfFileEx, OpenEventA, OpenEventW, OpenFileMappingA, OpenFileMappingW,
+    OpenMutexW, OpenProcess, OpenSemaphoreW, OpenThread, OpenWaitableTimerW, PeekNamedPipe, PulseEvent,
+    QueueUserAPC, ReadFile, ReadFileEx, ReleaseMutex, ReleaseSemaphore, ResetEvent, SetEvent,
+    SetHandleInformation, SetLastError, SetMailslotInfo, SetNamedPipeHandleState, SetWaitableTimer,
     SetWaitableTimerEx, SignalObjectAndWait, Sleep, SleepEx, TerminateProcess, TransactNamedPipe,
-    UnmapViewOfFile, VirtualAlloc, VirtualQuery,
-    WaitForMultipleObjects, WaitForMultipleObjectsEx, WaitForSingleObject, WaitForSingleObjectEx,
-    WaitNamedPipeW, WriteFile, WriteFileEx,
+    UnmapViewOfFile, VirtualAlloc, VirtualQuery, WaitForMultipleObjects, WaitForMultipleObjectsEx,
+    WaitForSingleObject, WaitForSingleObjectEx, WaitNamedPipeW, WriteFile, WriteFileEx,
 };
 pub(crate) use winipc::sys::{
-    CreateProcessA, CreateProcessW, CreateThread, DeleteProcThreadAttributeList, ExitProcess, ExitThread,
-    InitializeProcThreadAttributeList, ResumeThread, UpdateProcThreadAttribute,
+    CreateProcessA, CreateProcessW, CreateThread, DeleteProcThreadAttributeList, ExitProcess,
+    ExitThread, InitializeProcThreadAttributeList, ResumeThread, UpdateProcThreadAttribute,
 };
 // These the safe interface does not need.
 #[cfg(not(windows))]

@@ -3,6 +3,7 @@
 //! All of these are safe: a [`BorrowedHandle`](super::owned_handle::BorrowedHandle) is open while it is borrowed,
 //! and the system checks that its object is of the right kind.
 
+pub(crate) mod anonymous_pipe;
 pub(crate) mod apc;
 pub(crate) mod event;
 pub(crate) mod handle;
