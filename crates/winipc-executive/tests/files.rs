@@ -77,9 +77,21 @@ roles! {
     a_stopped_process_is_given_its_descriptor_when_it_goes_on,
     a_descriptor_without_handle_is_closed,
     a_handle_without_descriptor_says_so,
+    a_child_that_joins_later_fetches_its_descriptor,
     many_descriptors_arrive,
     the_listing_shows_files_and_who_reads,
     adopted_descriptors_are_what_they_are,
+}
+
+/// The first handle of a process.
+const FIRST: Handle = Handle::from_raw(4);
+
+/// What a child does that is given a handle before it has begun.
+#[test]
+#[ignore = "a role that another test starts"]
+fn joins_late() {
+    write(FIRST, b"late").unwrap();
+    handle::close(FIRST).unwrap();
 }
 
 mod roles {
@@ -312,20 +324,53 @@ mod roles {
         let (reader, writer) = file::create_pipe(0, false).unwrap();
         let own = Handle::CURRENT_PROCESS;
         let theirs = handle::duplicate(own, writer, Some(process), &SAME).unwrap();
+        handle::close(writer).unwrap();
         child.signal(libc::SIGSTOP);
         assert_eq!(child.wait_for_stop(), State::Stopped);
         std::thread::scope(|scope| {
             // Who has it cannot send it, and dies.
             let taker = scope.spawn(|| handle::duplicate(process, theirs, Some(own), &SAME));
-            until(|| inspect::objects().unwrap().objects.iter().any(|object| object.handle_count == 3));
+            until(|| inspect::objects().unwrap().objects.iter().any(|object| object.handle_count == 2));
             child.kill();
             assert_eq!(taker.join().unwrap(), Err(Status::PROCESS_IS_TERMINATING));
         });
-        for handle in [reader, writer, process] {
+        for handle in [reader, process] {
             handle::close(handle).unwrap();
         }
         // The mailbox that was needed for it stays, for the next time.
         assert_eq!(descriptors(), before + 1);
+        bury();
+    }
+
+    /// It is given the handle while it cannot be sent anything, and asks for the descriptor when it needs it.
+    pub(super) fn a_child_that_joins_later_fetches_its_descriptor() {
+        let (reader, writer) = file::create_pipe(0, false).unwrap();
+        let program = std::env::current_exe().unwrap();
+        let arguments = ["files", "--exact", "joins_late", "--ignored", "--nocapture", "--test-threads=1"];
+        let created = process::create(&process::Creation {
+            program: &program,
+            arguments: &arguments.map(Into::into),
+            environment: None,
+            directory: None,
+            inherited: process::Inherited::Nothing,
+            is_suspended: true,
+            leads_group: false,
+            console: process::Console::Same,
+            inherit_handles: [false; 2],
+        })
+        .unwrap();
+        let own = Handle::CURRENT_PROCESS;
+        let theirs = handle::duplicate(own, writer, Some(created.process), &SAME).unwrap();
+        assert_eq!(theirs, FIRST);
+        winipc_executive::thread::resume(created.thread).unwrap();
+        assert_eq!(read(reader), Ok(b"late".to_vec()));
+        handle::close(writer).unwrap();
+        assert_eq!(read(reader), Err(Status::PIPE_BROKEN));
+        let ended = winipc_executive::wait::one(created.process, None, false);
+        assert_eq!(ended, Ok(winipc_executive::wait::Outcome::Object(0)));
+        for handle in [reader, created.process, created.thread] {
+            handle::close(handle).unwrap();
+        }
         bury();
     }
 

@@ -1,5 +1,5 @@
 //! The conformance suite: what Windows promises of events, mutexes, semaphores, timers, processes, waits and
-//! named pipes and mailslots, one small test a rule, against the Win32 functions of `winipc::sys`.
+//! pipes and mailslots, one small test a rule, against the Win32 functions of `winipc::sys`.
 //!
 //! It runs natively over winipc and as a Windows program. A test's doc comment begins with the number of the
 //! section and the rule it pins; `docs/conformance.md` is made from these comments by
@@ -13,11 +13,13 @@ mod sys;
 mod wine;
 
 mod access;
+mod anonymous_pipes;
 mod apcs;
 mod cancelling;
 mod children;
 mod completion_routines;
 mod contention;
+mod disk_files;
 mod duplication;
 mod events;
 mod file_waits;
@@ -84,6 +86,8 @@ modules! {
     mutexes: "Mutexes (3.2)",
     semaphores: "Semaphores (3.3)",
     timers: "Waitable timers (3.4)",
+    anonymous_pipes: "Anonymous pipes (4)",
+    disk_files: "Files on disk",
     pipe_creation: "Creating a named pipe (5.1)",
     pipe_opening: "Opening the client end (5.2)",
     pipe_states: "States of an instance (5.3)",

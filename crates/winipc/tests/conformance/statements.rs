@@ -21,6 +21,7 @@ const WITHOUT_TEST: &[(&str, &str, &str)] = &[
     ("2.5", "a handle as signal of several requests", "a rule for callers"),
     ("3.2", "recursion overflow raises", "needs 2^31 takes, and exceptions"),
     ("3.4", "absolute timers follow changes of the clock", "a test must not set the clock"),
+    ("4", "no ReadFileEx and WriteFileEx", "a rule for callers"),
     ("5.1", "missing FILE_CREATE_PIPE_INSTANCE", "needs security descriptors"),
     ("5.2", "pipes of another machine", "remote pipes come later"),
     ("5.2", "dispositions other than OPEN_EXISTING and OPEN_ALWAYS", "a rule for callers"),

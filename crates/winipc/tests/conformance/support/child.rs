@@ -83,6 +83,13 @@ impl Child {
         answer.bytes
     }
 
+    /// Both ends of a new anonymous pipe of the child's.
+    pub(crate) fn anonymous_pipe(&mut self) -> (i64, i64) {
+        let ends = self.ok("anonymous_pipe");
+        let end = |at: usize| i64::from_be_bytes(ends[at..at + 8].try_into().expect("a number"));
+        (end(0), end(8))
+    }
+
     /// A handle to the child.
     pub(crate) fn open(&mut self, access: u32) -> Handle {
         self.ask("pid"); // By the answer it uses objects.
@@ -220,6 +227,26 @@ fn execute(words: &[&str]) -> (i64, u32, Vec<u8>) {
             1000,
             null()
         ))),
+        "anonymous_pipe" => {
+            let (mut read, mut write) = (null_mut(), null_mut());
+            let (value, error) = call!(CreatePipe(&mut read, &mut write, null(), 0));
+            let ends = [read, write].map(|end| (end as i64).to_be_bytes());
+            (value.into(), error, ends.concat())
+        }
+        "duplicate" => {
+            let target = Handle::own(ok!(OpenProcess(PROCESS_DUP_HANDLE, FALSE, bits(1))));
+            let mut copy = null_mut();
+            let (_, error) = call!(DuplicateHandle(
+                this_process(),
+                handle(2),
+                target.raw(),
+                &mut copy,
+                0,
+                FALSE,
+                DUPLICATE_SAME_ACCESS
+            ));
+            (copy as isize as i64, error, Vec::new())
+        }
         "open_pipe" => from_handle(try_client(&name(1), READ_WRITE, 0)),
         "create_mailslot" => from_handle(call!(CreateMailslotW(name(1).ptr(), 0, bits(2), null()))),
         "open_mailslot" => from_handle(try_writer(&name(1), GENERIC_WRITE, SHARED)),
