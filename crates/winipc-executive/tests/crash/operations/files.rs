@@ -371,7 +371,10 @@ pub(crate) fn have_a_descriptor_taken() -> Operation {
         judge: |stage, _, _| has_only_its_own(stage, true),
         ..Operation::new(|victim| {
             take_given(victim);
+            // The descriptor may come a little after the handle.
+            until(|| pipes() > *BEFORE.lock().unwrap());
             serve(victim);
+            until(|| pipes() == *BEFORE.lock().unwrap());
         })
     }
 }
