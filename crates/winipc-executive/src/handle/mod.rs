@@ -121,7 +121,7 @@ impl Found {
 pub(crate) fn look_up(current: &Current, handle: Handle) -> Result<Found> {
     let index = handle.index().ok_or(Status::INVALID_HANDLE)?;
     loop {
-        if let Some(found) = recent::look_up(index) {
+        if let Some(found) = recent::look_up(current, index) {
             return Ok(found);
         }
         // Another time only if another thread has changed the entry meanwhile.

@@ -56,12 +56,22 @@ impl Entry {
     }
 }
 
+/// The page of a table that has an entry, if the table has one.
+#[inline]
+pub(super) fn page_of(process: &Process, index: u32) -> Option<Ref<HandlePage>> {
+    Ref::from_index(process.pages.get(index as usize / PAGE_ENTRIES)?.peek()).some()
+}
+
+/// The word of an entry in its page.
+#[inline]
+pub(super) fn word_in(arena: &Arena, page: Ref<HandlePage>, index: u32) -> Option<&Guarded64> {
+    Some(&arena.get(page).ok()?.entries[index as usize % PAGE_ENTRIES])
+}
+
 /// The word of a table's entry; `None` if the table has no such entry.
 #[inline]
 pub(super) fn entry_word<'a>(arena: &'a Arena, process: &Process, index: u32) -> Option<&'a Guarded64> {
-    let page = process.pages.get(index as usize / PAGE_ENTRIES)?.peek();
-    let page: &HandlePage = arena.get(Ref::from_index(page).some()?).ok()?;
-    Some(&page.entries[index as usize % PAGE_ENTRIES])
+    word_in(arena, page_of(process, index)?, index)
 }
 
 #[inline]
