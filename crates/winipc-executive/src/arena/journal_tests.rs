@@ -255,6 +255,25 @@ fn a_transaction_that_outgrows_the_overflow_region_fails_as_a_whole() {
     assert!(snapshot(arena) == before);
 }
 
+/// Where a claim found no room, changing the word was taken for a mistake of the caller's, who panicked.
+#[test]
+fn a_transaction_with_too_many_claims_fails_as_a_whole() {
+    let arena = arena();
+    let most = LOCAL_CLAIMS + EXTENTS[Region::ClaimOverflow as usize].capacity;
+    arena.commit(Region::Object as usize, most + 2).unwrap();
+    let state = |number: usize| &arena.get(Ref::<Object>::from_index(number as u32)).unwrap().state;
+    let mut lock = begin(arena);
+    assert!((1..=most).all(|number| state(number).claim(&mut lock) & CLAIM != 0));
+    assert_eq!(lock.step(), Ok(()));
+    let one_too_many = state(most + 1);
+    let before = one_too_many.claim(&mut lock);
+    assert_eq!(before & CLAIM, 0, "there is no room to note it");
+    one_too_many.set(&mut lock, with_value(before, 1));
+    assert_eq!(lock.step(), Err(Status::INSUFFICIENT_RESOURCES), "loops notice");
+    assert_eq!(lock.commit(), Err(Status::INSUFFICIENT_RESOURCES));
+    assert!((1..=most + 1).all(|number| state(number).load() == 0));
+}
+
 /// A neighbour's noise for a length made all of the journal's memory exist.
 #[test]
 fn rolling_back_noise_makes_no_memory_exist() {
