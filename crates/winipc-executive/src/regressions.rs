@@ -15,7 +15,7 @@ use crate::inspect::check_arena;
 use crate::io::{self, Overlapped, ReadBuffer, StatusBlock};
 use crate::object::Attributes;
 use crate::pipe::{self, Direction, Server};
-use crate::records::Request;
+use crate::records::{Instance, Request};
 use crate::status::Status;
 use crate::wait::{self, Mode, Outcome};
 use crate::{death, event, process, semaphore};
@@ -321,4 +321,22 @@ fn a_wait_for_what_has_gone_is_consistent() {
     lock.commit().unwrap();
     assert_eq!(waiter.join().unwrap(), Ok(Outcome::Apc));
     assert_eq!(faults, []);
+}
+
+/// A neighbour had a message follow itself while its reader copied it: of an empty one the reader copied for ever.
+#[test]
+fn a_taken_message_that_follows_itself_is_an_error() {
+    let current = attach_in_memory();
+    let (server, client) = pipe_pair(64);
+    io::write(client, &[], None).unwrap();
+    let found = look_up(&current, server).unwrap();
+    let instance = Ref::<Instance>::from_index(found.object.body[pipe::INSTANCE].peek() as u32);
+    let channel = &current.arena().get(instance).unwrap().channels[pipe::SERVER];
+    let mut lock = current.begin().unwrap();
+    let taken = channel::take(&mut lock, channel, 8, channel::Mode::Message).unwrap().unwrap();
+    current.arena().block(taken.whole).unwrap().head.link.set(&mut lock, taken.whole.0);
+    let mut bytes = [0; 8];
+    // SAFETY: the bytes outlive the call, after which nobody copies to them.
+    let buffer = unsafe { ReadBuffer::new(bytes.as_mut_ptr(), bytes.len()) };
+    assert_eq!(channel::copy_taken(lock, &current, taken, &buffer), Err(Status::ARENA_CORRUPT));
 }

@@ -10,7 +10,7 @@ use crate::records::{Request, Thread};
 use crate::status::{Result, Status};
 
 use super::message::{OFFSET, SPARE_TAG, fits, make_spare, room_of, unpin};
-use super::serve::Taken;
+use super::serve::{MOST_TAKEN, Taken};
 
 /// Longest message that a thread keeps the memory of for its next one.
 const LARGEST_SPARE: usize = 8192;
@@ -70,10 +70,14 @@ pub(crate) fn copy_taken(
         thread.reading.set(&mut lock, first.0);
     }
     lock.commit()?;
-    // The messages are this thread's now: nobody else changes their words.
+    // The messages are this thread's now: nobody else changes their words, but for a neighbour who writes where it should
+    // not.
     let mut at = 0;
     let mut next = first;
-    while !next.is_none() {
+    for _ in 0..MOST_TAKEN {
+        if next.is_none() {
+            break;
+        }
         let block = arena.block(next)?;
         let offset = block.words[OFFSET].peek();
         let count = block.length.peek().wrapping_sub(offset) as usize;
@@ -85,7 +89,7 @@ pub(crate) fn copy_taken(
         buffer.fill(arena, message, offset, at, count)?;
         at += count;
     }
-    if at != taken.count {
+    if at != taken.count || !next.is_none() {
         return Err(Status::ARENA_CORRUPT);
     }
     let is_large = at > LARGEST_SPARE;
