@@ -353,7 +353,12 @@ pub(crate) fn join_in_memory(context: &'static Context) -> Current {
 
 /// Whether any process that has joined the arena lives, or one that is to find there what it inherits.
 pub(crate) fn is_inhabited(arena: &Arena) -> bool {
-    arena.seats().any(|(_, seat)| seat.life() == Life::Alive) || heritage::has_heir(arena)
+    has_members(arena) || heritage::has_heir(arena)
+}
+
+/// Whether any process that has joined the arena lives.
+pub(crate) fn has_members(arena: &Arena) -> bool {
+    arena.seats().any(|(_, seat)| seat.life() == Life::Alive)
 }
 
 /// Ends what others can see of the calling thread. It makes no more calls.

@@ -115,7 +115,7 @@ fn empty_process(
         }
     }
     let is_over = repeat(current, &is_same, &|lock| {
-        if process.claim.load() == claim::ATTACHED {
+        if claim::is_there(process.claim.load()) {
             process.claim.store(claim::TAKEN); // from now on nobody gives it a handle
         }
         io::drop_requests(lock, process)

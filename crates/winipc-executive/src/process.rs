@@ -41,6 +41,8 @@ pub(crate) mod claim {
     pub(crate) const BURIED: u32 = 3;
     /// A process was made, or is being made, and has not joined. The number of its parent's record is above.
     const PREPARED: u32 = 4;
+    /// A process joins with the record that its parent has made for it.
+    pub(crate) const JOINING: u32 = 5;
     const PARENT_SHIFT: u32 = 8;
 
     /// The claim of a process that another has made, or whose end that one watches for.
@@ -56,7 +58,12 @@ pub(crate) mod claim {
 
     /// Whether a process can be found and given handles.
     pub(crate) fn is_there(claim: u32) -> bool {
-        claim == ATTACHED || parent(claim).is_some()
+        claim == ATTACHED || is_heir(claim)
+    }
+
+    /// Whether a process has been made, or is being made, and has not joined.
+    pub(crate) fn is_heir(claim: u32) -> bool {
+        claim == JOINING || parent(claim).is_some()
     }
 
     use super::{Process, Ref};
@@ -306,9 +313,13 @@ pub fn terminate(process: Handle, code: u32) -> Result<()> {
     let code = said(code);
     let _ = record.exit_code.compare_exchange(before, code);
     let arena = current.arena();
-    let is_right = || match claim::parent(record.claim.load()) {
-        Some(_) => record_of(arena, found.object).is_ok() && heritage::is_alive(record),
-        None => !death::is_dead(arena, record),
+    let is_right = || {
+        let is_alive = if claim::is_heir(record.claim.load()) {
+            heritage::is_alive(record)
+        } else {
+            !death::is_dead(arena, record)
+        };
+        is_alive && record_of(arena, found.object).is_ok()
     };
     if crate::arena::system::kill(record.id.load(), is_right) {
         return Ok(());

@@ -33,6 +33,7 @@ macro_rules! roles {
             start_watchdog();
             match argument.as_str() {
                 "the_last_parent" => roles::the_last_parent(),
+                "the_last_with_a_suspended_child" => roles::the_last_with_a_suspended_child(),
                 $(stringify!($name) => roles::$name(),)*
                 other => panic!("no such test: {other}"),
             }
@@ -70,6 +71,18 @@ fn the_last_parent_leaves_the_arena_to_its_child() {
     std::fs::write(&fifo, "go\n").unwrap();
     start_watchdog();
     until(is_empty);
+}
+
+#[test]
+fn a_suspended_child_does_not_outlive_everybody() {
+    let world = World::new("suspended_forlorn");
+    world.run("test", "the_last_with_a_suspended_child");
+    world.assert_empty();
+    let note = world.path().with_extension("suspended");
+    let id = std::fs::read_to_string(&note).unwrap();
+    std::fs::remove_file(note).unwrap();
+    start_watchdog();
+    until(|| !std::fs::read(format!("/proc/{id}/cmdline")).is_ok_and(|line| !line.is_empty()));
 }
 
 fn arguments(words: &[&str]) -> Vec<OsString> {
@@ -493,5 +506,13 @@ mod roles {
         close(parent);
         handle::close(process).unwrap();
         assert_whole_and_empty();
+    }
+
+    /// Whoever runs us finds the arena gone, and the child soon.
+    pub(super) fn the_last_with_a_suspended_child() {
+        let event = inheritable(None);
+        let created = start(&format!("set {}", event.raw()), Inherited::All, SUSPENDED);
+        let world = std::env::var("WINIPC_DIR").unwrap();
+        std::fs::write(format!("{world}.suspended"), created.id.to_string()).unwrap();
     }
 }

@@ -48,6 +48,8 @@ pub(crate) struct Cradle<'a> {
     pub(crate) is_noted: fn(u64, u32) -> bool,
     /// The child waits until this is 0.
     pub(crate) suspended: &'a Free32,
+    /// Whether nobody is left who could resume it. Asked in the child: it must not allocate.
+    pub(crate) is_forlorn: &'a dyn Fn() -> bool,
 }
 
 /// Bytes of the child's stack.
@@ -73,6 +75,7 @@ struct Start<'a> {
     note: fn(u32, u64) -> u64,
     is_noted: fn(u64, u32) -> bool,
     suspended: &'a AtomicU32,
+    is_forlorn: &'a dyn Fn() -> bool,
     /// What went wrong, and whether in changing the directory.
     error: AtomicI32,
     is_directory: AtomicI32,
@@ -107,6 +110,7 @@ pub(crate) fn spawn(program: &Program, cradle: &Cradle<'_>) -> Result<(u32, Proc
         note: cradle.note,
         is_noted: cradle.is_noted,
         suspended: cradle.suspended.atomic(),
+        is_forlorn: cradle.is_forlorn,
         error: AtomicI32::new(0),
         is_directory: AtomicI32::new(0),
     };
@@ -207,7 +211,7 @@ unsafe fn prepare(start: &Start<'_>) -> c_int {
             start.is_directory.store(1, Ordering::Release);
             return error();
         }
-        while start.suspended.load(Ordering::Acquire) != 0 {
+        if start.suspended.load(Ordering::Acquire) != 0 {
             wait_suspended(start);
         }
         let mut none = MaybeUninit::<libc::sigset_t>::uninit();
@@ -276,9 +280,17 @@ unsafe fn wait_suspended(start: &Start<'_>) {
             }
         }
         let word: *const AtomicU32 = start.suspended;
-        let count = start.suspended.load(Ordering::Acquire);
-        if count != 0 {
-            libc::syscall(libc::SYS_futex, word, libc::FUTEX_WAIT, count, null::<libc::timespec>());
+        let parent = libc::getppid();
+        let interval = libc::timespec { tv_sec: 1, tv_nsec: 0 };
+        loop {
+            let count = start.suspended.load(Ordering::Acquire);
+            if count == 0 {
+                return;
+            }
+            if libc::getppid() != parent && (start.is_forlorn)() {
+                libc::_exit(CANNOT_RUN);
+            }
+            libc::syscall(libc::SYS_futex, word, libc::FUTEX_WAIT, count, &interval);
         }
     }
 }

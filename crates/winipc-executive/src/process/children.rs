@@ -10,10 +10,10 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::heritage::{self, Birth};
 use super::{all, claim, name_object, said};
-use crate::arena::Ref;
 use crate::arena::child::{End, Poll, ProcessDescriptor};
 use crate::arena::seat::Life;
 use crate::arena::system;
+use crate::arena::{Arena, Ref};
 use crate::context::{Context, Current, keeper_current};
 use crate::death;
 use crate::records::{Object, Process};
@@ -171,7 +171,7 @@ pub(crate) fn take_in_orphans(
         let descriptor = ProcessDescriptor::open(heritage::id_of(process)).ok();
         let descriptor = descriptor.filter(|_| heritage::is_alive(process));
         let descriptor = match descriptor {
-            Some(descriptor) if cannot_be_resumed(current, process)? => {
+            Some(descriptor) if cannot_be_resumed(current.arena(), process)? => {
                 descriptor.kill();
                 None
             }
@@ -215,12 +215,12 @@ pub(super) fn name(current: &Current, child: Child) -> Result<()> {
 }
 
 /// Whether a process waits to be resumed, and nobody has a handle to its thread.
-fn cannot_be_resumed(current: &Current, process: &Process) -> Result<bool> {
+pub(super) fn cannot_be_resumed(arena: &Arena, process: &Process) -> Result<bool> {
     let thread = Ref::<Object>::from_index(process.first_thread.peek());
     if thread.is_none() {
         return Ok(false);
     }
-    let thread = current.arena().get(thread)?;
+    let thread = arena.get(thread)?;
     Ok(thread.recursion.load() != 0 && thread.handles.peek() == 0)
 }
 
@@ -229,14 +229,13 @@ fn cannot_be_resumed(current: &Current, process: &Process) -> Result<bool> {
 pub(crate) fn bury_unborn(current: &Current) {
     for (record, process) in all(current.arena()) {
         let is_theirs = |seat: u32| seat == record.index();
-        if process.claim.load() == claim::TAKEN
+        if process.claim.load() == claim::JOINING
             && process.keeper.load() == 0
-            && process.object.peek() != 0
             && !current
                 .arena()
                 .seats()
                 .any(|(_, seat)| is_theirs(seat.process()) && seat.life() != Life::Absent)
-            && process.claim.compare_exchange(claim::TAKEN, claim::BURIED).is_ok()
+            && process.claim.compare_exchange(claim::JOINING, claim::BURIED).is_ok()
         {
             let _ = death::bury(current, record, process);
         }

@@ -12,7 +12,7 @@ use crate::access;
 use crate::arena::Ref;
 use crate::arena::child::ProcessDescriptor;
 use crate::arena::spawn::{Cradle, Program, Refusal, spawn};
-use crate::context::{Current, current};
+use crate::context::{self, Current, current};
 use crate::handle::{self, Handle};
 use crate::records::{Kind, Object, Process};
 use crate::status::{Result, Status};
@@ -154,6 +154,7 @@ fn begin(
         note: |id, at_ms| Birth::Made { id, at_ms }.word(),
         is_noted: |word, id| matches!(Birth::from_word(word), Birth::Made { id: noted, .. } if noted == id),
         suspended: &current.arena().get(thread)?.recursion,
+        is_forlorn: &|| !context::has_members(current.arena()),
     };
     let path = Path::new(OsStr::from_bytes(program.path.as_bytes()));
     let (id, descriptor) = spawn(program, &cradle).map_err(|refusal| match refusal {

@@ -76,7 +76,10 @@ pub(crate) fn is_alive(process: &Process) -> bool {
 /// Whether a process lives that has inherited handles and has not joined: the arena is kept for it.
 pub(crate) fn has_heir(arena: &Arena) -> bool {
     all(arena).any(|(_, process)| {
-        claim::parent(process.claim.load()).is_some() && process.handle_count.peek() != 0 && is_alive(process)
+        claim::is_heir(process.claim.load())
+            && process.handle_count.peek() != 0
+            && is_alive(process)
+            && !super::children::cannot_be_resumed(arena, process).unwrap_or(false)
     })
 }
 
@@ -103,7 +106,7 @@ pub(crate) fn take_over(arena: &Arena) -> Option<Ref<Process>> {
     loop {
         let claim = process.claim.load();
         claim::parent(claim)?;
-        if process.claim.compare_exchange(claim, claim::TAKEN).is_ok() {
+        if process.claim.compare_exchange(claim, claim::JOINING).is_ok() {
             process.id.store(super::id());
             return Some(reference);
         }

@@ -11,6 +11,7 @@ mod support;
 mod burials;
 mod deaths;
 mod harness;
+mod heirs;
 mod leaving;
 mod operations;
 
@@ -101,6 +102,12 @@ operations! {
     transfers::peek,
     transfers::transact,
     transfers::flush,
+    processes::create_process,
+    processes::create_another_process,
+    processes::create_suspended_process,
+    processes::resume_process,
+    processes::terminate_process,
+    processes::create_thread,
     connections::set_mode,
     connections::wait_for_an_instance,
     connections::close_client_end,
@@ -187,6 +194,8 @@ deaths! {
     deaths::a_stopped_watcher_hides_no_death,
     deaths::calls_to_a_thread_that_ends_are_not_the_next_ones,
     burials::killed_buriers,
+    heirs::killed_heirs,
+    heirs::killed_takers_in,
     leaving::the_last_one_out_removes_the_arena,
     leaving::of_several_that_leave_at_once_one_is_the_last,
     leaving::after_everybody_crashed_the_first_starts_afresh,
@@ -204,6 +213,7 @@ fn plays_a_role() {
     let argument = std::env::var("ARGUMENT").unwrap();
     match std::env::var("ROLE").as_deref() {
         Ok("operation") => harness::run(&argument, &operation(&argument)),
+        Ok("heir") => heirs::inherit(&argument),
         Ok("death") => {
             support::start_watchdog();
             support::progress(&argument);

@@ -62,10 +62,10 @@ impl Checker<'_> {
                     self.fault(format!("parent of {place}"), "a process", "none");
                 }
             }
-            claim::TAKEN | claim::ATTACHED | claim::BURIED if !is_alive => {
+            claim::TAKEN | claim::ATTACHED | claim::BURIED | claim::JOINING if !is_alive => {
                 self.fault(place, "buried, as its threads are dead", "not yet")
             }
-            claim::TAKEN | claim::BURIED => {}
+            claim::TAKEN | claim::BURIED | claim::JOINING => {}
             claim::ATTACHED => {
                 if process.object.peek() == 0 {
                     self.fault(place, "a process object", "none");
@@ -78,7 +78,7 @@ impl Checker<'_> {
                     );
                 }
             }
-            other => self.fault(format!("claim of {place}"), "0 to 3", other),
+            other => self.fault(format!("claim of {place}"), "one of those there are", other),
         }
         let thread = process.first_thread.peek();
         let what = format!("first thread of {place}");

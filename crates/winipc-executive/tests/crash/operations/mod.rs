@@ -5,6 +5,7 @@ pub(crate) mod files;
 pub(crate) mod mailslots;
 pub(crate) mod objects;
 pub(crate) mod pipes;
+pub(crate) mod processes;
 pub(crate) mod sections;
 pub(crate) mod signals;
 pub(crate) mod transfers;

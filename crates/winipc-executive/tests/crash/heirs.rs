@@ -1,0 +1,172 @@
+//! Deaths of children and parents between the making of a child and its joining.
+
+use std::sync::atomic::Ordering;
+
+use winipc_executive::process::{Console, Created, Creation, Inherited};
+use winipc_executive::wait::Outcome;
+use winipc_executive::{Attributes, Status, crash, event, handle, namespace, process, thread, wait};
+
+use crate::deaths::sleep;
+use crate::operations::processes::{end_orphans, leave_inheritable, make_sleeper};
+use crate::support::{
+    ALL, Child, PROCESS_ALL, Page, State, arena_exists, assert_whole_and_empty, fork, progress, units, until,
+};
+
+/// Words of the page: who is ready, and who may go on.
+const READY: usize = 0;
+const GO: usize = 1;
+const DONE: usize = 2;
+
+/// Code with which an heir ends that was not stopped.
+const JOINED: u32 = 42;
+
+/// What an heir does: it joins, and stops at a crash point. The argument is its number, and a handle that it inherits.
+pub(crate) fn inherit(argument: &str) {
+    let (points, event) = argument.split_once(' ').unwrap();
+    let event = winipc_executive::Handle::from_raw(event.parse().unwrap());
+    crash::arm_process(points.parse().unwrap());
+    namespace::attach().unwrap();
+    crash::arm_process(u64::MAX);
+    event::set(event).unwrap();
+    process::exit(JOINED);
+}
+
+fn make_heir(points: u64, event: winipc_executive::Handle) -> Created {
+    // SAFETY: one thread makes children, and no other reads the environment.
+    unsafe {
+        std::env::set_var("ROLE", "heir");
+        std::env::set_var("ARGUMENT", format!("{points} {}", event.raw()));
+    }
+    let program = std::env::current_exe().unwrap();
+    let words =
+        ["test", "--exact", "plays_a_role", "--ignored", "--nocapture", "--test-threads=1", "--quiet"];
+    let arguments = words.map(Into::into);
+    let creation = Creation {
+        program: &program,
+        arguments: &arguments,
+        environment: None,
+        directory: None,
+        inherited: Inherited::All,
+        // Until its parent has nothing more to do with the lock.
+        is_suspended: true,
+        leads_group: false,
+        console: Console::Same,
+        inherit_handles: [false; 2],
+    };
+    process::create(&creation).unwrap()
+}
+
+/// The state of a process as the system tells it; `None` if there is no such process.
+fn state_of(id: u32) -> Option<char> {
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    stat.rsplit(") ").next()?.chars().next()
+}
+
+/// A child is killed at each point of its joining: its parent sees its end and the code, and nothing of it is left.
+pub(crate) fn killed_heirs() {
+    let mut points = 0;
+    while !kill_heir_at(points) {
+        points += 1;
+    }
+    assert!(points > 20, "{points} crash points");
+    println!("{points} crash points");
+}
+
+fn kill_heir_at(points: u64) -> bool {
+    progress(format!("crash point {points} of joining"));
+    let name = units("inherited");
+    let attributes = Attributes { name: Some(&name), inherit: true };
+    let (event, _) = event::create(&attributes, ALL, true, false).unwrap();
+    let heir = make_heir(points, event);
+    thread::resume(heir.thread).unwrap();
+    // Of the executive nothing is asked: the heir may be stopped with the lock in hand.
+    let mut is_over = false;
+    until(|| match state_of(heir.id) {
+        Some('T') => true,
+        None | Some('Z' | 'X') => {
+            is_over = true;
+            true
+        }
+        Some(_) => false,
+    });
+    if !is_over {
+        process::terminate(heir.process, 77).unwrap();
+    }
+    assert_eq!(wait::one(heir.process, None, false), Ok(Outcome::Object(0)));
+    assert_eq!(process::exit_code(heir.process), Ok(if is_over { JOINED } else { 77 }));
+    assert_eq!(wait::one(heir.thread, None, false), Ok(Outcome::Object(0)));
+    for handle in [heir.process, heir.thread, event] {
+        handle::close(handle).unwrap();
+    }
+    assert_eq!(event::open(&name, ALL, false), Err(Status::OBJECT_NAME_NOT_FOUND));
+    assert_whole_and_empty();
+    is_over
+}
+
+/// Who buries a parent is killed at each point: a third takes in the child.
+pub(crate) fn killed_takers_in() {
+    let mut points = 0;
+    while !kill_taker_in_at(points) {
+        points += 1;
+    }
+    assert!(points > 20, "{points} crash points");
+    println!("{points} crash points");
+}
+
+fn kill_taker_in_at(points: u64) -> bool {
+    progress(format!("crash point {points} of taking a child in"));
+    let page = Page::new();
+    let ready = |child: &Child| {
+        until(|| page.word(READY).load(Ordering::Acquire) == child.pid as u64);
+    };
+    let tell_ready = || page.word(READY).store(std::process::id().into(), Ordering::Release);
+    let mut survivor = fork(|| {
+        namespace::attach().unwrap();
+        tell_ready();
+        until(|| page.word(GO).load(Ordering::Acquire) == 3);
+        // To look for a name is to bury the dead first.
+        handle::close(event::open(&units("new"), ALL, false).unwrap()).unwrap();
+        end_orphans();
+        assert_whole_and_empty();
+        process::exit(0);
+    });
+    ready(&survivor);
+    let mut victim = fork(|| {
+        leave_inheritable();
+        make_sleeper(false);
+        tell_ready();
+        sleep();
+    });
+    ready(&victim);
+    let mut burier = fork(|| {
+        let dying = process::open(victim.pid as u32, PROCESS_ALL, false).unwrap();
+        tell_ready();
+        until(|| page.word(GO).load(Ordering::Acquire) == 1);
+        crash::arm_process(points);
+        page.word(GO).store(2, Ordering::Release);
+        until(|| process::exit_code(dying) != Ok(259));
+        handle::close(event::open(&units("new"), ALL, false).unwrap()).unwrap();
+        page.word(DONE).store(1, Ordering::Release);
+        sleep();
+    });
+    ready(&burier);
+    survivor.signal(libc::SIGSTOP);
+    assert_eq!(survivor.wait_for_stop(), State::Stopped);
+    page.word(GO).store(1, Ordering::Release);
+    until(|| page.word(GO).load(Ordering::Acquire) == 2);
+    victim.kill();
+    let completed = loop {
+        match burier.state() {
+            State::Stopped => break false,
+            State::Running if page.word(DONE).load(Ordering::Acquire) != 0 => break true,
+            State::Running => std::thread::sleep(std::time::Duration::from_micros(20)),
+            other => panic!("the burier has failed: {other:?}"),
+        }
+    };
+    burier.kill();
+    page.word(GO).store(3, Ordering::Release);
+    survivor.signal(libc::SIGCONT);
+    assert_eq!(survivor.wait_for_end(), State::Exited(0));
+    assert!(!arena_exists());
+    completed
+}
