@@ -11,6 +11,7 @@
 //! | let a number in at a time | [`Semaphore`] |
 //! | be woken at a time | [`WaitableTimer`] |
 //! | share a value, or memory | [`section`] |
+//! | start a program, and have it inherit handles | [`Command`], [`inherited_handle`] |
 //! | wait for the end of a process | [`Process`] |
 //! | wait for any or all of these | [`wait_any`], [`wait_all`], [`Waitable`] |
 //! | receive messages from any number of senders | [`Mailslot`], [`MailslotClient`] |
@@ -61,6 +62,7 @@
 #![deny(unsafe_code)]
 
 mod anonymous_pipe;
+mod command;
 mod disposition;
 mod error;
 mod event;
@@ -81,6 +83,7 @@ mod timer;
 mod wait;
 
 pub use anonymous_pipe::{AnonymousPipeOptions, PipeReader, PipeWriter, anonymous_pipe};
+pub use command::{Child, Command, inherited_handle};
 pub use disposition::Disposition;
 pub use error::{Result, Win32Error};
 pub use event::{Event, EventOptions};

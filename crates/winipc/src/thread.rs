@@ -41,6 +41,51 @@ impl Thread {
         Ok(Thread { handle: thread::current().try_clone_to_owned()? })
     }
 
+    /// Starts a thread (`CreateThread`), which ends with what `routine` returns as its exit code. It can be waited for
+    /// together with other objects, which a [`std::thread::JoinHandle`] cannot.
+    ///
+    /// What is queued to it ([`queue_apc`](Thread::queue_apc)) before it has begun runs first. A panic in the routine ends
+    /// the process. The thread goes on where this value is dropped.
+    ///
+    /// # Errors
+    ///
+    /// - `ERROR_NO_SYSTEM_RESOURCES`, `ERROR_NOT_ENOUGH_MEMORY`: there can be no more threads.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use winipc::{Event, Thread, wait_all};
+    ///
+    /// let event = Event::manual_reset()?;
+    /// let setter = event.try_clone()?;
+    /// let thread = Thread::spawn(move || setter.set().is_ok().into())?;
+    /// assert!(wait_all(&[&event, &thread], None)?.is_signaled());
+    /// assert_eq!(thread.exit_code()?, Some(1));
+    /// # Ok::<(), winipc::Win32Error>(())
+    /// ```
+    pub fn spawn(routine: impl FnOnce() -> u32 + Send + 'static) -> Result<Thread> {
+        Ok(Thread { handle: thread::spawn(0, false, Box::new(routine))? })
+    }
+
+    /// As [`spawn`](Thread::spawn), but the thread waits for [`resume`](Thread::resume) before it runs anything
+    /// (`CREATE_SUSPENDED`).
+    ///
+    /// # Errors
+    ///
+    /// As [`spawn`](Thread::spawn).
+    pub fn spawn_suspended(routine: impl FnOnce() -> u32 + Send + 'static) -> Result<Thread> {
+        Ok(Thread { handle: thread::spawn(0, true, Box::new(routine))? })
+    }
+
+    /// Lets a thread run that was started suspended (`ResumeThread`). Returns whether it was the call that did.
+    ///
+    /// # Errors
+    ///
+    /// None in practice.
+    pub fn resume(&self) -> Result<bool> {
+        Ok(thread::resume(self.as_handle())? == 1)
+    }
+
     /// The calling thread's id.
     pub fn current_id() -> u32 {
         thread::current_id()

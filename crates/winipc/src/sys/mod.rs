@@ -54,6 +54,7 @@ pub(crate) mod operation;
 pub(crate) mod owned_handle;
 pub(crate) mod request;
 pub(crate) mod routine;
+pub(crate) mod text;
 
 #[cfg(windows)]
 #[path = "windows.rs"]

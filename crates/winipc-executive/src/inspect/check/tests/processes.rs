@@ -1,7 +1,9 @@
 //! Processes, their handles, timers and seats.
 
 use super::world::{World, damaged};
+use crate::arena::Ref;
 use crate::context::join_in_memory;
+use crate::process::claim;
 use crate::{handle, timer};
 
 #[test]
@@ -69,7 +71,16 @@ fn damage_to_seats_and_processes_is_found() {
         world.current.process().generation.store(8);
     });
     damaged("keeper of process record", "seat #300", |world| world.current.process().keeper.store(300));
-    damaged("claim of process record", "found 5", |world| world.current.process().claim.store(5));
+    damaged("claim of process record", "found 6", |world| world.current.process().claim.store(6));
+    damaged("parent of process record", "none", |world| {
+        world.current.process().claim.store(claim::prepared(Ref::from_index(3)));
+    });
+    damaged("first thread of process record", "which is free", |world| {
+        world.set(&world.current.process().first_thread, 900)
+    });
+    damaged("kind of the first thread of", "", |world| {
+        world.set(&world.current.process().first_thread, world.current.process().object.peek())
+    });
     damaged("a process in use", "process record #3", |world| {
         world.current.seat_record.claim.store(3 << 1 | 1)
     });

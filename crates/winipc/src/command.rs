@@ -1,0 +1,391 @@
+//! Starting programs.
+
+use std::collections::{BTreeMap, HashSet};
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use crate::sys::call::process::{self as call, Creation};
+use crate::sys::call::{handle, thread};
+use crate::sys::text::wide;
+use crate::sys::{CREATE_NEW_PROCESS_GROUP, CREATE_SUSPENDED};
+use crate::{AsHandle, BorrowedHandle, OwnedHandle, Process, Result, Waitable, Win32Error};
+
+/// A program to start, in the manner of [`std::process::Command`], with what that does not have: children that
+/// [inherit handles](Command::inherit) to any kind of object, that start [suspended](Command::suspended), and that are
+/// [waitable](Child) together with other objects.
+///
+/// The program is any program of the system. Its name is looked for as the system does it: on Windows in the directories of
+/// this program, the system and `PATH`, on Linux in those of `PATH`; one with a separator is a path.
+///
+/// A child inherits what it is given here and nothing else, whatever else in this process is inheritable.
+///
+/// # Examples
+///
+/// ```
+/// use winipc::{Command, Waitable};
+///
+/// # let cargo = "cargo";
+/// let child = Command::new(cargo).arg("--version").spawn()?;
+/// assert!(child.wait(None)?.is_signaled());
+/// assert_eq!(child.exit_code()?, Some(0));
+/// # Ok::<(), winipc::Win32Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Command<'a> {
+    program: OsString,
+    arguments: Vec<OsString>,
+    clears_environment: bool,
+    /// What is changed in the environment; `None` takes a variable out.
+    variables: BTreeMap<OsString, Option<OsString>>,
+    directory: Option<PathBuf>,
+    inherited: Vec<(String, BorrowedHandle<'a>)>,
+    flags: u32,
+}
+
+impl<'a> Command<'a> {
+    /// The program with this name or path, without arguments.
+    pub fn new(program: impl AsRef<OsStr>) -> Self {
+        Command {
+            program: program.as_ref().to_owned(),
+            arguments: Vec::new(),
+            clears_environment: false,
+            variables: BTreeMap::new(),
+            directory: None,
+            inherited: Vec::new(),
+            flags: 0,
+        }
+    }
+
+    /// Adds an argument.
+    pub fn arg(&mut self, argument: impl AsRef<OsStr>) -> &mut Self {
+        self.arguments.push(argument.as_ref().to_owned());
+        self
+    }
+
+    /// Adds arguments.
+    pub fn args(&mut self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> &mut Self {
+        self.arguments.extend(arguments.into_iter().map(|argument| argument.as_ref().to_owned()));
+        self
+    }
+
+    /// Sets a variable of the child's environment, which otherwise is that of this process.
+    pub fn env(&mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> &mut Self {
+        self.variables.insert(name.as_ref().to_owned(), Some(value.as_ref().to_owned()));
+        self
+    }
+
+    /// Takes a variable out of the child's environment.
+    pub fn env_remove(&mut self, name: impl AsRef<OsStr>) -> &mut Self {
+        self.variables.insert(name.as_ref().to_owned(), None);
+        self
+    }
+
+    /// Begins with an empty environment. On Linux the child finds the namespace of this process all the same.
+    pub fn env_clear(&mut self) -> &mut Self {
+        self.clears_environment = true;
+        self.variables.clear();
+        self
+    }
+
+    /// Sets the child's current directory, which otherwise is that of this process.
+    pub fn current_dir(&mut self, directory: impl AsRef<Path>) -> &mut Self {
+        self.directory = Some(directory.as_ref().to_owned());
+        self
+    }
+
+    /// Has the child inherit a handle, with the same access. It takes it by the name that it is given here, with
+    /// [`inherited_handle`].
+    ///
+    /// The name becomes a variable of the child's environment, whose value is the child's handle in decimal digits, for
+    /// programs that are not written in Rust. The object lives for as long as the child keeps the handle: until it closes
+    /// it, or ends.
+    ///
+    /// # Examples
+    ///
+    /// A program that starts itself, and waits for an event that its child sets.
+    ///
+    /// ```no_run
+    /// use winipc::{Command, Event, OwnedHandle, Waitable, inherited_handle};
+    ///
+    /// if let Ok(handle) = inherited_handle("READY") {
+    ///     Event::from(handle).set()?;
+    /// } else {
+    ///     let ready = Event::manual_reset()?;
+    ///     let program = std::env::current_exe().unwrap();
+    ///     let child = Command::new(program).inherit("READY", &ready).spawn()?;
+    ///     ready.wait(None)?;
+    ///     child.wait(None)?;
+    /// }
+    /// # Ok::<(), winipc::Win32Error>(())
+    /// ```
+    pub fn inherit(&mut self, name: &str, handle: &'a (impl AsHandle + ?Sized)) -> &mut Self {
+        self.inherited.push((name.to_owned(), handle.as_handle()));
+        self
+    }
+
+    /// Whether the child waits for [`Child::resume`] before it runs (`CREATE_SUSPENDED`). False unless said otherwise.
+    pub fn suspended(&mut self, suspended: bool) -> &mut Self {
+        self.flag(CREATE_SUSPENDED, suspended)
+    }
+
+    /// Whether the child leads a process group of its own (`CREATE_NEW_PROCESS_GROUP`): interrupts at the terminal do not
+    /// reach it. False unless said otherwise.
+    pub fn process_group(&mut self, process_group: bool) -> &mut Self {
+        self.flag(CREATE_NEW_PROCESS_GROUP, process_group)
+    }
+
+    fn flag(&mut self, flag: u32, on: bool) -> &mut Self {
+        self.flags = if on { self.flags | flag } else { self.flags & !flag };
+        self
+    }
+
+    /// Starts the program (`CreateProcess`).
+    ///
+    /// # Errors
+    ///
+    /// - `ERROR_FILE_NOT_FOUND`, `ERROR_PATH_NOT_FOUND`: there is no such program, or not its directory.
+    /// - `ERROR_BAD_EXE_FORMAT`, `ERROR_ACCESS_DENIED`: the file is no program, or may not be run.
+    /// - `ERROR_DIRECTORY`: there is no such directory for the child to be in.
+    /// - `ERROR_INVALID_PARAMETER`: a string contains a NUL, or, on Linux, is not UTF-8; a name of a variable contains `=`;
+    ///   the program's name contains a quotation mark.
+    /// - `ERROR_NO_SYSTEM_RESOURCES`, `ERROR_NOT_ENOUGH_MEMORY`: there can be no more processes or handles.
+    pub fn spawn(&mut self) -> Result<Child> {
+        // Others are not to inherit them, so there are handles to inherit for the time of the call.
+        let how = handle::Duplicate { access: None, inherit: true };
+        let passed: Vec<OwnedHandle> = self
+            .inherited
+            .iter()
+            .map(|(_, handle)| handle::duplicate(*handle, how))
+            .collect::<Result<_>>()?;
+        let created = call::create(Creation {
+            command_line: self.command_line()?,
+            environment: self.environment(&passed)?,
+            directory: self
+                .directory
+                .as_ref()
+                .map(|directory| terminated(directory.as_os_str()))
+                .transpose()?,
+            flags: self.flags,
+            inherited: passed.iter().map(OwnedHandle::borrow).collect(),
+        })?;
+        Ok(Child { process: Process::from(created.process), thread: created.thread, id: created.id })
+    }
+
+    /// The words, each so quoted that it is one when the line is taken apart.
+    fn command_line(&self) -> Result<Vec<u16>> {
+        let program = wide(&self.program)?;
+        if program.contains(&QUOTE) {
+            return Err(Win32Error::INVALID_PARAMETER);
+        }
+        let mut line = vec![QUOTE];
+        line.extend(program);
+        line.push(QUOTE);
+        for argument in &self.arguments {
+            line.push(u16::from(b' '));
+            append_quoted(&mut line, &wide(argument)?);
+        }
+        line.push(0);
+        Ok(line)
+    }
+
+    /// The block of variables, with the numbers of the handles that the child inherits.
+    fn environment(&self, passed: &[OwnedHandle]) -> Result<Option<Vec<u16>>> {
+        if !self.clears_environment && self.variables.is_empty() && passed.is_empty() {
+            return Ok(None);
+        }
+        let own = if self.clears_environment { None } else { Some(std::env::vars_os()) };
+        let mut variables: BTreeMap<OsString, OsString> = own.into_iter().flatten().collect();
+        for (name, value) in &self.variables {
+            match value {
+                Some(value) => drop(variables.insert(name.clone(), value.clone())),
+                None => drop(variables.remove(name)),
+            }
+        }
+        for ((name, _), handle) in self.inherited.iter().zip(passed) {
+            variables.insert(name.into(), (handle.as_raw() as isize).to_string().into());
+        }
+        let mut block = Vec::new();
+        for (name, value) in &variables {
+            let name = wide(name)?;
+            // Windows has names that begin with it.
+            if name.iter().skip(1).any(|&unit| unit == u16::from(b'=')) || name.is_empty() {
+                return Err(Win32Error::INVALID_PARAMETER);
+            }
+            block.extend(name);
+            block.push(u16::from(b'='));
+            block.extend(wide(value)?);
+            block.push(0);
+        }
+        if block.is_empty() {
+            block.push(0);
+        }
+        block.push(0);
+        Ok(Some(block))
+    }
+}
+
+const QUOTE: u16 = b'"' as u16;
+const BACKSLASH: u16 = b'\\' as u16;
+
+fn append_quoted(line: &mut Vec<u16>, argument: &[u16]) {
+    let needs_quotes = argument.is_empty() || argument.iter().any(|&unit| unit == 32 || unit == 9);
+    if needs_quotes {
+        line.push(QUOTE);
+    }
+    let mut backslashes = 0;
+    for &unit in argument {
+        if unit == QUOTE {
+            // Those before it are doubled, and one more takes it literally.
+            line.extend(std::iter::repeat_n(BACKSLASH, backslashes + 1));
+        }
+        backslashes = if unit == BACKSLASH { backslashes + 1 } else { 0 };
+        line.push(unit);
+    }
+    if needs_quotes {
+        line.extend(std::iter::repeat_n(BACKSLASH, backslashes));
+        line.push(QUOTE);
+    }
+}
+
+fn terminated(text: &OsStr) -> Result<Vec<u16>> {
+    let mut units = wide(text)?;
+    units.push(0);
+    Ok(units)
+}
+
+/// A program that [`Command::spawn`] has started. It is signaled once it has ended ([`Waitable`]).
+///
+/// Dropping it neither ends the child nor waits for it, and no trace is left of a child that has ended.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use winipc::{Command, Event, WaitResult, wait_any};
+///
+/// let event = Event::auto_reset()?;
+/// let child = Command::new("cargo").arg("--version").spawn()?;
+/// assert_eq!(wait_any(&[&event, &child], Some(Duration::from_secs(60)))?, WaitResult::Signaled(1));
+/// # Ok::<(), winipc::Win32Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Child {
+    process: Process,
+    thread: OwnedHandle,
+    id: u32,
+}
+
+impl Child {
+    /// The child's process id.
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// The code that the child ended with, or `None` while it runs (`GetExitCodeProcess`).
+    ///
+    /// On Linux, that of a child that was killed by a signal is 1, unless somebody has [terminated](Child::terminate) it
+    /// with another code; and eight bits are all there is of the code of a program that does not use this crate.
+    ///
+    /// # Errors
+    ///
+    /// None in practice.
+    pub fn exit_code(&self) -> Result<Option<u32>> {
+        self.process.exit_code()
+    }
+
+    /// Lets a child run that was started suspended (`ResumeThread`). Returns whether it was the call that did.
+    ///
+    /// # Errors
+    ///
+    /// None in practice.
+    pub fn resume(&self) -> Result<bool> {
+        Ok(thread::resume(self.thread.borrow())? == 1)
+    }
+
+    /// Ends the child with this exit code, without asking it (`TerminateProcess`). Its end is not waited for.
+    ///
+    /// # Errors
+    ///
+    /// - `ERROR_ACCESS_DENIED`: the child has ended already.
+    pub fn terminate(&self, exit_code: u32) -> Result<()> {
+        self.process.terminate(exit_code)
+    }
+
+    /// The child's process, with full access.
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+
+    /// The child's process, with full access, without what else belongs to the child.
+    pub fn into_process(self) -> Process {
+        self.process
+    }
+}
+
+impl AsHandle for Child {
+    fn as_handle(&self) -> BorrowedHandle<'_> {
+        self.process.as_handle()
+    }
+}
+
+impl Waitable for Child {}
+
+/// The handle that this process has inherited under a name ([`Command::inherit`]). It can be taken once, and children
+/// of this process do not inherit it any more.
+///
+/// [`Event::from`](crate::Event), [`Process::from`](crate::Process) and their like make of it what it is.
+///
+/// # Errors
+///
+/// - `ERROR_NOT_FOUND`: this process has inherited nothing under the name, or it has been taken already.
+/// - `ERROR_INVALID_HANDLE`: what was inherited has been closed.
+pub fn inherited_handle(name: &str) -> Result<OwnedHandle> {
+    static TAKEN: Mutex<Option<HashSet<String>>> = Mutex::new(None);
+    let number = std::env::var(name).ok().and_then(|value| value.parse::<isize>().ok());
+    let number = number.ok_or(Win32Error::NOT_FOUND)?;
+    let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
+    if !taken.get_or_insert_default().insert(name.to_owned()) {
+        return Err(Win32Error::NOT_FOUND);
+    }
+    call::take_inherited(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(arguments: &[&str]) -> String {
+        let line = Command::new("p").args(arguments).command_line().unwrap();
+        String::from_utf16(&line[..line.len() - 1]).unwrap()
+    }
+
+    #[test]
+    fn words_are_quoted_where_they_need_it() {
+        assert_eq!(line(&[]), r#""p""#);
+        assert_eq!(line(&["a", "b c", ""]), r#""p" a "b c" """#);
+        assert_eq!(line(&[r"a\", r"b c\", r"\\d"]), r#""p" a\ "b c\\" \\d"#);
+        assert_eq!(line(&[r#"a"b"#, r#"\"c d\\""#]), r#""p" a\"b "\\\"c d\\\\\"""#);
+    }
+
+    #[test]
+    fn what_no_line_can_say_is_refused() {
+        let error = |command: &Command<'_>| command.command_line().err();
+        assert_eq!(error(&Command::new("a\"b")), Some(Win32Error::INVALID_PARAMETER));
+        assert_eq!(error(Command::new("a").arg("b\0c")), Some(Win32Error::INVALID_PARAMETER));
+        let environment = |command: &Command<'_>| command.environment(&[]).err();
+        assert_eq!(environment(Command::new("a").env("b=c", "d")), Some(Win32Error::INVALID_PARAMETER));
+        assert_eq!(environment(Command::new("a").env("b", "c\0")), Some(Win32Error::INVALID_PARAMETER));
+    }
+
+    #[test]
+    fn the_environment_is_a_block() {
+        let mut command = Command::new("p");
+        assert_eq!(command.environment(&[]), Ok(None));
+        command.env_clear();
+        assert_eq!(command.environment(&[]), Ok(Some(vec![0, 0])));
+        command.env("B", "2").env("A", "1").env("C", "3").env_remove("C");
+        let block = command.environment(&[]).unwrap().unwrap();
+        assert_eq!(String::from_utf16(&block).unwrap(), "A=1\0B=2\0\0");
+    }
+}

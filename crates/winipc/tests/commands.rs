@@ -1,0 +1,206 @@
+//! Programs that are started, what they inherit, and threads that are waited for.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use winipc::sys::SYNCHRONIZE;
+use winipc::{
+    AsHandle, Child, Command, Event, OwnedHandle, Process, Semaphore, Thread, WaitResult, Waitable,
+    Win32Error, inherited_handle, wait_all, wait_any,
+};
+
+/// This test again, as a child that plays a role in it.
+fn role(test: &str, role: &str) -> Command<'static> {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", test, "--nocapture", "--test-threads=1"]).env("ROLE", role);
+    command
+}
+
+fn is_role(role: &str) -> bool {
+    std::env::var("ROLE").is_ok_and(|value| value == role)
+}
+
+fn ended(child: &Child) -> u32 {
+    assert_eq!(child.wait(None), Ok(WaitResult::Signaled(0)));
+    child.exit_code().unwrap().unwrap()
+}
+
+#[test]
+fn a_child_inherits_handles_by_name() {
+    const TEST: &str = "a_child_inherits_handles_by_name";
+    if is_role("child") {
+        let event = Event::from(inherited_handle("EVENT").unwrap());
+        let semaphore = Semaphore::from(inherited_handle("SEMAPHORE").unwrap());
+        let parent = Process::from(inherited_handle("PARENT").unwrap());
+        assert_eq!(inherited_handle("EVENT").unwrap_err(), Win32Error::NOT_FOUND);
+        assert_eq!(inherited_handle("NOTHING").unwrap_err(), Win32Error::NOT_FOUND);
+        assert!(!event.as_handle().is_inheritable().unwrap());
+        assert_eq!(parent.id().unwrap().to_string(), std::env::var("PARENT_ID").unwrap());
+        assert_eq!(semaphore.wait(Some(Duration::ZERO)), Ok(WaitResult::Signaled(0)));
+        event.set().unwrap();
+        Process::exit(5);
+    }
+    let (event, semaphore) = (Event::manual_reset().unwrap(), Semaphore::new(1, 1).unwrap());
+    let own = Process::current().unwrap();
+    let child = role(TEST, "child")
+        .env("PARENT_ID", std::process::id().to_string())
+        .inherit("EVENT", &event)
+        .inherit("SEMAPHORE", &semaphore)
+        .inherit("PARENT", &own)
+        .spawn()
+        .unwrap();
+    assert_eq!(ended(&child), 5);
+    assert_eq!(event.wait(Some(Duration::ZERO)), Ok(WaitResult::Signaled(0)));
+    assert_eq!(semaphore.wait(Some(Duration::ZERO)), Ok(WaitResult::Timeout));
+    // What is passed is a handle of its own.
+    assert!(!event.as_handle().is_inheritable().unwrap());
+}
+
+#[test]
+fn a_child_inherits_access_too() {
+    const TEST: &str = "a_child_inherits_access_too";
+    if is_role("child") {
+        let event = Event::from(inherited_handle("EVENT").unwrap());
+        assert_eq!(event.set(), Err(Win32Error::ACCESS_DENIED));
+        assert_eq!(event.wait(Some(Duration::ZERO)), Ok(WaitResult::Timeout));
+        Process::exit(6);
+    }
+    let event = Event::manual_reset().unwrap();
+    let poor = event.as_handle().try_clone_with_access(SYNCHRONIZE).unwrap();
+    assert_eq!(ended(&role(TEST, "child").inherit("EVENT", &poor).spawn().unwrap()), 6);
+}
+
+#[test]
+fn a_suspended_child_waits_to_be_resumed() {
+    const TEST: &str = "a_suspended_child_waits_to_be_resumed";
+    if is_role("child") {
+        Process::exit(7);
+    }
+    let child = role(TEST, "child").suspended(true).process_group(true).spawn().unwrap();
+    assert_eq!(child.process().id(), Ok(child.id()));
+    assert_eq!(child.wait(Some(Duration::from_millis(1))), Ok(WaitResult::Timeout));
+    assert_eq!((child.resume(), child.resume()), (Ok(true), Ok(false)));
+    assert_eq!(ended(&child), 7);
+    let child = role(TEST, "child").suspended(true).spawn().unwrap();
+    child.terminate(8).unwrap();
+    assert_eq!(ended(&child), 8);
+}
+
+#[test]
+fn environment_arguments_and_directory() {
+    const TEST: &str = "environment_arguments_and_directory";
+    const ODD: &str = "sp ace \"quo\\\\\"ted\\ ü";
+    if is_role("child") {
+        assert_eq!(std::env::var("ODD").unwrap(), ODD);
+        assert!(std::env::var("GONE").is_err());
+        let directory = PathBuf::from(std::env::var_os("DIRECTORY").unwrap());
+        let canonical = |path: PathBuf| std::fs::canonicalize(path).unwrap();
+        assert_eq!(canonical(std::env::current_dir().unwrap()), canonical(directory));
+        assert_eq!(std::env::args().next_back().unwrap(), ODD);
+        Process::exit(9);
+    }
+    let directory = std::env::temp_dir();
+    let child = role(TEST, "child")
+        .env("ODD", ODD)
+        .env("GONE", "1")
+        .env_remove("GONE")
+        .env("DIRECTORY", &directory)
+        .current_dir(&directory)
+        // The harness takes what is after it for another name of a test.
+        .args(["--skip", ODD])
+        .spawn()
+        .unwrap();
+    assert_eq!(ended(&child), 9);
+}
+
+#[test]
+fn what_cannot_be_started() {
+    let error = |command: &mut Command<'_>| command.spawn().map(|_| ()).unwrap_err();
+    assert_eq!(error(&mut Command::new("winipc-no-such-program")), Win32Error::FILE_NOT_FOUND);
+    assert_eq!(error(role("", "").current_dir("/winipc/no/such/directory")), Win32Error::DIRECTORY);
+    assert_eq!(error(role("", "").env("a=b", "c")), Win32Error::INVALID_PARAMETER);
+}
+
+#[test]
+fn children_and_other_objects_are_waited_for_together() {
+    const TEST: &str = "children_and_other_objects_are_waited_for_together";
+    if is_role("child") {
+        let go = Event::from(inherited_handle("GO").unwrap());
+        assert!(go.wait(None).unwrap().is_signaled());
+        Process::exit(1);
+    }
+    let (go, never) = (Event::manual_reset().unwrap(), Event::manual_reset().unwrap());
+    let children: Vec<_> = (0..3).map(|_| role(TEST, "child").inherit("GO", &go).spawn().unwrap()).collect();
+    let all: [&dyn Waitable; 4] = [&never, &children[0], &children[1], &children[2]];
+    assert_eq!(wait_any(&all, Some(Duration::ZERO)), Ok(WaitResult::Timeout));
+    go.set().unwrap();
+    assert_eq!(wait_all(&all[1..], None), Ok(WaitResult::Signaled(0)));
+    assert_eq!(wait_any(&all, None), Ok(WaitResult::Signaled(1)));
+    assert!(children.into_iter().all(|child| child.into_process().exit_code() == Ok(Some(1))));
+}
+
+#[test]
+fn an_inherited_handle_keeps_its_object() {
+    const TEST: &str = "an_inherited_handle_keeps_its_object";
+    if is_role("child") {
+        let kept: OwnedHandle = inherited_handle("KEPT").unwrap();
+        let (ready, go) = (inherited_handle("READY").unwrap(), inherited_handle("GO").unwrap());
+        Event::from(ready).set().unwrap();
+        assert!(go.wait(None).unwrap().is_signaled());
+        drop(kept);
+        Process::exit(0);
+    }
+    let name = format!("winipc-commands-{}", std::process::id());
+    let kept = winipc::EventOptions::new().name(&name).create().unwrap();
+    let (ready, go) = (Event::manual_reset().unwrap(), Event::manual_reset().unwrap());
+    let child = role(TEST, "child")
+        .inherit("KEPT", &kept)
+        .inherit("READY", &ready)
+        .inherit("GO", &go)
+        .spawn()
+        .unwrap();
+    assert!(ready.wait(None).unwrap().is_signaled());
+    drop(kept);
+    let open = || winipc::EventOptions::new().name(&name).open().map(|_| ());
+    assert_eq!(open(), Ok(()));
+    go.set().unwrap();
+    assert_eq!(ended(&child), 0);
+    assert_eq!(open(), Err(Win32Error::FILE_NOT_FOUND));
+}
+
+#[test]
+fn threads_are_waited_for_together() {
+    let go = Event::manual_reset().unwrap();
+    let threads: Vec<_> = (0..3)
+        .map(|code| {
+            let go = go.try_clone().unwrap();
+            Thread::spawn(move || {
+                assert!(go.wait(None).unwrap().is_signaled());
+                code
+            })
+        })
+        .collect::<Result<_, _>>()
+        .unwrap();
+    assert_eq!(wait_any(&[&threads[0], &threads[1]], Some(Duration::ZERO)), Ok(WaitResult::Timeout));
+    go.set().unwrap();
+    assert_eq!(wait_all(&[&threads[0], &threads[1], &threads[2]], None), Ok(WaitResult::Signaled(0)));
+    let codes: Vec<_> = threads.iter().map(|thread| thread.exit_code().unwrap()).collect();
+    assert_eq!(codes, [Some(0), Some(1), Some(2)]);
+}
+
+#[test]
+fn a_suspended_thread_runs_its_apcs_first() {
+    let mutex = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let noted = mutex.clone();
+    let thread = Thread::spawn_suspended(move || {
+        noted.lock().unwrap().push("routine");
+        0
+    })
+    .unwrap();
+    let noted = mutex.clone();
+    thread.queue_apc(move || noted.lock().unwrap().push("apc")).unwrap();
+    assert_eq!(thread.wait(Some(Duration::ZERO)), Ok(WaitResult::Timeout));
+    assert_eq!((thread.resume(), thread.resume()), (Ok(true), Ok(false)));
+    assert_eq!(thread.wait(None), Ok(WaitResult::Signaled(0)));
+    assert_eq!(*mutex.lock().unwrap(), ["apc", "routine"]);
+}
