@@ -30,8 +30,9 @@ fn a_command_that_is_ended_gives_back() {
     let world = World::new();
     let mut holder = Process::start(world.winipc().args(["semaphore", "create", "s", "--maximum", "1"]));
     holder.expect("created");
-    let mut user = Process::start(world.winipc().args(["semaphore", "run", "s", "cat"]));
-    user.type_line("in it");
+    // It does not end with its input.
+    let command = ["semaphore", "run", "s", "sh", "-c", "echo in it; exec tail -f /dev/null"];
+    let mut user = Process::start(world.winipc().args(command));
     user.expect("in it");
     assert_ends(&world, &["semaphore", "run", "s", "--timeout", "0", "true"], 124, "");
     kill_process(Pid::from_raw(user.id() as i32).unwrap(), Signal::TERM).unwrap();
