@@ -9,6 +9,7 @@ mod directory;
 mod exclusive;
 #[cfg(target_os = "linux")]
 mod fifo;
+mod mailslot;
 mod named_pipe;
 #[cfg(target_os = "linux")]
 mod stream;
@@ -28,6 +29,7 @@ use crate::error::{Error, Result};
 /// Everything there is on this system.
 pub(crate) static MECHANISMS: &[&Mechanism] = &[
     &named_pipe::MECHANISM,
+    &mailslot::MECHANISM,
     #[cfg(target_os = "linux")]
     &fifo::MECHANISM,
     #[cfg(target_os = "linux")]
