@@ -56,6 +56,21 @@ fn named_pipe() {
 }
 
 #[test]
+fn mailslot() {
+    let log = run("mailslot");
+    let lines = [
+        "reader | the mailslot is there",
+        "writer | I write \"the second message\"",
+        "reader | Message #1 of 2, 17 bytes: \"the first message\"",
+        "reader | Message #2 of 2, 18 bytes: \"the second message\"",
+        "writer | I write \"a third, after a pause\"",
+        "reader | Message #1 of 1, 22 bytes: \"a third, after a pause\"",
+        "writer | I look for the mailslot again: there is none",
+    ];
+    assert_order(&log, &lines);
+}
+
+#[test]
 fn winsock() {
     let log = run("winsock");
     let lines = [

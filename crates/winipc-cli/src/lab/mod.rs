@@ -5,6 +5,7 @@
 
 mod board;
 mod bounded_buffer;
+mod mailslot;
 mod named_pipe;
 mod play;
 mod race;
@@ -30,8 +31,14 @@ struct Lab {
     look_for: &'static [&'static str],
 }
 
-const LABS: [&Lab; 5] =
-    [&named_pipe::LAB, &winsock::LAB, &race::LAB, &readers_writers::LAB, &bounded_buffer::LAB];
+const LABS: [&Lab; 6] = [
+    &named_pipe::LAB,
+    &mailslot::LAB,
+    &winsock::LAB,
+    &race::LAB,
+    &readers_writers::LAB,
+    &bounded_buffer::LAB,
+];
 
 /// How fast a lab goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

@@ -90,6 +90,10 @@ impl Role {
         format!(r"\\.\pipe\{}", object_name(&self.tag, "pipe"))
     }
 
+    pub(super) fn mailslot_name(&self) -> String {
+        format!(r"\\.\mailslot\{}", object_name(&self.tag, "slot"))
+    }
+
     /// An event that the lab has made, and so on.
     ///
     /// # Errors

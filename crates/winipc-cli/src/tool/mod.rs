@@ -5,7 +5,9 @@
 
 mod child;
 mod event;
+mod framing;
 mod hold;
+mod mailslot;
 mod mutex;
 mod patience;
 mod pipe;
@@ -34,6 +36,8 @@ pub(crate) enum Tool {
     Timer(timer::Command),
     #[command(subcommand)]
     Pipe(pipe::Command),
+    #[command(subcommand)]
+    Mailslot(mailslot::Command),
 }
 
 /// Runs a tool and says how the program ends.
@@ -45,6 +49,7 @@ pub(crate) fn run(tool: Tool) -> ExitCode {
         Tool::Semaphore(command) => semaphore::run(command),
         Tool::Timer(command) => timer::run(command),
         Tool::Pipe(command) => pipe::run(command),
+        Tool::Mailslot(command) => mailslot::run(command),
     };
     match result {
         Ok(status) => status.into(),

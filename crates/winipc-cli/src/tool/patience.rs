@@ -47,6 +47,11 @@ impl Deadline {
         self.end.map(|end| end.saturating_duration_since(Instant::now()))
     }
 
+    /// Whether looking for what is not there has ended because the time was up.
+    pub(super) fn has_retried_in_vain(&self) -> bool {
+        self.retry && self.left() == Some(Duration::ZERO)
+    }
+
     /// Opens what is called `what`, if need be again and again.
     ///
     /// # Errors

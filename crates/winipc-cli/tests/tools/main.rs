@@ -5,6 +5,7 @@
 mod common;
 
 mod event;
+mod mailslot;
 mod mutex;
 mod pipe;
 mod semaphore;

@@ -107,6 +107,8 @@ fn state(arena: &Arena, kind: Kind, object: &Object) -> State {
                 is_server: mailslot::is_server(object),
                 messages: slot.map_or(0, |slot| slot.messages.peek()),
                 next: message.map(|message| message.length.peek()),
+                max_message: slot.map_or(0, |slot| slot.maximum.peek()),
+                timeout_ms: slot.map_or(0, |slot| slot.timeout.peek()),
                 is_gone: slot.is_some_and(|slot| slot.server.peek() == 0),
             }
         }

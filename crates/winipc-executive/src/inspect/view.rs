@@ -216,6 +216,10 @@ pub enum State {
         messages: u32,
         /// Bytes of the next one; `None` if there is none.
         next: Option<u32>,
+        /// Longest message in bytes, 0 for any.
+        max_message: u32,
+        /// Milliseconds that a read waits; `u32::MAX` for ever.
+        timeout_ms: u32,
         /// The server's end is closed: nothing can be written any more.
         is_gone: bool,
     },

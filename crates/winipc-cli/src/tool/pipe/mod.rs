@@ -2,7 +2,6 @@
 
 mod call;
 mod connect;
-mod framing;
 mod list;
 mod serve;
 mod session;
@@ -10,9 +9,9 @@ mod session;
 use clap::builder::{NonEmptyStringValueParser, TypedValueParser};
 use winipc::PipeMode;
 
+use super::framing::Framing;
 use super::status::Status;
 use crate::error::Result;
-use framing::Framing;
 
 /// Use named pipes: list, serve, connect to and call them
 #[derive(clap::Subcommand)]

@@ -8,8 +8,8 @@ use std::thread;
 use winipc::{Event, PipeEnd, Win32Error, wait_any};
 
 use super::Traffic;
-use super::framing::Framing;
 use crate::error::{Error, Result};
+use crate::tool::framing::Framing;
 
 /// What is read from the pipe at once.
 pub(super) const ROOM: usize = 65_536;
