@@ -7,7 +7,8 @@ use winipc_executive::pipe::{self, Direction, PipeTimeout, Server};
 use winipc_executive::section::{Access, Parameters, Protection, Unused, View};
 use winipc_executive::wait::{self, Mode};
 use winipc_executive::{
-    Attributes, Handle, apc, event, handle, mutex, namespace, process, section, semaphore, thread, timer,
+    Attributes, Handle, apc, event, handle, mailslot, mutex, namespace, process, section, semaphore, thread,
+    timer,
 };
 
 const ALL: u32 = 0x1F_FFFF;
@@ -96,6 +97,24 @@ pub(crate) fn build() -> Vec<Handle> {
         }
         handles.extend(pipe::create(&units("pipe"), &server(true, false)).map(|made| made.0));
     }
+    for timeout_ms in [0, 1, mailslot::WAIT_FOREVER] {
+        let name = units(&format!("slot-{timeout_ms}"));
+        let slot = mailslot::create(&name, &mailslot::Server { max_message: 0, timeout_ms, inherit: true });
+        let clients = [
+            mailslot::open(&name, READ_WRITE, true, true),
+            mailslot::open_datagram(&name, READ_WRITE, true, true),
+        ];
+        for client in clients.into_iter().flatten() {
+            let _ = io::write(client, &[9; 300], None);
+            handles.push(client);
+        }
+        handles.extend(slot);
+    }
+    let waits = mailslot::Server { max_message: 5, timeout_ms: mailslot::WAIT_FOREVER, inherit: true };
+    if let Ok(slot) = mailslot::create(&units("slot-waits"), &waits) {
+        let _ = io::read(slot, buffer(10), Some(overlapped(handles.first().copied(), Some(6))));
+        handles.push(slot);
+    }
     handles.extend(process::open(process::id(), ALL, false));
     handles.extend(thread::open(thread::id(), ALL, false));
     let _ = apc::queue(Handle::CURRENT_THREAD, 1, 2);
@@ -118,6 +137,7 @@ pub(crate) fn call_everything(handles: &[Handle]) {
             let _ = handle::duplicate(handle, Handle::CURRENT_PROCESS, target, &options);
         }
         call_on_object(handle, handles);
+        call_on_mailslot(handle);
         call_on_pipe(handle, handles);
     }
     for mode in [Mode::Any, Mode::All] {
@@ -159,6 +179,17 @@ pub(crate) fn call_everything(handles: &[Handle]) {
         let _ = end.map(|made| handle::close(made.0));
         let _ = client.map(handle::close);
     }
+    for name in ["slot-0", "slot-waits", "another"] {
+        let name = units(name);
+        let server = mailslot::Server { max_message: 0, timeout_ms: 1, inherit: false };
+        let slot = mailslot::create(&name, &server);
+        let client = mailslot::open(&name, READ_WRITE, true, false);
+        let datagrams = mailslot::open_datagram(&name, READ_WRITE, true, false);
+        for end in [client, datagrams, slot].into_iter().flatten() {
+            let _ = io::write(end, &[5; 30], None);
+            let _ = handle::close(end);
+        }
+    }
     let _ = process::open(process::id(), ALL, false).map(handle::close);
     let _ = thread::open(thread::id(), ALL, false).map(handle::close);
     let _ = apc::queue(Handle::CURRENT_THREAD, 1, 2);
@@ -192,6 +223,14 @@ fn call_on_object(handle: Handle, handles: &[Handle]) {
     let _ = wait::one(handle, Some(Duration::ZERO), false);
     let _ = wait::one(handle, SOON, true);
     let _ = wait::signal_and_wait(handle, handles[0], SOON, true);
+}
+
+/// Reads and writes are those of pipes. None here may wait for ever.
+fn call_on_mailslot(handle: Handle) {
+    let _ = mailslot::info(handle);
+    let _ = mailslot::set_timeout(handle, 0);
+    let _ = io::read(handle, buffer(20), Some(overlapped(None, None)));
+    let _ = mailslot::set_timeout(handle, 1);
 }
 
 /// Only ends for overlapped use: on others a call waits for the one before it, which a damaged pipe may say is not over,

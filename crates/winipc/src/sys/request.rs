@@ -108,6 +108,10 @@ impl<O: Operation> Request<O> {
 
     /// The outcome and the operation, where the request is complete or `wait` asks to wait for that.
     pub(crate) fn finish(self, wait: bool) -> Result<(Result<Received>, O), Self> {
+        // First, as it may become complete at any time: an outcome from before that would be none.
+        if !wait && !self.is_complete() {
+            return Err(self);
+        }
         let outcome = match self.settled {
             Some(received) => Ok(received),
             None if !self.file.is_own() => Err(Win32Error::INVALID_HANDLE),
