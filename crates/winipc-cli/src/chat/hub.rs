@@ -16,6 +16,8 @@ use crate::transport::{FrameReceiver, Link, Listener};
 const TICK: Duration = Duration::from_millis(500);
 /// After so many ticks without progress a member counts as stuck. It can come back and is told what it missed.
 const STUCK_TICKS: u32 = 10;
+/// How long a link may say nothing at first: no member takes so long, and a stranger shall not hold it.
+const HELLO_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a refused link may take to read why.
 const LINGER: Duration = Duration::from_secs(2);
 
@@ -46,6 +48,8 @@ impl Drop for Delivery {
 }
 
 struct Connection {
+    /// When it must have said something; `None` once it has.
+    hello_due: Option<Instant>,
     queue: Queue,
     abort: Arc<dyn Fn() + Send + Sync>,
     stuck_ticks: u32,
@@ -54,25 +58,32 @@ struct Connection {
 struct Hub {
     room: Room,
     connections: HashMap<LinkId, Connection>,
+    /// Lines that count as delivered only when everybody has come back who is expected to: whoever finds out late that the
+    /// former server is gone shall not find more lines said than everybody remembers.
+    held: Vec<Arc<dyn Send + Sync>>,
     /// Closed by us; aborted when their time is over.
     lingering: Vec<(Instant, Arc<dyn Fn() + Send + Sync>)>,
     events: Sender<Event>,
     last_link: u64,
 }
 
-/// Serves a room in threads of its own until the process ends. `failed` hears why no further members can join.
+/// Serves a room in threads of its own until the process ends; `server` is the member in this process, with its name.
+/// `failed` hears why no further members can join.
 ///
 /// # Errors
 /// The threads cannot be started.
 pub(crate) fn start(
     mut listener: Box<dyn Listener>,
-    server: MemberId,
+    (server, name): (MemberId, &str),
     failed: impl Fn(Error) + Send + 'static,
 ) -> Result<()> {
     let (events, inbox) = channel();
+    let mut room = Room::new(server);
+    room.expect_server(name, Instant::now());
     let hub = Hub {
-        room: Room::new(server),
+        room,
         connections: HashMap::new(),
+        held: Vec::new(),
         lingering: Vec::new(),
         events: events.clone(),
         last_link: 0,
@@ -120,14 +131,18 @@ impl Hub {
     fn has_deadlines(&self) -> bool {
         self.room.has_expected()
             || !self.lingering.is_empty()
-            || self.connections.values().any(|connection| connection.queue.has_waiting())
+            || self
+                .connections
+                .values()
+                .any(|connection| connection.hello_due.is_some() || connection.queue.has_waiting())
     }
 
     fn handle(&mut self, event: Event) {
         match event {
             Event::Accepted(link) => self.accepted(link),
             Event::Received(link, frame) => {
-                if self.connections.contains_key(&link) {
+                if let Some(connection) = self.connections.get_mut(&link) {
+                    connection.hello_due = None;
                     let effects = self.room.received(link, frame, Instant::now());
                     self.apply(effects);
                 }
@@ -152,11 +167,15 @@ impl Hub {
         // Without threads for it the link is dropped, and the member tries again.
         let Ok(queue) = Queue::start(link.sender) else { return };
         if spawn("link reader", move || read(link.receiver, id, &events)).is_ok() {
-            self.connections.insert(id, Connection { queue, abort: link.abort, stuck_ticks: 0 });
+            let hello_due = Some(Instant::now() + HELLO_PATIENCE);
+            self.connections.insert(id, Connection { hello_due, queue, abort: link.abort, stuck_ticks: 0 });
         }
     }
 
     fn apply(&mut self, effects: Vec<Effect>) {
+        if !self.room.has_expected() {
+            self.held.clear();
+        }
         for effect in effects {
             match effect {
                 Effect::Send { link, frame } => {
@@ -178,6 +197,9 @@ impl Hub {
         let accepted = Frame::Accepted { stream: line.stream, number: line.number };
         let delivery: Arc<dyn Send + Sync> =
             Arc::new(Delivery { events: self.events.clone(), author, accepted });
+        if self.room.has_expected() {
+            self.held.push(Arc::clone(&delivery));
+        }
         let bytes: Arc<[u8]> = Frame::Line(line).encode().into();
         for link in links {
             if let Some(connection) = self.connections.get_mut(link) {
@@ -192,7 +214,8 @@ impl Hub {
         self.apply(effects);
         for connection in self.connections.values_mut() {
             connection.stuck_ticks = if connection.queue.is_stuck() { connection.stuck_ticks + 1 } else { 0 };
-            if connection.stuck_ticks == STUCK_TICKS {
+            let is_mute = connection.hello_due.is_some_and(|due| due <= now);
+            if connection.stuck_ticks == STUCK_TICKS || is_mute {
                 // Its reader then reports it gone.
                 (connection.abort)();
             }

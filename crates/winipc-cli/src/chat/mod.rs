@@ -22,7 +22,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::error::{Error, Result, complain};
-use crate::transport::{Mechanism, RoomName, Transport};
+use crate::transport::{Address, Mechanism, RoomName, Transport};
 use command::Command;
 use connection::Queue;
 use console::Console;
@@ -39,7 +39,9 @@ const FAREWELL: Duration = Duration::from_secs(10);
 #[derive(clap::Args)]
 #[command(after_help = "\
 The first one in a room serves it; when that process ends, however it ends, another member takes over, and no typed \
-line is lost.\n\nIn the room:\n  Type a line and press Enter to say it to everybody. /help lists the commands.")]
+line is lost. Members who use different mechanisms are in different rooms. Where no address is given, a room is found \
+by the programs of the same user on the same machine. Whoever can reach the address of a room can come in and read: \
+nobody is asked who he is, and nothing is encrypted.\n\nIn the room:\n  Type a line and press Enter to say it to everybody. /help lists the commands.")]
 pub(crate) struct Arguments {
     /// The room, which exists while somebody is in it
     room: String,
@@ -52,18 +54,28 @@ pub(crate) struct Arguments {
     /// The mechanism that carries what is said; who wants to meet uses the same
     #[arg(long, value_name = "MECHANISM", value_enum, default_value = "named-pipe")]
     over: &'static Mechanism,
+    /// Over tcp or udp: serve the room at this address, unless somebody does there already; port 0 is any that is free
+    #[arg(long, value_name = "HOST:PORT")]
+    listen: Option<String>,
+    /// Over tcp or udp: enter the room that is served at this address; it is never served here
+    #[arg(long, value_name = "HOST:PORT", conflicts_with_all = ["listen", "serve"])]
+    connect: Option<String>,
     /// Append a protocol of everything said to this file, one line per event
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
 }
 
+type Abort = Arc<dyn Fn() + Send + Sync>;
+
 /// What the main thread hears from the other threads.
 pub(crate) enum Event {
-    /// A link to the room's server.
-    Linked(Queue),
+    /// A link to the room's server, and what ends it.
+    Linked(Queue, Abort),
     Received(Frame),
     /// The link is broken.
     Unlinked,
+    /// This process serves the room, and others must be told where.
+    Open(String),
     /// Nobody has answered for a while.
     Waiting,
     /// The session or the console has ended.
@@ -82,7 +94,12 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
     let room = RoomName::new(&arguments.room)?;
     let name = arguments.name.unwrap_or_else(default_name);
     protocol::check_name(&name)?;
-    let transport = arguments.over.open()?;
+    let address = match (arguments.listen, arguments.connect) {
+        (Some(address), _) => Address::Listen(address),
+        (None, Some(address)) => Address::Connect(address),
+        (None, None) => Address::Unsaid,
+    };
+    let transport = arguments.over.open(address)?;
     let log = arguments.log.as_deref().map(Log::open).transpose()?;
     let (events, inbox) = channel();
     let signals = events.clone();
@@ -93,6 +110,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
     let mut chat = Chat {
         member,
         queue: None,
+        abort: None,
         console,
         log,
         is_line_requested: false,
@@ -103,6 +121,10 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
     };
     chat.record(&format!("{name} is starting."));
     let result = chat.talk(room, transport, arguments.serve, events, &inbox);
+    // Some mechanisms do not tell the server of the end of this process.
+    if let Some(abort) = &chat.abort {
+        abort();
+    }
     chat.record("Shutting down.");
     result
 }
@@ -123,6 +145,8 @@ fn now() -> u64 {
 struct Chat {
     member: Member,
     queue: Option<Queue>,
+    /// Ends the link to the server.
+    abort: Option<Abort>,
     console: Console,
     log: Option<Log>,
     is_line_requested: bool,
@@ -143,7 +167,8 @@ impl Chat {
         events: Sender<Event>,
         inbox: &Receiver<Event>,
     ) -> Result<()> {
-        session::Session { transport, room, member: self.member.id(), must_serve, events }.start()?;
+        let (member, name) = (self.member.id(), self.member.name().to_string());
+        session::Session { transport, room, member, name, must_serve, events }.start()?;
         loop {
             let event = match self.leaving.or(self.answer_due) {
                 None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
@@ -167,10 +192,11 @@ impl Chat {
 
     fn handle(&mut self, event: Event) -> Result<()> {
         match event {
-            Event::Linked(mut queue) => {
+            Event::Linked(mut queue, abort) => {
                 queue.send(&self.member.hello());
                 self.answer_due = Some(Instant::now() + session::PATIENCE);
                 self.queue = Some(queue);
+                self.abort = Some(abort);
             }
             Event::Received(frame) => {
                 self.answer_due = None;
@@ -183,6 +209,7 @@ impl Chat {
                 self.answer_due = None;
                 self.member.disconnected();
             }
+            Event::Open(place) => self.tell(&format!("* the room is open at {place}"))?,
             Event::Waiting => self.tell("* the room's server does not answer; waiting for it")?,
             Event::Failed(error) => return Err(error),
             Event::Trouble(error) => self.tell(&format!("* {error}"))?,

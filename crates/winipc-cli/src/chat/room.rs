@@ -52,6 +52,11 @@ impl Room {
         Self { server, present: BTreeMap::new(), expected: BTreeMap::new(), journal: Journal::default() }
     }
 
+    /// The member in the server's own process is on its way: whoever comes before it learns its name.
+    pub(crate) fn expect_server(&mut self, name: &str, now: Instant) {
+        self.expected.insert(self.server, (name.to_string(), now + Self::RETURN_TIME));
+    }
+
     pub(crate) fn received(&mut self, link: LinkId, frame: Frame, now: Instant) -> Vec<Effect> {
         match frame {
             Frame::Hello { version, member, name, memory } if !self.present.contains_key(&link) => {
@@ -251,6 +256,19 @@ mod tests {
         let effects = room.received(LinkId(9), hello(2, "ann-2", None), now);
         assert!(effects.contains(&Effect::Close { link: LinkId(2) }));
         assert!(matches!(sent(&effects, 9)[..], [Frame::Welcome { name, .. }] if name == "ann-2"));
+    }
+
+    #[test]
+    fn who_is_quicker_than_the_server_knows_its_name() {
+        let now = Instant::now();
+        let mut room = Room::new(MemberId(1));
+        room.expect_server("ann", now);
+        let effects = room.received(LinkId(2), hello(2, "bob", None), now);
+        let [Frame::Welcome { members, .. }] = sent(&effects, 2)[..] else { panic!("{effects:?}") };
+        assert!(members.contains(&(MemberId(1), "ann".to_string())), "{members:?}");
+        let effects = room.received(LinkId(1), hello(1, "ann", None), now);
+        assert!(matches!(sent(&effects, 1)[..], [Frame::Welcome { name, .. }] if name == "ann"));
+        assert!(!room.has_expected());
     }
 
     #[test]

@@ -22,6 +22,8 @@ pub(crate) struct Session {
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) room: RoomName,
     pub(crate) member: MemberId,
+    /// The name that the member wishes to have.
+    pub(crate) name: String,
     /// Fail unless this process becomes the server.
     pub(crate) must_serve: bool,
     pub(crate) events: Sender<Event>,
@@ -58,7 +60,7 @@ impl Session {
             let mut link = self.link(&mut claim)?;
             let queue =
                 Queue::start(link.sender).map_err(|error| Error::because("cannot start a thread", error))?;
-            if self.events.send(Event::Linked(queue)).is_err() {
+            if self.events.send(Event::Linked(queue, link.abort)).is_err() {
                 return Ok(());
             }
             let mut bytes = Vec::new();
@@ -96,7 +98,11 @@ impl Session {
 
     fn serve(&self, claim: &dyn Claim) -> Result<()> {
         let events = self.events.clone();
-        hub::start(claim.listen()?, self.member, move |error| {
+        let listener = claim.listen()?;
+        if let Some(place) = listener.place() {
+            let _ = events.send(Event::Open(place.to_string()));
+        }
+        hub::start(listener, (self.member, &self.name), move |error| {
             let _ = events.send(Event::Trouble(Error::because("nobody else can join the room", error)));
         })
     }

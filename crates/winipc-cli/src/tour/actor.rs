@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{CLIENTS, Report};
 use crate::error::{Error, Result};
 use crate::stage::{listen_to_parent, report};
-use crate::transport::{FrameReceiver, FrameSender, Mechanism, RoomName, Transport};
+use crate::transport::{Address, FrameReceiver, FrameSender, Mechanism, RoomName, Transport};
 
 /// What the hidden command takes.
 #[derive(clap::Args)]
@@ -66,7 +66,7 @@ pub(super) fn text(number: u64) -> &'static str {
 pub(crate) fn act(arguments: &ActorArguments) -> Result<()> {
     listen_to_parent();
     let room = RoomName::new(&arguments.room)?;
-    let transport = arguments.mechanism.open()?;
+    let transport = arguments.mechanism.open(Address::Unsaid)?;
     match arguments.client {
         None => serve(transport.as_ref(), &room),
         Some(index) => talk(transport.as_ref(), &room, index, arguments.messages),

@@ -24,7 +24,7 @@ fn unique_room() -> RoomName {
 fn for_each_mechanism(test: impl Fn(&Mechanism, &dyn Transport, &RoomName)) {
     for mechanism in MECHANISMS {
         eprintln!("over {}:", mechanism.name);
-        test(mechanism, mechanism.open().unwrap().as_ref(), &unique_room());
+        test(mechanism, mechanism.open(Address::Unsaid).unwrap().as_ref(), &unique_room());
     }
 }
 
@@ -294,7 +294,7 @@ fn peer_process() {
     });
     let [mechanism, room, what] = role.split(' ').collect::<Vec<_>>()[..] else { panic!("{role}") };
     let mechanism = MECHANISMS.iter().find(|known| known.name == mechanism).unwrap();
-    let transport = mechanism.open().unwrap();
+    let transport = mechanism.open(Address::Unsaid).unwrap();
     let room = RoomName::new(room).unwrap();
     let mut held: Vec<Box<dyn Claim>> = Vec::new();
     let mut link = match what {

@@ -1,9 +1,6 @@
 //! Files by which the members of a room find each other. They lie in the private directory of the namespace, so that
 //! nobody but the user gets in.
 
-use std::fs::DirBuilder;
-use std::io::ErrorKind;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 
 use super::RoomName;
@@ -17,15 +14,7 @@ const NAME_LIMIT: usize = 255;
 /// # Errors
 /// The directory cannot be made or is not private; the name is too long for a file.
 pub(super) fn path(room: &RoomName, extension: &str) -> Result<PathBuf> {
-    let (directory, namespace) = winipc_executive::namespace::directory()
-        .map_err(|error| Error::because("no directory for the room", error))?;
-    // No namespace has this name, whose arenas it could be taken for.
-    let directory = directory.join(format!("{namespace}+chat"));
-    if let Err(error) = DirBuilder::new().mode(0o700).create(&directory)
-        && error.kind() != ErrorKind::AlreadyExists
-    {
-        return Err(Error::because(format!("cannot make the directory {}", directory.display()), error));
-    }
+    let directory = directory()?;
     let name = format!("{}.{extension}", file_name(&room.0));
     if name.len() > NAME_LIMIT {
         return Err(Error::new("the name of the room is too long for the name of a file")
@@ -34,9 +23,46 @@ pub(super) fn path(room: &RoomName, extension: &str) -> Result<PathBuf> {
     Ok(directory.join(name))
 }
 
-/// The name without a slash or a dot; each is said otherwise, so that no two rooms have one file.
+#[cfg(target_os = "linux")]
+fn directory() -> Result<PathBuf> {
+    use std::os::unix::fs::DirBuilderExt;
+
+    let (directory, namespace) = winipc_executive::namespace::directory()
+        .map_err(|error| Error::because("no directory for the room", error))?;
+    // No namespace has this name, whose arenas it could be taken for.
+    let directory = directory.join(format!("{namespace}+chat"));
+    match std::fs::DirBuilder::new().mode(0o700).create(&directory) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+            Err(Error::because(format!("cannot make the directory {}", directory.display()), error))
+        }
+        _ => Ok(directory),
+    }
+}
+
+/// The user's own directory for temporary files.
+#[cfg(not(target_os = "linux"))]
+fn directory() -> Result<PathBuf> {
+    let directory = std::env::temp_dir().join("winipc-chat");
+    match std::fs::create_dir_all(&directory) {
+        Ok(()) => Ok(directory),
+        Err(error) => {
+            Err(Error::because(format!("cannot make the directory {}", directory.display()), error))
+        }
+    }
+}
+
+/// The name without what means something in a path; each is said otherwise, so that no two rooms have one file.
 fn file_name(room: &str) -> String {
-    room.replace('%', "%25").replace('/', "%2F").replace('.', "%2E")
+    let mut name = String::new();
+    for character in room.chars() {
+        match character {
+            '%' | '.' | '/' | '<' | '>' | ':' | '"' | '|' | '?' | '*' => {
+                name.push_str(&format!("%{:02X}", u32::from(character)));
+            }
+            plain => name.push(plain),
+        }
+    }
+    name
 }
 
 #[cfg(test)]

@@ -25,13 +25,13 @@ use rustix::fs::{CWD, Mode, OFlags, mkfifoat, open};
 use rustix::io::Errno;
 
 use super::stream::{StreamReceiver, StreamSender};
-use super::{Claim, Link, Listener, Mechanism, RoomName, Transport, directory, exclusive};
+use super::{Claim, Link, Listener, Mechanism, Opening, RoomName, Transport, directory, exclusive};
 use crate::error::{Error, Result};
 
 pub(super) static MECHANISM: Mechanism = Mechanism {
     name: "fifo",
     how: "Two FIFOs for each member, one for each direction, in winipc's private directory",
-    open: || Arc::new(Fifo),
+    open: Opening::Local(|| Arc::new(Fifo)),
 };
 
 /// How long a client waits for the greeting in one attempt: the server may be stopped.

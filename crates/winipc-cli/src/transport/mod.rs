@@ -4,15 +4,19 @@
 
 #[cfg(test)]
 mod conformance;
-#[cfg(target_os = "linux")]
+mod datagram;
 mod directory;
 mod exclusive;
 #[cfg(target_os = "linux")]
 mod fifo;
 mod mailslot;
 mod named_pipe;
+mod network;
+mod reliable;
 #[cfg(target_os = "linux")]
 mod stream;
+mod tcp;
+mod udp;
 #[cfg(target_os = "linux")]
 mod unix_socket;
 
@@ -34,6 +38,8 @@ pub(crate) static MECHANISMS: &[&Mechanism] = &[
     &fifo::MECHANISM,
     #[cfg(target_os = "linux")]
     &unix_socket::MECHANISM,
+    &tcp::MECHANISM,
+    &udp::MECHANISM,
 ];
 
 /// A row of the table.
@@ -42,14 +48,38 @@ pub(crate) struct Mechanism {
     pub(crate) name: &'static str,
     /// How it makes a conversation, for `--help`: a phrase.
     pub(crate) how: &'static str,
-    pub(crate) open: fn() -> Arc<dyn Transport>,
+    open: Opening,
+}
+
+/// How a mechanism's transport is made.
+enum Opening {
+    /// Rooms are found by their names alone.
+    Local(fn() -> Arc<dyn Transport>),
+    /// Rooms can have an address.
+    Network(fn(Address) -> Result<Arc<dyn Transport>>),
+}
+
+/// Where a room is, as it was typed: `HOST:PORT`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Address {
+    /// On this machine.
+    Unsaid,
+    /// Here, where others find it.
+    Listen(String),
+    /// There, and somebody else serves it.
+    Connect(String),
 }
 
 impl Mechanism {
     /// # Errors
-    /// None yet.
-    pub(crate) fn open(&self) -> Result<Arc<dyn Transport>> {
-        Ok((self.open)())
+    /// An address that is none, or for a mechanism that has none.
+    pub(crate) fn open(&self, address: Address) -> Result<Arc<dyn Transport>> {
+        match self.open {
+            Opening::Local(open) if address == Address::Unsaid => Ok(open()),
+            Opening::Local(_) => Err(Error::new(format!("a room over {} has no address", self.name))
+                .advice("leave out --listen and --connect, or use --over tcp or udp")),
+            Opening::Network(open) => open(address),
+        }
     }
 }
 
@@ -101,6 +131,11 @@ pub(crate) trait Listener: Send {
     /// # Errors
     /// No further client can be taken.
     fn accept(&mut self) -> Result<Link>;
+
+    /// Where others find the room, if they have to be told.
+    fn place(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// The sole right to serve a room; it ends with the value and what was opened by it, and with its process. It may
@@ -121,7 +156,7 @@ pub(crate) trait Transport: Send + Sync {
     /// The right cannot be asked for.
     fn claim(&self, room: &RoomName, patience: Duration) -> Result<Option<Box<dyn Claim>>>;
 
-    /// A link to whoever serves `room`, or `None` if nobody answers at present, which takes a second at most to find out.
+    /// A link to whoever serves `room`, or `None` if nobody answers at present, which takes a few seconds at most to find out.
     /// A link may be had before the server has accepted it.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ use winipc::{
 };
 
 use super::{
-    Claim, FRAME_LIMIT, FrameReceiver, FrameSender, Link, Listener, Mechanism, RoomName, Transport,
+    Claim, FRAME_LIMIT, FrameReceiver, FrameSender, Link, Listener, Mechanism, Opening, RoomName, Transport,
     exclusive, explained,
 };
 use crate::error::{Error, Result};
@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 pub(super) static MECHANISM: Mechanism = Mechanism {
     name: "named-pipe",
     how: "A duplex message pipe whose instances are the members' links",
-    open: || Arc::new(NamedPipe),
+    open: Opening::Local(|| Arc::new(NamedPipe)),
 };
 
 /// How long a client waits for a free instance in one attempt.

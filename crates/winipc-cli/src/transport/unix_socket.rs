@@ -8,13 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::stream::{StreamReceiver, StreamSender};
-use super::{Claim, Link, Listener, Mechanism, RoomName, Transport, directory, exclusive};
+use super::{Claim, Link, Listener, Mechanism, Opening, RoomName, Transport, directory, exclusive};
 use crate::error::{Error, Result};
 
 pub(super) static MECHANISM: Mechanism = Mechanism {
     name: "unix-socket",
     how: "A Unix domain stream socket in winipc's private directory, with a connection for each member",
-    open: || Arc::new(UnixSocket),
+    open: Opening::Local(|| Arc::new(UnixSocket)),
 };
 
 struct UnixSocket;
