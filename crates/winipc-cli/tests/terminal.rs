@@ -116,6 +116,9 @@ fn lines_are_edited_while_others_talk() {
     ann.expect("> ");
     ann.type_keys("\x1b[A again\r");
     assert_eq!(bob.expect("again"), "ann: hello again");
+    // What was typed holds a prompt as well: only one after what bob says is that of the next line.
+    bob.type_line("goodbye");
+    ann.expect("bob: goodbye");
     ann.expect("> ");
     // Ctrl-C leaves.
     ann.type_keys("\x03");
