@@ -29,7 +29,8 @@ use protocol::{Frame, MemberId, printable};
 use room::{Effect, LinkId, Room};
 
 fuzz_target!(|data: &[u8]| {
-    let mut server = Server { room: Room::new(MemberId(1)), now: Instant::now(), present: BTreeSet::new() };
+    let now = Instant::now();
+    let mut server = Server { room: Room::new(MemberId(1), "server", now), now, present: BTreeSet::new() };
     let mut member = Member::new(MemberId(2), "ann", 5);
     for line in data.split(|byte| *byte == b'\n') {
         let Some((who, bytes)) = line.split_first() else { continue };
@@ -45,7 +46,8 @@ fuzz_target!(|data: &[u8]| {
     }
     // Whatever it has heard, it can still greet another server and be heard.
     let greeting = Frame::decode(&member.hello().encode()).unwrap();
-    let mut next = Server { room: Room::new(MemberId(3)), now: server.now, present: BTreeSet::new() };
+    let now = server.now;
+    let mut next = Server { room: Room::new(MemberId(3), "next", now), now, present: BTreeSet::new() };
     next.hears(LinkId(0), Some(greeting));
 });
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -21,6 +21,12 @@ const HELLO_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a refused link may take to read why.
 const LINGER: Duration = Duration::from_secs(2);
 
+/// Frames of one link that have been read and not been looked at: more wait in the link.
+const READ_AHEAD: usize = 4;
+/// Bytes of lines from one link that are under way. No member has so many: those of its own are few, and those that it
+/// remembers of others are half as much.
+const UNDER_WAY_LIMIT: usize = 8 * 1024 * 1024;
+
 enum Event {
     Accepted(Link),
     Received(LinkId, Frame),
@@ -29,6 +35,7 @@ enum Event {
     Delivered {
         author: LinkId,
         accepted: Frame,
+        size: usize,
     },
 }
 
@@ -37,13 +44,14 @@ struct Delivery {
     events: Sender<Event>,
     author: LinkId,
     accepted: Frame,
+    size: usize,
 }
 
 impl Drop for Delivery {
     fn drop(&mut self) {
         let accepted = self.accepted.clone();
         // At the end of the process the receiver may be gone.
-        let _ = self.events.send(Event::Delivered { author: self.author, accepted });
+        let _ = self.events.send(Event::Delivered { author: self.author, accepted, size: self.size });
     }
 }
 
@@ -53,6 +61,10 @@ struct Connection {
     queue: Queue,
     abort: Arc<dyn Fn() + Send + Sync>,
     stuck_ticks: u32,
+    /// Holds as much as there are frames that have been read and not been looked at.
+    unread: Receiver<()>,
+    /// Bytes of lines from here that have not reached everybody.
+    under_way: usize,
 }
 
 struct Hub {
@@ -78,10 +90,8 @@ pub(crate) fn start(
     failed: impl Fn(Error) + Send + 'static,
 ) -> Result<()> {
     let (events, inbox) = channel();
-    let mut room = Room::new(server);
-    room.expect_server(name, Instant::now());
     let hub = Hub {
-        room,
+        room: Room::new(server, name, Instant::now()),
         connections: HashMap::new(),
         held: Vec::new(),
         lingering: Vec::new(),
@@ -143,6 +153,12 @@ impl Hub {
             Event::Received(link, frame) => {
                 if let Some(connection) = self.connections.get_mut(&link) {
                     connection.hello_due = None;
+                    // The reader has put one there, or has ended.
+                    let _ = connection.unread.try_recv();
+                    if connection.under_way > UNDER_WAY_LIMIT {
+                        // Its reader then reports it gone.
+                        return (connection.abort)();
+                    }
                     let effects = self.room.received(link, frame, Instant::now());
                     self.apply(effects);
                 }
@@ -152,8 +168,9 @@ impl Hub {
                 let effects = self.room.gone(link);
                 self.apply(effects);
             }
-            Event::Delivered { author, accepted } => {
+            Event::Delivered { author, accepted, size } => {
                 if let Some(connection) = self.connections.get_mut(&author) {
+                    connection.under_way -= size;
                     connection.queue.send(&accepted);
                 }
             }
@@ -166,9 +183,13 @@ impl Hub {
         let events = self.events.clone();
         // Without threads for it the link is dropped, and the member tries again.
         let Ok(queue) = Queue::start(link.sender) else { return };
-        if spawn("link reader", move || read(link.receiver, id, &events)).is_ok() {
+        let (permits, unread) = sync_channel(READ_AHEAD);
+        if spawn("link reader", move || read(link.receiver, id, &permits, &events)).is_ok() {
             let hello_due = Some(Instant::now() + HELLO_PATIENCE);
-            self.connections.insert(id, Connection { hello_due, queue, abort: link.abort, stuck_ticks: 0 });
+            self.connections.insert(
+                id,
+                Connection { hello_due, queue, abort: link.abort, stuck_ticks: 0, unread, under_way: 0 },
+            );
         }
     }
 
@@ -195,12 +216,16 @@ impl Hub {
 
     fn broadcast(&mut self, links: &[LinkId], line: Line, author: LinkId) {
         let accepted = Frame::Accepted { stream: line.stream, number: line.number };
+        let bytes: Arc<[u8]> = Frame::Line(line).encode().into();
+        let size = bytes.len();
+        if let Some(connection) = self.connections.get_mut(&author) {
+            connection.under_way += size;
+        }
         let delivery: Arc<dyn Send + Sync> =
-            Arc::new(Delivery { events: self.events.clone(), author, accepted });
+            Arc::new(Delivery { events: self.events.clone(), author, accepted, size });
         if self.room.has_expected() {
             self.held.push(Arc::clone(&delivery));
         }
-        let bytes: Arc<[u8]> = Frame::Line(line).encode().into();
         for link in links {
             if let Some(connection) = self.connections.get_mut(link) {
                 connection.queue.send_encoded(Arc::clone(&bytes), Some(Arc::clone(&delivery)));
@@ -230,12 +255,18 @@ impl Hub {
 }
 
 /// Passes on what arrives until the peer is gone or sends what is no frame.
-fn read(mut receiver: Box<dyn FrameReceiver>, link: LinkId, events: &Sender<Event>) {
+fn read(
+    mut receiver: Box<dyn FrameReceiver>,
+    link: LinkId,
+    permits: &SyncSender<()>,
+    events: &Sender<Event>,
+) {
     let mut bytes = Vec::new();
     while let Ok(true) = receiver.receive(&mut bytes) {
         let Ok(frame) = Frame::decode(&bytes) else { break };
-        if events.send(Event::Received(link, frame)).is_err() {
-            return;
+        // Waits while the room has enough to do; fails when it has closed the link.
+        if permits.send(()).is_err() || events.send(Event::Received(link, frame)).is_err() {
+            break;
         }
     }
     let _ = events.send(Event::Gone(link));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::journal::{Journal, Record};
-use super::protocol::{Frame, Line, MemberId, Memory, Seen, VERSION, check_name};
+use super::protocol::{Frame, LINE_LIMIT, Line, MemberId, Memory, Seen, VERSION, check_name};
 
 /// Numbers the links of one server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -41,6 +41,8 @@ pub(crate) struct Room {
     /// Members of the room under its previous server that have not come back yet, with the moment when they count as
     /// gone.
     expected: BTreeMap<MemberId, (String, Instant)>,
+    /// Until when somebody may be expected.
+    expecting_until: Instant,
     journal: Journal,
 }
 
@@ -48,13 +50,21 @@ impl Room {
     /// How long a member may take to come back after the room has changed hands before others are told that it left.
     pub(crate) const RETURN_TIME: Duration = Duration::from_secs(2);
 
-    pub(crate) fn new(server: MemberId) -> Self {
-        Self { server, present: BTreeMap::new(), expected: BTreeMap::new(), journal: Journal::default() }
-    }
+    /// The most members that are expected back: all that a room has, as far as greetings and frames are honest.
+    const EXPECTED_LIMIT: usize = 256;
+    /// The longest line that is passed on: what is typed can become three times as long by what it must not contain.
+    const LINE_LIMIT: usize = 3 * LINE_LIMIT;
 
-    /// The member in the server's own process is on its way: whoever comes before it learns its name.
-    pub(crate) fn expect_server(&mut self, name: &str, now: Instant) {
-        self.expected.insert(self.server, (name.to_string(), now + Self::RETURN_TIME));
+    /// A room whose first member will be `server`, called `name`: whoever comes before it learns of it.
+    pub(crate) fn new(server: MemberId, name: &str, now: Instant) -> Self {
+        let expecting_until = now + Self::RETURN_TIME;
+        Self {
+            server,
+            present: BTreeMap::new(),
+            expected: [(server, (name.to_string(), expecting_until))].into(),
+            expecting_until,
+            journal: Journal::default(),
+        }
     }
 
     pub(crate) fn received(&mut self, link: LinkId, frame: Frame, now: Instant) -> Vec<Effect> {
@@ -72,7 +82,9 @@ impl Room {
                     None => self.hello(link, member, &name, memory, now),
                 }
             }
-            Frame::Line(line) if self.present.contains_key(&link) => self.line(link, line),
+            Frame::Line(line) if self.present.contains_key(&link) && line.text.len() <= Self::LINE_LIMIT => {
+                self.line(link, line)
+            }
             // A member has no cause to send anything else, and nobody says anything before `Hello`.
             _ => {
                 let mut effects = vec![Effect::Close { link }];
@@ -129,8 +141,11 @@ impl Room {
         self.expected.remove(&member);
         let mut seen = match memory {
             Some(memory) => {
-                for (other, name) in memory.members {
-                    if other != memory.server && other != member && !self.is_present(other) {
+                // Later greetings are those of members that were late, or invent some: nobody is made to wait for that.
+                let members = memory.members.into_iter().filter(|_| now < self.expecting_until);
+                for (other, name) in members {
+                    let is_away = other != memory.server && other != member && !self.is_present(other);
+                    if is_away && self.expected.len() < Self::EXPECTED_LIMIT && check_name(&name).is_ok() {
                         self.expected.entry(other).or_insert((name, now + Self::RETURN_TIME));
                     }
                 }
@@ -222,8 +237,8 @@ mod tests {
     #[test]
     fn who_does_not_come_back_has_left() {
         let now = Instant::now();
-        let mut room = Room::new(MemberId(1));
-        let members = [(0, "old server"), (1, "ann"), (2, "bob"), (3, "cleo")];
+        let mut room = Room::new(MemberId(1), "ann", now);
+        let members = [(0, "old-server"), (1, "ann"), (2, "bob"), (3, "cleo")];
         let members = members.map(|(id, name)| (MemberId(id), name.to_string())).to_vec();
         let memory = Some(Memory { server: MemberId(0), members, seen: Seen::default() });
         let effects = room.received(LinkId(1), hello(1, "ann", memory.clone()), now);
@@ -236,12 +251,18 @@ mod tests {
         assert_eq!(sent(&effects, 1), [&Frame::Left { member: MemberId(3) }]);
         assert_eq!(sent(&effects, 2), [&Frame::Left { member: MemberId(3) }]);
         assert_eq!(room.tick(now + 2 * Room::RETURN_TIME), []);
+        // Nobody makes the others wait for whom he has invented.
+        let later = now + 2 * Room::RETURN_TIME;
+        let memory =
+            Memory { server: MemberId(0), members: vec![(MemberId(5), "eve".into())], seen: Seen::default() };
+        room.received(LinkId(4), hello(4, "dan", Some(memory)), later);
+        assert!(!room.has_expected());
     }
 
     #[test]
     fn names_are_unique() {
         let now = Instant::now();
-        let mut room = Room::new(MemberId(1));
+        let mut room = Room::new(MemberId(1), "ann", now);
         let names: Vec<_> = (1..=3)
             .map(|number| {
                 let effects = room.received(LinkId(number), hello(number, "ann", None), now);
@@ -261,8 +282,7 @@ mod tests {
     #[test]
     fn who_is_quicker_than_the_server_knows_its_name() {
         let now = Instant::now();
-        let mut room = Room::new(MemberId(1));
-        room.expect_server("ann", now);
+        let mut room = Room::new(MemberId(1), "ann", now);
         let effects = room.received(LinkId(2), hello(2, "bob", None), now);
         let [Frame::Welcome { members, .. }] = sent(&effects, 2)[..] else { panic!("{effects:?}") };
         assert!(members.contains(&(MemberId(1), "ann".to_string())), "{members:?}");
@@ -274,7 +294,7 @@ mod tests {
     #[test]
     fn strangers_are_refused() {
         let now = Instant::now();
-        let mut room = Room::new(MemberId(1));
+        let mut room = Room::new(MemberId(1), "ann", now);
         let old =
             Frame::Hello { version: VERSION + 1, member: MemberId(2), name: "bob".into(), memory: None };
         for (link, frame) in [(1, old), (2, hello(3, "two words", None))] {
@@ -285,6 +305,13 @@ mod tests {
         // Nobody speaks before `Hello`.
         let stream = Stream { author: MemberId(4), recipient: None };
         let line = Line { stream, number: 1, at: 0, name: "eve".into(), text: "boo".into() };
-        assert_eq!(room.received(LinkId(3), Frame::Line(line), now), [Effect::Close { link: LinkId(3) }]);
+        assert_eq!(
+            room.received(LinkId(3), Frame::Line(line.clone()), now),
+            [Effect::Close { link: LinkId(3) }]
+        );
+        // And nobody says more than a person may type.
+        room.received(LinkId(4), hello(4, "eve", None), now);
+        let line = Line { text: "x".repeat(Room::LINE_LIMIT + 1), ..line };
+        assert_eq!(room.received(LinkId(4), Frame::Line(line), now)[0], Effect::Close { link: LinkId(4) });
     }
 }

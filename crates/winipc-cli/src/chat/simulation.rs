@@ -83,7 +83,7 @@ impl World {
             return;
         }
         if self.server.is_none() {
-            let room = Room::new(MemberId(member as u64));
+            let room = Room::new(MemberId(member as u64), &format!("m{member}"), self.now);
             self.server = Some(Server { member, room, deliveries: Vec::new() });
         }
         let id = LinkId(self.next_link);

@@ -1,10 +1,9 @@
 //! What a mechanism must offer so that the messenger and the tour can run over it: one room, one server, any number
-//! of links that carry frames both ways. One file per mechanism, and one line in [`MECHANISMS`]; [`conformance`] then
+//! of links that carry frames both ways. One file or folder per mechanism, and one line in [`MECHANISMS`]; [`conformance`] then
 //! tests it, `chat --over` takes it, and the tour has a row for it.
 
 #[cfg(test)]
 mod conformance;
-mod datagram;
 mod directory;
 mod exclusive;
 #[cfg(target_os = "linux")]
@@ -12,7 +11,6 @@ mod fifo;
 mod mailslot;
 mod named_pipe;
 mod network;
-mod reliable;
 #[cfg(target_os = "linux")]
 mod stream;
 mod tcp;

@@ -1,8 +1,11 @@
 //! Rooms over UDP: one socket for all members at the server, one for each member at its own end. [`datagram`] is what
-//! goes over the wire, [`reliable`](super::reliable) makes whole frames of it.
+//! goes over the wire, [`reliable`] makes whole frames of it.
 //!
 //! A member asks, is answered with a number that only its address and the server's secret give, and begins with that
 //! number: the server keeps nothing for somebody who has not shown that the address is his.
+
+mod datagram;
+mod reliable;
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -14,11 +17,11 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::datagram::{DATAGRAM_LIMIT, Datagram};
 use super::network::{DIAL_PATIENCE, Dialled, LINK_LIMIT, Network, Pass, Wire, random};
-use super::reliable::{Conversation, End};
 use super::{FRAME_LIMIT, FrameReceiver, FrameSender, Link, Listener, Mechanism, Opening};
 use crate::error::{Error, Result};
+use datagram::{DATAGRAM_LIMIT, Datagram};
+use reliable::{Conversation, End};
 
 pub(super) static MECHANISM: Mechanism = Mechanism {
     name: "udp",
