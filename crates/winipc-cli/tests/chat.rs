@@ -124,6 +124,48 @@ fn the_room_outlives_its_killed_server_and_no_line_is_lost() {
     }
 }
 
+/// Members are killed at any moment, the server as often as not; who speaks and who listens survive.
+#[test]
+fn nothing_is_lost_or_shown_twice_whoever_is_killed() {
+    const LINES: usize = 1000;
+    for room in Room::of_each_kind() {
+        let mut others = vec![room.enter("first", &[])];
+        let mut ann = room.enter("ann", &["first"]);
+        let mut bob = room.enter("bob", &["first", "ann"]);
+        ann.expect("* bob has joined");
+        let typists = [&mut ann, &mut bob].map(|author| {
+            let mut input = author.input.take().unwrap();
+            std::thread::spawn(move || {
+                for number in 1..=LINES {
+                    std::io::Write::write_all(&mut input, format!("line {number}.\n").as_bytes()).unwrap();
+                }
+                input
+            })
+        });
+        for kill in 1..=6 {
+            // It may come before the others have seen that the server is gone, and serve.
+            let mut other = room.enter_with(&format!("other-{kill}"), &[]);
+            other.expect("serves");
+            others.push(other);
+            bob.expect(&format!("ann: line {}.", kill * LINES / 7));
+            // Now the oldest, who may serve, and now the youngest.
+            others.remove(if kill % 3 == 0 { others.len() - 1 } else { 0 }).kill();
+        }
+        for (reader, author) in [(&mut ann, "bob"), (&mut bob, "ann")] {
+            reader.expect(&format!("{author}: line {LINES}."));
+            let prefix = format!("{author}: ");
+            let said: Vec<_> = reader.seen().iter().filter(|line| line.starts_with(&prefix)).collect();
+            let complete: Vec<_> = (1..=LINES).map(|number| format!("{author}: line {number}.")).collect();
+            let wrong = said.iter().zip(&complete).find(|(said, complete)| **said != *complete);
+            assert!(wrong.is_none() && said.len() == LINES, "{}: {wrong:?}", room.mechanism);
+        }
+        let [ann_input, bob_input] = typists.map(|typist| typist.join().unwrap());
+        (ann.input, bob.input) = (Some(ann_input), Some(bob_input));
+        ann.type_line("still here?");
+        bob.expect("ann: still here?");
+    }
+}
+
 #[test]
 fn server_after_server_dies() {
     for room in Room::of_each_kind() {
