@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Instant;
 
-use common::{PATIENCE, Process, World, unique};
+use common::{PATIENCE, Process, World, mechanisms, unique};
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Termios, tcgetattr};
@@ -95,36 +95,39 @@ impl Drop for Terminal {
 
 #[test]
 fn lines_are_edited_while_others_talk() {
-    let world = World::new();
-    let room = unique("room");
-    let mut ann = Terminal::start(&world, &["chat", &room, "--name", "ann"]);
-    ann.expect("ann serves the room");
-    ann.expect("> ");
-    let mut bob = Process::start(world.winipc().args(["chat", &room, "--name", "bob"]));
-    bob.expect("serves");
-    ann.expect("* bob has joined");
-    ann.type_keys("helo");
-    ann.expect("helo");
-    bob.type_line("in between");
-    // The line of the other, and then the half-typed line once more.
-    ann.expect("bob: in between");
-    ann.expect("> helo");
-    // Left arrow, a letter, enter.
-    ann.type_keys("\x1b[Dl\r");
-    assert_eq!(bob.expect("hel"), "ann: hello");
-    // Up arrow: the line again, from the history.
-    ann.expect("> ");
-    ann.type_keys("\x1b[A again\r");
-    assert_eq!(bob.expect("again"), "ann: hello again");
-    // What was typed holds a prompt as well: only one after what bob says is that of the next line.
-    bob.type_line("goodbye");
-    ann.expect("bob: goodbye");
-    ann.expect("> ");
-    // Ctrl-C leaves.
-    ann.type_keys("\x03");
-    bob.expect("* ann has left");
-    assert!(ann.child.wait().unwrap().success());
-    assert!(ann.is_restored());
+    for mechanism in mechanisms() {
+        println!("over {mechanism}:");
+        let (world, room) = (World::new(), unique("room"));
+        let mut ann = Terminal::start(&world, &["chat", &room, "--name", "ann", "--over", &mechanism]);
+        ann.expect("ann serves the room");
+        ann.expect("> ");
+        let mut bob =
+            Process::start(world.winipc().args(["chat", &room, "--name", "bob", "--over", &mechanism]));
+        bob.expect("serves");
+        ann.expect("* bob has joined");
+        ann.type_keys("helo");
+        ann.expect("helo");
+        bob.type_line("in between");
+        // The line of the other, and then the half-typed line once more.
+        ann.expect("bob: in between");
+        ann.expect("> helo");
+        // Left arrow, a letter, enter.
+        ann.type_keys("\x1b[Dl\r");
+        assert_eq!(bob.expect("hel"), "ann: hello");
+        // Up arrow: the line again, from the history.
+        ann.expect("> ");
+        ann.type_keys("\x1b[A again\r");
+        assert_eq!(bob.expect("again"), "ann: hello again");
+        // What was typed holds a prompt as well: only one after what bob says is that of the next line.
+        bob.type_line("goodbye");
+        ann.expect("bob: goodbye");
+        ann.expect("> ");
+        // Ctrl-C leaves.
+        ann.type_keys("\x03");
+        bob.expect("* ann has left");
+        assert!(ann.child.wait().unwrap().success());
+        assert!(ann.is_restored());
+    }
 }
 
 #[test]
