@@ -16,7 +16,7 @@ use winipc::{
 };
 
 use super::{
-    Claim, FRAME_LIMIT, FrameReceiver, FrameSender, Link, Listener, Mechanism, RoomName, Transport,
+    Claim, FRAME_LIMIT, FrameReceiver, FrameSender, Link, Listener, Mechanism, Opening, RoomName, Transport,
     exclusive, explained,
 };
 use crate::error::{Error, Result};
@@ -24,7 +24,7 @@ use crate::error::{Error, Result};
 pub(super) static MECHANISM: Mechanism = Mechanism {
     name: "mailslot",
     how: "A mailslot for each direction of each member's link, and one that newcomers write to",
-    open: || Arc::new(MailslotTransport),
+    open: Opening::Local(|| Arc::new(MailslotTransport)),
 };
 
 /// Frames that may be unread in one direction of a link.
