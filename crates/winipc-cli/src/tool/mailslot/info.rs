@@ -2,7 +2,6 @@
 
 use super::{described, name_parser};
 use crate::error::Result;
-use crate::table::print;
 use crate::tool::status::{Status, help};
 
 /// Print what waits in a mailslot, and what it is like
@@ -27,6 +26,7 @@ pub(super) fn run(Arguments { name }: &Arguments) -> Result<Status> {
     use winipc_executive::inspect::{self, State};
 
     use crate::error::Error;
+    use crate::table::print;
     use crate::tool::status::NOT_THERE;
 
     let listing = inspect::objects()
