@@ -11,6 +11,7 @@ mod fifo;
 mod mailslot;
 mod named_pipe;
 mod network;
+mod shared_memory;
 #[cfg(target_os = "linux")]
 mod stream;
 mod tcp;
@@ -32,6 +33,7 @@ use crate::error::{Error, Result};
 pub(crate) static MECHANISMS: &[&Mechanism] = &[
     &named_pipe::MECHANISM,
     &mailslot::MECHANISM,
+    &shared_memory::MECHANISM,
     #[cfg(target_os = "linux")]
     &fifo::MECHANISM,
     #[cfg(target_os = "linux")]
