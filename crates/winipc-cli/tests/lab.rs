@@ -55,6 +55,23 @@ fn named_pipe() {
     }
 }
 
+/// The lines of the two come in turns of one acquisition each.
+#[test]
+fn shared_memory() {
+    let log = run("shared-memory");
+    assert_order(&log, &["writer | gives it back", "reader | gives it back"]);
+    let lines: Vec<_> = log.lines().filter_map(|line| line.split_once(" | ")).collect();
+    let mut turn = 0;
+    for (number, (who, line)) in lines.iter().enumerate() {
+        if *line == format!("has the mutex, acquisition {}", turn + 1) {
+            turn += 1;
+            assert!(lines[number..number + 3].iter().all(|(other, _)| other == who), "{log}");
+            assert_eq!(lines[number + 2].1, "gives it back", "{log}");
+        }
+    }
+    assert!(turn >= 7 && lines.len() == 3 * turn, "{log}");
+}
+
 #[test]
 fn mailslot() {
     let log = run("mailslot");

@@ -11,6 +11,7 @@ mod play;
 mod race;
 mod readers_writers;
 mod role;
+mod shared_memory;
 mod winsock;
 
 use crate::error::{Error, Result};
@@ -31,9 +32,10 @@ struct Lab {
     look_for: &'static [&'static str],
 }
 
-const LABS: [&Lab; 6] = [
+const LABS: [&Lab; 7] = [
     &named_pipe::LAB,
     &mailslot::LAB,
+    &shared_memory::LAB,
     &winsock::LAB,
     &race::LAB,
     &readers_writers::LAB,

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::IsTerminal;
 
+use winipc::section::SectionOptions;
 use winipc::{EventOptions, MutexOptions, OwnedHandle, SemaphoreOptions};
 
 use super::board::{Board, BoardFile};
@@ -90,6 +91,14 @@ impl Scene<'_> {
     pub(super) fn semaphore(&mut self, name: &str, initial: u32, maximum: u32) -> Result<()> {
         let semaphore = SemaphoreOptions::new(initial, maximum).name(object_name(&self.tag, name)).create();
         self.held.push(semaphore.map_err(failed)?.into());
+        Ok(())
+    }
+
+    /// # Errors
+    /// It cannot be made.
+    pub(super) fn section(&mut self, name: &str, size: u64) -> Result<()> {
+        let section = SectionOptions::new().name(object_name(&self.tag, name)).create(size);
+        self.held.push(section.map_err(failed)?.into());
         Ok(())
     }
 

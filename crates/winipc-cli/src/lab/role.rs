@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use winipc::section::{SectionOptions, WritableView};
 use winipc::{Event, EventOptions, MutexOptions, Semaphore, SemaphoreOptions};
 
 use super::board::Board;
@@ -113,6 +114,13 @@ impl Role {
     pub(super) fn semaphore(&self, name: &str) -> Result<Semaphore> {
         // One that is there has its counts.
         SemaphoreOptions::new(0, 1).name(object_name(&self.tag, name)).open().map_err(failed)
+    }
+
+    /// # Errors
+    /// It is not there.
+    pub(super) fn memory(&self, name: &str) -> Result<WritableView> {
+        let section = SectionOptions::new().name(object_name(&self.tag, name)).open();
+        section.and_then(|section| section.writable_view()).map_err(failed)
     }
 
     /// # Errors

@@ -11,6 +11,7 @@ mod mailslot;
 mod mutex;
 mod patience;
 mod pipe;
+mod section;
 mod semaphore;
 mod signal;
 mod status;
@@ -38,6 +39,8 @@ pub(crate) enum Tool {
     Pipe(pipe::Command),
     #[command(subcommand)]
     Mailslot(mailslot::Command),
+    #[command(subcommand)]
+    Section(section::Command),
 }
 
 /// Runs a tool and says how the program ends.
@@ -50,6 +53,7 @@ pub(crate) fn run(tool: Tool) -> ExitCode {
         Tool::Timer(command) => timer::run(command),
         Tool::Pipe(command) => pipe::run(command),
         Tool::Mailslot(command) => mailslot::run(command),
+        Tool::Section(command) => section::run(command),
     };
     match result {
         Ok(status) => status.into(),

@@ -8,6 +8,7 @@ mod event;
 mod mailslot;
 mod mutex;
 mod pipe;
+mod section;
 mod semaphore;
 mod timer;
 mod wait;
