@@ -208,6 +208,30 @@ pub(crate) const ROWS: &[Row] = &[
         ..COLD
     },
     Row {
+        name: "section",
+        ours: SectionMapUnmap::set_up,
+        peers: &[at_most("memfd", MemfdMapUnmap::set_up, 1.3), at_most(WINE, Wine::SECTION, 1.0 / 20.0)],
+        ..LOCAL
+    },
+    Row {
+        name: "shared-memory-free-hot",
+        ours: SharedPingPong::set_up,
+        peers: &[at_most("spin", SPIN, 12.0), at_most(WINE, Wine::SHARED_MEMORY, 1.0 / 20.0)],
+        ..FREE
+    },
+    Row {
+        name: "shared-memory-pinned",
+        ours: SharedPingPong::set_up,
+        peers: &[at_most("futex", FUTEX, 1.0)],
+        ..PINNED
+    },
+    Row {
+        name: "shared-memory-cold",
+        ours: SharedPingPong::set_up,
+        peers: &[at_most("futex", FUTEX, 1.0)],
+        ..COLD
+    },
+    Row {
         name: "messages",
         peers: &[
             at_least("kernel pipe", KernelPipe::set_up, 1.2),

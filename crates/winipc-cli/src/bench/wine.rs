@@ -26,6 +26,9 @@ impl Wine {
     pub(crate) const MAILSLOT: Factory = |setting| Self::start("mailslot", setting);
     pub(crate) const MAILSLOT_ROUND_TRIP: Factory = |setting| Self::start("mailslot-round-trip", setting);
 
+    pub(crate) const SECTION: Factory = |setting| Self::start("section", setting);
+    pub(crate) const SHARED_MEMORY: Factory = |setting| Self::start("shared-memory", setting);
+
     fn start(row: &str, setting: &Setting) -> Result<Box<dyn Contestant>> {
         let program = std::env::var_os(PROGRAM_VARIABLE).ok_or_else(|| {
             Error::new(format!("{PROGRAM_VARIABLE} does not name a Windows build of winipc"))

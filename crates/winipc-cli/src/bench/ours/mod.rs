@@ -5,12 +5,14 @@ mod mailslot;
 mod named;
 mod ping_pong;
 mod pipe;
+mod section;
 mod sync;
 
 pub(crate) use mailslot::{MailslotRoundTrip, MailslotWriteRead};
 pub(crate) use named::{CreateEvent, OpenEvent};
 pub(crate) use ping_pong::PingPong;
 pub(crate) use pipe::{PipeRoundTrip, PipeStream};
+pub(crate) use section::{SectionMapUnmap, SharedPingPong};
 pub(crate) use sync::{EventSetReset, MutexTakeRelease, SemaphoreReleaseTake, WaitAll, WaitAny};
 
 use super::contest::{Factory, Setting};
@@ -23,6 +25,7 @@ pub(crate) fn helper(kind: &str, setting: &Setting) -> Option<Result<()>> {
         PipeRoundTrip::KIND => PipeRoundTrip::help,
         PipeStream::KIND => PipeStream::help,
         MailslotRoundTrip::KIND => MailslotRoundTrip::help,
+        SharedPingPong::KIND => SharedPingPong::help,
         _ => return None,
     };
     Some(run(setting))
@@ -43,6 +46,8 @@ pub(crate) fn side(name: &str) -> Option<Factory> {
         "stream" => PipeStream::set_up,
         "mailslot" => MailslotWriteRead::set_up,
         "mailslot-round-trip" => MailslotRoundTrip::set_up,
+        "section" => SectionMapUnmap::set_up,
+        "shared-memory" => SharedPingPong::set_up,
         _ => return None,
     })
 }

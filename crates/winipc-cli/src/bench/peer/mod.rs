@@ -4,6 +4,7 @@
 mod datagram;
 mod futex;
 mod kernel_pipe;
+mod memfd;
 #[allow(unsafe_code)]
 mod robust_mutex;
 mod seqpacket;
@@ -17,6 +18,7 @@ use std::path::PathBuf;
 pub(crate) use datagram::{DatagramRoundTrip, DatagramSendReceive};
 pub(crate) use futex::Futex;
 pub(crate) use kernel_pipe::KernelPipe;
+pub(crate) use memfd::MemfdMapUnmap;
 pub(crate) use robust_mutex::RobustMutex;
 pub(crate) use seqpacket::{SeqpacketRoundTrip, SeqpacketStream};
 pub(crate) use spin::Spin;

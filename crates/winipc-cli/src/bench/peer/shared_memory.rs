@@ -32,7 +32,9 @@ impl SharedPage {
         Self::map(&OpenOptions::new().read(true).write(true).open(path).map_err(unusable)?)
     }
 
-    fn map(file: &File) -> Result<Self> {
+    /// # Errors
+    /// The file cannot be mapped.
+    pub(super) fn map(file: &File) -> Result<Self> {
         let protection = ProtFlags::READ | ProtFlags::WRITE;
         // SAFETY: the kernel chooses the address, so no memory in use is replaced.
         let start = unsafe { mmap(std::ptr::null_mut(), Self::SIZE, protection, MapFlags::SHARED, file, 0) }
