@@ -5,6 +5,7 @@
 //! the number and the generation of the section's object behind it. It is made after the object and removed before the
 //! object's slot is free: whoever finds a file without an object knows that nobody uses it.
 
+use core::sync::atomic::{AtomicU64, Ordering};
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
@@ -20,6 +21,10 @@ use crate::status::{Result, Status};
 const INFIX: &str = ".section-";
 /// The part of its file system that sections leave to the arena, so that objects and messages still have room.
 const RESERVE: u64 = 8;
+/// After so many bytes a process looks what is left.
+const ASK_AFTER: u64 = 512 << 10;
+/// Bytes that the process has made without having looked.
+static UNASKED: AtomicU64 = AtomicU64::new(0);
 
 /// Identifies a section for as long as there is anything of it: the number of its object and the generation of that.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -148,14 +153,11 @@ pub(crate) fn commit(file: &File, offset: u64, length: u64) -> Result<()> {
     let (Ok(offset), Ok(end)) = (i64::try_from(offset), i64::try_from(length)) else {
         return Err(Status::SECTION_TOO_BIG);
     };
-    // SAFETY: zero is a valid value of every field.
-    let mut system: libc::statvfs = unsafe { core::mem::zeroed() };
-    // SAFETY: a valid descriptor and a place for the result.
-    let known = unsafe { libc::fstatvfs(file.as_raw_fd(), &mut system) } == 0;
-    // A tmpfs without a limit says 0.
-    if known && system.f_blocks != 0 {
-        let free = system.f_bavail.saturating_sub(system.f_blocks / RESERVE).saturating_mul(system.f_frsize);
-        if length > free {
+    // To ask takes as long as to make a page. What many small ones leave is known well enough.
+    if UNASKED.fetch_add(length.min(ASK_AFTER), Ordering::Relaxed).saturating_add(length) >= ASK_AFTER {
+        UNASKED.store(0, Ordering::Relaxed);
+        if length > free_in(file) {
+            UNASKED.store(ASK_AFTER, Ordering::Relaxed);
             return Err(Status::COMMITMENT_LIMIT);
         }
     }
@@ -170,6 +172,19 @@ pub(crate) fn commit(file: &File, offset: u64, length: u64) -> Result<()> {
             return Err(status_of(&error));
         }
     }
+}
+
+/// Bytes that sections may still take of a file's file system.
+fn free_in(file: &File) -> u64 {
+    // SAFETY: zero is a valid value of every field.
+    let mut system: libc::statvfs = unsafe { core::mem::zeroed() };
+    // SAFETY: a valid descriptor and a place for the result.
+    let is_known = unsafe { libc::fstatvfs(file.as_raw_fd(), &mut system) } == 0;
+    // A tmpfs without a limit says 0.
+    if !is_known || system.f_blocks == 0 {
+        return u64::MAX;
+    }
+    system.f_bavail.saturating_sub(system.f_blocks / RESERVE).saturating_mul(system.f_frsize)
 }
 
 fn status_of(error: &io::Error) -> Status {
