@@ -132,10 +132,9 @@ fn strangers_do_not_stop_a_room() {
         }
     }
     // One who knows the way in, and then says what nobody understands.
-    let pass = format!("winipc chat 1\n\n{room}");
     for words in [&b"F\x01\x00\x00\x00{"[..], b"F\xff\xff\xff\xff", b"A", b"X", b"F\x02\x00\x00\x00{}", b""] {
         let mut stranger = TcpStream::connect(address).unwrap();
-        stranger.write_all(&[&(pass.len() as u16).to_le_bytes(), pass.as_bytes(), words].concat()).unwrap();
+        stranger.write_all(&[&pass(&room), words].concat()).unwrap();
         let mut answer = [0; 8];
         stranger.read_exact(&mut answer).unwrap();
         assert_eq!(&answer, b"winipc+\n");
@@ -239,12 +238,26 @@ fn mistakes_with_addresses_are_explained() {
     }
 }
 
-/// A connection that is made and says nothing is dropped in the end.
+/// The pass that opens `room` over TCP.
+fn pass(room: &str) -> Vec<u8> {
+    let pass = format!("winipc chat 1\n\n{room}").into_bytes();
+    [&(pass.len() as u16).to_le_bytes(), &pass[..]].concat()
+}
+
+/// A connection that says nothing is dropped in the end, and so is one that says no more than the pass.
 #[test]
 fn a_mute_connection_is_dropped() {
     let (world, room) = (World::new(), unique("room"));
     let (_ann, address) = serve(&world, &room, "tcp", "127.0.0.1");
-    let mut mute = TcpStream::connect(address).unwrap();
-    mute.set_read_timeout(Some(PATIENCE)).unwrap();
-    assert_eq!(mute.read(&mut [0; 8]).unwrap(), 0);
+    let mute = TcpStream::connect(address).unwrap();
+    let mut nearly_mute = TcpStream::connect(address).unwrap();
+    nearly_mute.write_all(&pass(&room)).unwrap();
+    for (mut stream, welcome) in [(mute, &b""[..]), (nearly_mute, b"winipc+\n")] {
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut heard = Vec::new();
+        stream.read_to_end(&mut heard).unwrap();
+        // It is asked whether it is there.
+        let questions = heard.strip_prefix(welcome).unwrap();
+        assert!(questions.iter().all(|word| *word == b'P'), "{questions:?}");
+    }
 }

@@ -17,6 +17,8 @@ use crate::error::{Error, Result};
 
 /// How long one attempt to enter a room waits for each step of the server.
 pub(super) const DIAL_PATIENCE: Duration = Duration::from_secs(2);
+/// How long a client waits between two attempts.
+const RETRY_PERIOD: Duration = Duration::from_millis(200);
 /// The most members that a server takes at a time.
 pub(super) const LINK_LIMIT: usize = 255;
 /// The longest pass in bytes.
@@ -129,7 +131,8 @@ impl<W: Wire> Transport for Network<W> {
                 Ok(Some(Box::new(Bound::<W> { socket, pass: pass(room, "") })))
             }
             Place::Connect(_) => {
-                thread::sleep(patience);
+                // The next attempt goes over the network.
+                thread::sleep(patience.max(RETRY_PERIOD));
                 Ok(None)
             }
         }
