@@ -109,15 +109,13 @@ impl Connection {
                 }
                 let is_room = !state.is_full();
                 drop(state);
-                // First, since who has got the frame may leave.
-                if is_room {
-                    self.say(Word::ACKNOWLEDGEMENT)?;
-                }
+                // First, since who has got the frame may leave. It may have been said also where this fails.
+                let said = if is_room { self.say(Word::ACKNOWLEDGEMENT) } else { Ok(()) };
                 let mut state = lock(&self.state);
                 state.owes_acknowledgement = !is_room;
                 state.frames.push_back(frame);
                 self.changed.notify_all();
-                Ok(())
+                said
             }
         }
     }
