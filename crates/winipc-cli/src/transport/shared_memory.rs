@@ -17,13 +17,13 @@ use winipc::section::{
 use winipc::{Event, EventOptions, Process, WaitResult, Waitable, Win32Error, wait_any};
 
 use super::stream::{StreamReceiver, StreamSender};
-use super::{Claim, Link, Listener, Mechanism, RoomName, Transport, exclusive, explained};
+use super::{Claim, Link, Listener, Mechanism, Opening, RoomName, Transport, exclusive, explained};
 use crate::error::Result;
 
 pub(super) static MECHANISM: Mechanism = Mechanism {
     name: "shared-memory",
     how: "Two rings of bytes in a section of shared memory for each member, with events to wait by",
-    open: || Arc::new(SharedMemory),
+    open: Opening::Local(|| Arc::new(SharedMemory)),
 };
 
 struct SharedMemory;
