@@ -16,7 +16,7 @@
 //! | wait for any or all of these | [`wait_any`], [`wait_all`], [`Waitable`] |
 //! | receive messages from any number of senders | [`Mailslot`], [`MailslotClient`] |
 //! | exchange bytes or messages | [`ServerOptions`], [`ClientOptions`] |
-//! | give a child a stream of bytes | [`anonymous_pipe`] |
+//! | give a child a stream of bytes | [`anonymous_pipe()`] |
 //! | have several reads and writes under way | [`overlapped`] |
 //! | run a closure on another thread while it waits | [`Thread::queue_apc`] |
 //! | call the Win32 functions themselves | [`sys`] |
