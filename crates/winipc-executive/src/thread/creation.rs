@@ -29,7 +29,7 @@ pub struct Creation {
 
 /// Threads that [`create`] has made and that have not ended.
 static MADE: AtomicU32 = AtomicU32::new(0);
-/// Whether the first thread has ended by [`exit`]: the last of the others then ends the process.
+/// Whether the first thread has ended by [`exit`](super::exit): the last of the others then ends the process.
 static FIRST_HAS_ENDED: AtomicBool = AtomicBool::new(false);
 
 /// Makes a thread. Returns a handle to it, with all rights, and its id.

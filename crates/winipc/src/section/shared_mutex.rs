@@ -18,8 +18,8 @@ pub trait Plain: FromBytes + IntoBytes + Immutable {}
 
 impl<T: FromBytes + IntoBytes + Immutable> Plain for T {}
 
-/// A value of plain data that processes share, one at a time: a [`Section`](super::Section) and a
-/// [`Mutex`](crate::Mutex).
+/// A value of plain data that processes share, one at a time: a [`Section`] and a
+/// [`Mutex`].
 ///
 /// Taking the lock gives a guard with a copy of the value. What is changed through the guard becomes the shared value
 /// when the guard is dropped, at once and as a whole: somebody who is killed meanwhile leaves the old value or the new
