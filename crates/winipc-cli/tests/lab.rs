@@ -131,6 +131,7 @@ fn race() {
 #[test]
 fn readers_writers() {
     let log = run("readers-writers");
+    assert_eq!(log.split("\nover ").skip(1).count(), 3, "{log}");
     for way in log.split("\nover ").skip(1) {
         assert_eq!(way.matches("| I am inside").count(), 3, "{way}");
         assert_eq!(way.matches("| read 0 and 0").count(), 3, "{way}");
@@ -142,11 +143,29 @@ fn readers_writers() {
 #[test]
 fn bounded_buffer() {
     let log = run("bounded-buffer");
+    assert_eq!(log.split("\nover ").skip(1).count(), 3, "{log}");
     for way in log.split("\nover ").skip(1) {
         let (before, after) = way.split_once("| took ").unwrap();
         assert!(before.contains("3 of 3 places are taken"), "{way}");
         assert_eq!(after.matches("| took ").count(), 11, "{way}");
     }
+}
+
+#[test]
+fn three_ways() {
+    let log = run("three-ways");
+    let lines = [
+        "by a mapped file",
+        "A | somebody types \"Good morning.\"",
+        "B | I have received \"Good morning.\"",
+        "A | somebody types \"That was all.\"",
+        "B | A has nothing more",
+        "by a pipe",
+        "A | somebody types \"Every byte arrives: ä, ß, €.\"",
+        "B | I have received \"Every byte arrives: ä, ß, €.\"",
+        "B | A has closed the pipe",
+    ];
+    assert_order(&log, &lines);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Producers and consumers, and a buffer of few places between them.
 
+use winipc::section::{Monitor, SharedLockError};
 use winipc::{Event, Mutex, Semaphore, Waitable, wait_all};
 
 use super::play::Play;
@@ -9,7 +10,8 @@ use crate::error::Result;
 
 pub(super) const LAB: Lab = Lab {
     name: "bounded-buffer",
-    title: "producers and consumers share a buffer of three places: over semaphores, then over a mutex and events",
+    title: "producers and consumers share a buffer of three places: over semaphores, over a mutex and events, over a \
+            monitor",
     play,
     act,
     look_for: &[
@@ -17,7 +19,8 @@ pub(super) const LAB: Lab = Lab {
         "every item comes out once, and those of one producer in its order",
         "over semaphores, one counts the empty places and one the full ones: both are waits and counts at once",
         "over a mutex and events, who waits for \"not full\" gets the mutex at the same instant, so that it is still true",
-        "both give the same result; the order of the lines differs from run to run",
+        "over a monitor, who finds the buffer full lets the others in while it waits, and looks again when it is told",
+        "all three give the same result; the order of the lines differs from run to run",
     ],
 };
 
@@ -26,7 +29,8 @@ const CONSUMERS: [&str; 2] = ["cleo", "dan"];
 /// Made by each producer, and taken by each consumer.
 const ITEMS: i64 = 6;
 const PLACES: i64 = 3;
-const WAYS: [(&str, &str); 2] = [("semaphores", "over semaphores"), ("mutex", "over a mutex and events")];
+const WAYS: [(&str, &str); 3] =
+    [("semaphores", "over semaphores"), ("mutex", "over a mutex and events"), ("monitor", "over a monitor")];
 
 /// Places on the board: how many items have been put into the buffer and taken out of it; the buffer follows.
 const PUT: usize = 0;
@@ -39,7 +43,7 @@ fn play(play: &mut Play) -> Result<()> {
         (0..PRODUCERS.len()).flat_map(|who| numbers.clone().map(move |n| item(who, n))).collect();
     for (way, title) in WAYS {
         let mut scene = play.scene(title)?;
-        let _board = scene.board(&[0; BUFFER + PLACES as usize])?;
+        scene.board(&[0; BUFFER + PLACES as usize])?;
         scene.event("was-full", true, false)?;
         scene.semaphore("empty", PLACES as u32, PLACES as u32)?;
         scene.semaphore("full", 0, PLACES as u32)?;
@@ -47,6 +51,7 @@ fn play(play: &mut Play) -> Result<()> {
         scene.mutex("mutex")?;
         scene.event("not-full", true, true)?;
         scene.event("not-empty", true, false)?;
+        scene.monitor::<i64>("monitor", CONDITIONS)?;
         for name in PRODUCERS.into_iter().chain(CONSUMERS) {
             scene.enter(name, &[way])?;
         }
@@ -79,18 +84,18 @@ fn described(item: i64) -> String {
 }
 
 fn act(role: &Role) -> Result<()> {
-    let buffer: Box<dyn Buffer> = if role.words == ["semaphores"] {
-        Box::new(Semaphores {
+    let buffer: Box<dyn Buffer> = match role.words[0].as_str() {
+        "semaphores" => Box::new(Semaphores {
             empty: role.semaphore("empty")?,
             full: role.semaphore("full")?,
             buffer: role.semaphore("buffer")?,
-        })
-    } else {
-        Box::new(MutexAndEvents {
+        }),
+        "mutex" => Box::new(MutexAndEvents {
             mutex: role.mutex("mutex")?,
             not_full: role.event("not-full")?,
             not_empty: role.event("not-empty")?,
-        })
+        }),
+        _ => Box::new(role.monitor::<i64>("monitor", CONDITIONS)?),
     };
     match PRODUCERS.iter().position(|name| *name == role.name) {
         Some(who) => produce(role, buffer.as_ref(), who),
@@ -206,4 +211,34 @@ impl Buffer for MutexAndEvents {
     fn take(&self, take: &mut dyn FnMut() -> Result<i64>) -> Result<()> {
         self.change(&self.not_empty, take)
     }
+}
+
+const NOT_FULL: usize = 0;
+const NOT_EMPTY: usize = 1;
+const CONDITIONS: usize = 2;
+
+/// Behind the monitor is the number of items.
+impl Buffer for Monitor<i64> {
+    fn put(&self, put: &mut dyn FnMut() -> Result<i64>) -> Result<()> {
+        change(self, NOT_FULL, |count| *count == PLACES, put, NOT_EMPTY)
+    }
+
+    fn take(&self, take: &mut dyn FnMut() -> Result<i64>) -> Result<()> {
+        change(self, NOT_EMPTY, |count| *count == 0, take, NOT_FULL)
+    }
+}
+
+/// Waits for a condition while something is in the way, changes the buffer, and tells those who wait for another one.
+fn change(
+    monitor: &Monitor<i64>,
+    condition: usize,
+    is_in_the_way: impl FnMut(&i64) -> bool,
+    change: &mut dyn FnMut() -> Result<i64>,
+    other: usize,
+) -> Result<()> {
+    let guard = monitor.lock().or_else(SharedLockError::into_guard).map_err(failed)?;
+    let guard = guard.wait_while(condition, is_in_the_way);
+    let mut count = guard.or_else(SharedLockError::into_guard).map_err(failed)?;
+    *count = change()?;
+    count.notify_one(other).map_err(failed)
 }

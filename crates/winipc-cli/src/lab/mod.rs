@@ -12,6 +12,7 @@ mod race;
 mod readers_writers;
 mod role;
 mod shared_memory;
+mod three_ways;
 mod winsock;
 
 use crate::error::{Error, Result};
@@ -32,7 +33,7 @@ struct Lab {
     look_for: &'static [&'static str],
 }
 
-const LABS: [&Lab; 7] = [
+const LABS: &[&Lab] = &[
     &named_pipe::LAB,
     &mailslot::LAB,
     &shared_memory::LAB,
@@ -40,6 +41,7 @@ const LABS: [&Lab; 7] = [
     &race::LAB,
     &readers_writers::LAB,
     &bounded_buffer::LAB,
+    &three_ways::LAB,
 ];
 
 /// How fast a lab goes.

@@ -1,12 +1,13 @@
 //! The process that shows a lab.
 
+use std::any::Any;
 use std::fmt;
 use std::io::IsTerminal;
 
-use winipc::section::SectionOptions;
-use winipc::{EventOptions, MutexOptions, OwnedHandle, SemaphoreOptions};
+use winipc::section::{Monitor, Plain, SectionOptions};
+use winipc::{EventOptions, MutexOptions, SemaphoreOptions};
 
-use super::board::{Board, BoardFile};
+use super::board::Board;
 use super::role::{Line, object_name};
 use super::{Pace, failed};
 use crate::chat::printable;
@@ -41,8 +42,7 @@ pub(super) struct Scene<'a> {
     cast: Vec<&'static str>,
     facts: Vec<Fact>,
     /// Objects are there while somebody holds them, and the processes come and go.
-    held: Vec<OwnedHandle>,
-    file: Option<BoardFile>,
+    held: Vec<Box<dyn Any>>,
 }
 
 impl Play {
@@ -62,7 +62,7 @@ impl Play {
         self.scenes += 1;
         let tag = format!("{}-{}", std::process::id(), self.scenes);
         let (cast, facts, held) = (Vec::new(), Vec::new(), Vec::new());
-        Ok(Scene { play: self, tag, stage: Stage::empty(), cast, facts, held, file: None })
+        Ok(Scene { play: self, tag, stage: Stage::empty(), cast, facts, held })
     }
 }
 
@@ -74,7 +74,7 @@ impl Scene<'_> {
     pub(super) fn event(&mut self, name: &str, manual_reset: bool, initially_set: bool) -> Result<()> {
         let mut options = EventOptions::new();
         options.name(object_name(&self.tag, name)).manual_reset(manual_reset).initially_set(initially_set);
-        self.held.push(options.create().map_err(failed)?.into());
+        self.held.push(Box::new(options.create().map_err(failed)?));
         Ok(())
     }
 
@@ -82,7 +82,7 @@ impl Scene<'_> {
     /// It cannot be made.
     pub(super) fn mutex(&mut self, name: &str) -> Result<()> {
         let mutex = MutexOptions::new().name(object_name(&self.tag, name)).create();
-        self.held.push(mutex.map_err(failed)?.into());
+        self.held.push(Box::new(mutex.map_err(failed)?));
         Ok(())
     }
 
@@ -90,7 +90,7 @@ impl Scene<'_> {
     /// It cannot be made.
     pub(super) fn semaphore(&mut self, name: &str, initial: u32, maximum: u32) -> Result<()> {
         let semaphore = SemaphoreOptions::new(initial, maximum).name(object_name(&self.tag, name)).create();
-        self.held.push(semaphore.map_err(failed)?.into());
+        self.held.push(Box::new(semaphore.map_err(failed)?));
         Ok(())
     }
 
@@ -98,7 +98,7 @@ impl Scene<'_> {
     /// It cannot be made.
     pub(super) fn section(&mut self, name: &str, size: u64) -> Result<()> {
         let section = SectionOptions::new().name(object_name(&self.tag, name)).create(size);
-        self.held.push(section.map_err(failed)?.into());
+        self.held.push(Box::new(section.map_err(failed)?));
         Ok(())
     }
 
@@ -107,9 +107,20 @@ impl Scene<'_> {
     /// # Errors
     /// They cannot be made.
     pub(super) fn board(&mut self, numbers: &[i64]) -> Result<Board> {
-        let (board, file) = Board::create(&self.tag, numbers)?;
-        self.file = Some(file);
+        self.section("board", size_of_val(numbers) as u64)?;
+        let board = Board::open(&self.tag)?;
+        numbers.iter().enumerate().try_for_each(|(place, number)| board.write(place, *number))?;
         Ok(board)
+    }
+
+    /// Makes a monitor of a value of zeros.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub(super) fn monitor<T: Plain + 'static>(&mut self, name: &str, conditions: usize) -> Result<()> {
+        let monitor = Monitor::create(&object_name(&self.tag, name), conditions, T::new_zeroed());
+        self.held.push(Box::new(monitor.map_err(failed)?));
+        Ok(())
     }
 
     /// Starts a process of the lab.

@@ -42,7 +42,7 @@ fn queue(play: &mut Play, title: &str, how: &str) -> Result<Vec<i64>> {
         scene.event(event, false, false)?;
     }
     scene.mutex("mutex")?;
-    let _board = scene.board(&[3, 0, 1, 2, -1, -1])?;
+    scene.board(&[3, 0, 1, 2, -1, -1])?;
     scene.enter("ann", &[how])?;
     scene.enter("bob", &[how])?;
     scene.finish()?;

@@ -1,5 +1,6 @@
 //! Readers and writers: many may read at a time, and a writer is alone.
 
+use winipc::section::{Monitor, MonitorGuard, SharedLockError};
 use winipc::{Event, Mutex, Semaphore, Waitable, wait_all};
 
 use super::board::Board;
@@ -10,7 +11,7 @@ use crate::error::Result;
 
 pub(super) const LAB: Lab = Lab {
     name: "readers-writers",
-    title: "readers read together, writers write alone: over semaphores, then over a mutex and an event",
+    title: "readers read together, writers write alone: over semaphores, over a mutex and an event, over a monitor",
     play,
     act,
     look_for: &[
@@ -20,14 +21,19 @@ pub(super) const LAB: Lab = Lab {
         "over semaphores, the first reader locks the writers out, and the last one lets them in: who locks and who \
          unlocks are different processes, which a mutex would not allow",
         "over a mutex and an event, a writer waits for both at one instant: nobody inside, and nobody can come in",
-        "both give the same result; the order of the lines differs from run to run",
+        "over a monitor, the numbers of readers and writers and the waits for them to change are one object",
+        "all three give the same result; the order of the lines differs from run to run",
     ],
 };
 
 const READERS: [&str; 3] = ["reader 1", "reader 2", "reader 3"];
 const WRITERS: [&str; 2] = ["writer 1", "writer 2"];
 const ROUNDS: i64 = 4;
-const WAYS: [(&str, &str); 2] = [("semaphores", "over semaphores"), ("mutex", "over a mutex and an event")];
+const WAYS: [(&str, &str); 3] = [
+    ("semaphores", "over semaphores"),
+    ("mutex", "over a mutex and an event"),
+    ("monitor", "over a monitor"),
+];
 
 /// Places on the board: what is written and read,
 const HALVES: [usize; 2] = [0, 1];
@@ -72,6 +78,7 @@ fn run(play: &mut Play, way: &str, title: &str) -> Result<Outcome> {
     scene.semaphore("writing", 1, 1)?;
     scene.mutex("mutex")?;
     scene.event("no-readers", true, true)?;
+    scene.monitor::<Inside>("monitor", CONDITIONS)?;
     for name in READERS.into_iter().chain(WRITERS) {
         scene.enter(name, &[way])?;
     }
@@ -88,18 +95,18 @@ fn run(play: &mut Play, way: &str, title: &str) -> Result<Outcome> {
 }
 
 fn act(role: &Role) -> Result<()> {
-    let gate: Box<dyn Gate> = if role.words == ["semaphores"] {
-        Box::new(Semaphores {
+    let gate: Box<dyn Gate> = match role.words[0].as_str() {
+        "semaphores" => Box::new(Semaphores {
             count: role.semaphore("count")?,
             writing: role.semaphore("writing")?,
             board: role.board()?,
-        })
-    } else {
-        Box::new(MutexAndEvent {
+        }),
+        "mutex" => Box::new(MutexAndEvent {
             mutex: role.mutex("mutex")?,
             no_readers: role.event("no-readers")?,
             board: role.board()?,
-        })
+        }),
+        _ => Box::new(role.monitor::<Inside>("monitor", CONDITIONS)?),
     };
     if WRITERS.contains(&role.name.as_str()) {
         // So that there is somebody to keep them out.
@@ -241,4 +248,41 @@ impl Gate for MutexAndEvent {
     fn end_writing(&self) -> Result<()> {
         self.mutex.adopt().release().map_err(failed)
     }
+}
+
+/// Behind the monitor: how many readers and how many writers are inside.
+type Inside = [i64; 2];
+
+/// No writer is inside.
+const MAY_READ: usize = 0;
+/// Nobody is inside.
+const MAY_WRITE: usize = 1;
+const CONDITIONS: usize = 2;
+
+impl Gate for Monitor<Inside> {
+    fn begin_reading(&self) -> Result<()> {
+        let guard = enter(self)?.wait_while(MAY_READ, |[_, writers]| *writers > 0);
+        guard.or_else(SharedLockError::into_guard).map(|mut inside| inside[0] += 1).map_err(failed)
+    }
+
+    fn end_reading(&self) -> Result<()> {
+        let mut inside = enter(self)?;
+        inside[0] -= 1;
+        if inside[0] == 0 { inside.notify_one(MAY_WRITE).map_err(failed) } else { Ok(()) }
+    }
+
+    fn begin_writing(&self) -> Result<()> {
+        let guard = enter(self)?.wait_while(MAY_WRITE, |inside| *inside != [0, 0]);
+        guard.or_else(SharedLockError::into_guard).map(|mut inside| inside[1] += 1).map_err(failed)
+    }
+
+    fn end_writing(&self) -> Result<()> {
+        let mut inside = enter(self)?;
+        inside[1] -= 1;
+        inside.notify_all(MAY_READ).and_then(|()| inside.notify_one(MAY_WRITE)).map_err(failed)
+    }
+}
+
+fn enter(monitor: &Monitor<Inside>) -> Result<MonitorGuard<'_, Inside>> {
+    monitor.lock().or_else(SharedLockError::into_guard).map_err(failed)
 }

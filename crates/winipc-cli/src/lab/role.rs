@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use winipc::section::{SectionOptions, WritableView};
+use winipc::section::{Monitor, Plain, SectionOptions, WritableView};
 use winipc::{Event, EventOptions, MutexOptions, Semaphore, SemaphoreOptions};
 
 use super::board::Board;
@@ -61,6 +61,15 @@ pub(super) fn object_name(tag: &str, name: &str) -> String {
     format!("winipc-lab-{tag}-{name}")
 }
 
+/// All of a section of a run.
+///
+/// # Errors
+/// It is not there.
+pub(super) fn memory(tag: &str, name: &str) -> Result<WritableView> {
+    let section = SectionOptions::new().name(object_name(tag, name)).open();
+    section.and_then(|section| section.writable_view()).map_err(failed)
+}
+
 impl Role {
     /// Says this, and returns when it has been shown: what this process does next, and whatever that leads to elsewhere,
     /// is shown after it.
@@ -88,11 +97,16 @@ impl Role {
     }
 
     pub(super) fn pipe_name(&self) -> String {
-        format!(r"\\.\pipe\{}", object_name(&self.tag, "pipe"))
+        format!(r"\\.\pipe\{}", self.object("pipe"))
     }
 
     pub(super) fn mailslot_name(&self) -> String {
-        format!(r"\\.\mailslot\{}", object_name(&self.tag, "slot"))
+        format!(r"\\.\mailslot\{}", self.object("slot"))
+    }
+
+    /// The name of an object of this run.
+    pub(super) fn object(&self, name: &str) -> String {
+        object_name(&self.tag, name)
     }
 
     /// An event that the lab has made, and so on.
@@ -100,27 +114,32 @@ impl Role {
     /// # Errors
     /// It is not there.
     pub(super) fn event(&self, name: &str) -> Result<Event> {
-        EventOptions::new().name(object_name(&self.tag, name)).open().map_err(failed)
+        EventOptions::new().name(self.object(name)).open().map_err(failed)
     }
 
     /// # Errors
     /// It is not there.
     pub(super) fn mutex(&self, name: &str) -> Result<winipc::Mutex> {
-        MutexOptions::new().name(object_name(&self.tag, name)).open().map_err(failed)
+        MutexOptions::new().name(self.object(name)).open().map_err(failed)
     }
 
     /// # Errors
     /// It is not there.
     pub(super) fn semaphore(&self, name: &str) -> Result<Semaphore> {
         // One that is there has its counts.
-        SemaphoreOptions::new(0, 1).name(object_name(&self.tag, name)).open().map_err(failed)
+        SemaphoreOptions::new(0, 1).name(self.object(name)).open().map_err(failed)
+    }
+
+    /// # Errors
+    /// It is not there.
+    pub(super) fn monitor<T: Plain>(&self, name: &str, conditions: usize) -> Result<Monitor<T>> {
+        Monitor::open(&self.object(name), conditions).map_err(failed)
     }
 
     /// # Errors
     /// It is not there.
     pub(super) fn memory(&self, name: &str) -> Result<WritableView> {
-        let section = SectionOptions::new().name(object_name(&self.tag, name)).open();
-        section.and_then(|section| section.writable_view()).map_err(failed)
+        memory(&self.tag, name)
     }
 
     /// # Errors
