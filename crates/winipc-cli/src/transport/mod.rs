@@ -12,7 +12,6 @@ mod mailslot;
 mod named_pipe;
 mod network;
 mod shared_memory;
-#[cfg(target_os = "linux")]
 mod stream;
 mod tcp;
 mod udp;
