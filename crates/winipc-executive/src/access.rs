@@ -29,6 +29,7 @@ pub(crate) mod file {
     pub(crate) const READ_DATA: u32 = 1;
     pub(crate) const WRITE_DATA: u32 = 2;
     pub(crate) const APPEND_DATA: u32 = 4;
+    pub(crate) const EXECUTE: u32 = 0x20;
     pub(crate) const READ_ATTRIBUTES: u32 = 0x80;
     pub(crate) const WRITE_ATTRIBUTES: u32 = 0x100;
     /// What GENERIC_READ stands for.

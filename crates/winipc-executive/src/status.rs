@@ -98,6 +98,7 @@ statuses! {
     MAPPED_ALIGNMENT = 0xC000_0220,
     NOT_FOUND = 0xC000_0225,
     HANDLE_NOT_CLOSABLE = 0xC000_0235,
+    USER_MAPPED_FILE = 0xC000_0243,
     FILE_TOO_LARGE = 0xC000_0904,
     /// A reference read from the arena points nowhere, or a list in it does not end: a neighbour has written into it.
     ARENA_CORRUPT = 0xE057_0001,

@@ -11,7 +11,7 @@ use windows_sys::Win32::Security::SECURITY_ATTRIBUTES;
 use windows_sys::Win32::System::Memory::*;
 use windows_sys::core::{BOOL, PCWSTR};
 use winipc_executive::section::{self, Access, Parameters, Protection, Region, Unused, View};
-use winipc_executive::{Kind, Status};
+use winipc_executive::{Attributes, Disposition, Handle, Kind, Status};
 
 use crate::argument::{handle, present};
 use crate::error::{Error, Result, boolean, value};
@@ -30,7 +30,9 @@ const SEC_FLAGS: u32 =
 
 /// Creates a section with all access, or opens the section that has the name.
 ///
-/// With `INVALID_HANDLE_VALUE` for a file it is memory, all zeros, its size rounded up to 4096 bytes. `protect` is one
+/// With `INVALID_HANDLE_VALUE` for a file it is memory, all zeros, its size rounded up to 4096 bytes. Else it is over the
+/// file, which is made longer where it is shorter and the protection lets views write; size 0 is the file's; the handle
+/// to the file may be closed then. `protect` is one
 /// of `PAGE_READONLY` (2), `PAGE_READWRITE` (4), `PAGE_WRITECOPY` (8), and these executable (`0x20`, `0x40`, `0x80`),
 /// with flags: `SEC_COMMIT`, which is the default; `SEC_RESERVE`, where [`VirtualAlloc`] commits memory within views;
 /// `SEC_NOCACHE` and `SEC_WRITECOMBINE`, which make no difference to memory. NULL or an empty `name` makes a section
@@ -41,9 +43,13 @@ const SEC_FLAGS: u32 =
 /// - `ERROR_INVALID_PARAMETER` (87): a protection or flags other than these; `SEC_COMMIT` with `SEC_RESERVE`;
 ///   `SEC_NOCACHE`, `SEC_WRITECOMBINE` or `SEC_LARGE_PAGES` without what they need; memory of size 0.
 /// - `ERROR_COMMITMENT_LIMIT` (1455): there is not so much memory.
-/// - `ERROR_NOT_ENOUGH_MEMORY` (8): no section can be so large.
+/// - `ERROR_NOT_ENOUGH_MEMORY` (8): no section can be so large, or the file is shorter and views may not write.
 /// - `ERROR_PRIVILEGE_NOT_HELD` (1314): `SEC_LARGE_PAGES`, which nobody may use.
-/// - `ERROR_BAD_EXE_FORMAT` (193): the file is a pipe, or `SEC_IMAGE` without a file.
+/// - `ERROR_FILE_INVALID` (1006): size 0 and an empty file.
+/// - `ERROR_ACCESS_DENIED` (5): the handle to the file lacks what the protection needs.
+/// - `ERROR_DISK_FULL` (112): the file cannot be made longer.
+/// - `ERROR_NOT_SUPPORTED` (50): `SEC_IMAGE` of a file.
+/// - `ERROR_BAD_EXE_FORMAT` (193): the file is none on disk, or `SEC_IMAGE` without a file.
 /// - `ERROR_INVALID_HANDLE` (6): the file is no handle to a file, or an object of another kind has the name.
 /// - `ERROR_PATH_NOT_FOUND` (3): a backslash in the name other than that of `Local\` or `Global\`.
 /// - `ERROR_FILENAME_EXCED_RANGE` (206): the name is too long.
@@ -61,16 +67,13 @@ pub unsafe extern "system" fn CreateFileMappingW(
         create(attributes, name, |attributes| {
             let reserve = is_reserved(protect & SEC_FLAGS)?;
             let protection = Protection::from_page(protect & !SEC_FLAGS)?;
+            let size = u64::from(size_high) << 32 | u64::from(size_low);
             if file != INVALID_HANDLE_VALUE {
-                return Err(match winipc_executive::handle::kind(handle(file))? {
-                    Kind::Pipe => Status::INVALID_FILE_FOR_SECTION.into(),
-                    _ => Error(ERROR_INVALID_HANDLE),
-                });
+                return of_file(attributes, handle(file), protect, protection, size);
             }
             if protect & SEC_IMAGE != 0 {
                 return Err(Status::INVALID_FILE_FOR_SECTION.into());
             }
-            let size = u64::from(size_high) << 32 | u64::from(size_low);
             let parameters = Parameters { size, protection, reserve };
             Ok(section::create(attributes, section::ALL_RIGHTS, &parameters)?)
         })
@@ -84,6 +87,22 @@ ansi! {
         size_low: u32, [name]
     ) -> HANDLE;
     by CreateFileMappingW, or null_mut()
+}
+
+fn of_file(
+    attributes: &Attributes<'_>,
+    file: Handle,
+    protect: u32,
+    protection: Protection,
+    size: u64,
+) -> Result<(Handle, Disposition)> {
+    match winipc_executive::handle::kind(file)? {
+        // No program here is one that Windows could run.
+        Kind::File if protect & SEC_IMAGE != 0 => Err(Error(ERROR_NOT_SUPPORTED)),
+        Kind::File => Ok(section::create_over(attributes, section::ALL_RIGHTS, file, size, protection)?),
+        Kind::Pipe | Kind::Mailslot => Err(Status::INVALID_FILE_FOR_SECTION.into()),
+        _ => Err(Error(ERROR_INVALID_HANDLE)),
+    }
 }
 
 /// Checks the flags beside the protection. Returns whether memory is only reserved.
@@ -162,6 +181,7 @@ pub unsafe extern "system" fn MapViewOfFile(
 /// - `ERROR_NOT_ENOUGH_MEMORY` (8): there are not so many free addresses.
 /// - `ERROR_COMMITMENT_LIMIT` (1455): no memory for the copies.
 /// - `ERROR_NOT_ENOUGH_QUOTA` (1816): the process has too many views.
+/// - `ERROR_FILE_INVALID` (1006): the section's file is not where it was when the section was made.
 #[cfg_attr(feature = "export", unsafe(no_mangle))]
 pub unsafe extern "system" fn MapViewOfFileEx(
     section: HANDLE,

@@ -6,6 +6,7 @@
 
 #![allow(unsafe_code)]
 
+pub(crate) mod backing;
 pub(crate) mod block;
 pub(crate) mod child;
 #[cfg(feature = "crash-points")]

@@ -155,3 +155,9 @@ pub(crate) fn unmap_view(address: usize, length: usize) {
     unmap(address, length);
     GUESS.store(address, Ordering::Relaxed);
 }
+
+/// Has the system begin to write what was changed in whole pages of a view.
+pub(crate) fn flush(address: usize, length: usize) {
+    // SAFETY: pages of a mapping that was made here; the call changes no byte. It fails only where they are not mapped.
+    unsafe { libc::msync(address as *mut libc::c_void, length, libc::MS_ASYNC) };
+}

@@ -15,6 +15,7 @@ use crate::handle::{Found, Handle, look_up};
 use crate::io::{Outcome, Overlapped, ReadBuffer, Report, done};
 use crate::pipe;
 use crate::records::Kind;
+use crate::section;
 use crate::status::{Result, Status};
 
 /// What becomes of a file that exists, and of one that does not.
@@ -97,6 +98,7 @@ pub fn open(path: &Path, opening: &Opening) -> Result<(Handle, bool)> {
             _ => {}
         }
         if existed && matches!(opening.creation, Creation::Always | Creation::Truncate) {
+            section::admit_length(&current, file.as_fd(), 0)?;
             make_empty(&file).map_err(failed)?;
         }
     }
@@ -264,10 +266,12 @@ pub fn size(file: Handle) -> Result<u64> {
 /// Gives a file the size at which its position is.
 ///
 /// # Errors
-/// As [`seek`]. [`Status::ACCESS_DENIED`]: the handle lacks FILE_WRITE_DATA. [`Status::DISK_FULL`],
+/// As [`seek`]. [`Status::ACCESS_DENIED`]: the handle lacks FILE_WRITE_DATA. [`Status::USER_MAPPED_FILE`]: a section
+/// needs more of it. [`Status::DISK_FULL`],
 /// [`Status::FILE_TOO_LARGE`]: as they say.
 pub fn set_end(file: Handle) -> Result<()> {
     let descriptor = find(file, access::file::WRITE_DATA)?;
-    let set = || disk::set_size(descriptor.as_fd(), disk::seek(descriptor.as_fd(), SeekFrom::Current(0))?);
-    set().map_err(|error| status_of(&error))
+    let end = disk::seek(descriptor.as_fd(), SeekFrom::Current(0)).map_err(|error| status_of(&error))?;
+    section::admit_length(&current()?, descriptor.as_fd(), end)?;
+    disk::set_size(descriptor.as_fd(), end).map_err(|error| status_of(&error))
 }

@@ -8,9 +8,12 @@
 //! # References
 //! - `docs/conformance.md`, 8
 
+mod disk;
 mod view;
 
 pub use crate::arena::view::{Access, Unused};
+pub use disk::create_over;
+pub(crate) use disk::{ON_DISK, PATH, PATH_TAG, admit_length};
 #[cfg(test)]
 pub(crate) use view::enter;
 pub(crate) use view::{RECORD_SIZE as VIEW_RECORD_SIZE, Views, drop_some};
@@ -119,11 +122,8 @@ pub fn create(
     let size = parameters.size.checked_next_multiple_of(PAGE as u64).ok_or(Status::SECTION_TOO_BIG)?;
     let current = current()?;
     // Memory is not made for one that is there.
-    if let Some(name) = attributes.name.filter(|name| !name.is_empty()) {
-        match object::open(&current, name, Kind::Section, access, attributes.inherit) {
-            Err(Status::OBJECT_NAME_NOT_FOUND) => {}
-            opened => return Ok((opened?, Disposition::Opened)),
-        }
+    if let Some(handle) = open_existing(&current, attributes, access)? {
+        return Ok((handle, Disposition::Opened));
     }
     let unnamed = Attributes { name: None, inherit: attributes.inherit };
     let (handle, _) = object::create(&current, &unnamed, Kind::Section, access, |lock| {
@@ -131,6 +131,20 @@ pub fn create(
     })?;
     let published = make_file(&current, handle, size, !parameters.reserve)
         .and_then(|found| publish(&current, &found, attributes, access));
+    settle(handle, published)
+}
+
+/// Opens the section that has the name, if there is one.
+fn open_existing(current: &Current, attributes: &Attributes<'_>, access: u32) -> Result<Option<Handle>> {
+    let Some(name) = attributes.name.filter(|name| !name.is_empty()) else { return Ok(None) };
+    match object::open(current, name, Kind::Section, access, attributes.inherit) {
+        Err(Status::OBJECT_NAME_NOT_FOUND) => Ok(None),
+        opened => opened.map(Some),
+    }
+}
+
+/// Ends the making of a section: it is its maker's, or goes, for it is not complete, or somebody else was faster.
+fn settle(handle: Handle, published: Result<Option<Handle>>) -> Result<(Handle, Disposition)> {
     match published {
         Ok(None) => Ok((handle, Disposition::Created)),
         other => {
@@ -223,6 +237,7 @@ pub(crate) fn sweep(current: &Current) {
     if current.arena().header().unused_sections.0.peek() != 0 {
         // In an arena that is damaged they stay.
         let _ = sweep_all(current);
+        current.context.views.forget_files(current.arena());
     }
 }
 
@@ -239,14 +254,18 @@ fn sweep_all(current: &Current) -> Result<()> {
             return Err(Status::ARENA_CORRUPT);
         }
         let generation = generation_of(object.state.load());
+        let is_on_disk = object.body[FLAGS].get(&lock) & ON_DISK != 0;
         lock.commit()?;
-        current.context.place.remove_section(SectionId { number: reference.index(), generation });
+        if !is_on_disk {
+            current.context.place.remove_section(SectionId { number: reference.index(), generation });
+        }
         let mut lock = current.begin()?;
         let state = object.state.claim(&mut lock);
         // Else somebody else has freed it.
         if list.get(&lock) == reference.index() && generation_of(state) == generation {
             let next = object.body[NEXT].get(&lock);
             list.set(&mut lock, next as u32);
+            disk::forget(&mut lock, object)?;
             object.state.set(&mut lock, next_generation(state));
             lock.free(reference)?;
         }

@@ -3,14 +3,17 @@
 //! A view is a record of the arena, which keeps the section and goes with the process at the latest, and a mapping, of
 //! which only the process itself knows.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard};
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::{FLAGS, READY, RESERVED, SIZE, VIEWS, id_of, protection_of};
 use crate::access;
+use crate::arena::backing;
 use crate::arena::section::{self, SectionId};
+use crate::arena::state::generation_of;
 use crate::arena::view::{self, Access, GRANULARITY, PAGE, Request, Unused};
-use crate::arena::{Ref, Txn};
+use crate::arena::{Arena, Ref, Txn};
 use crate::context::{Current, current};
 use crate::handle::{Found, Handle, look_up};
 use crate::object;
@@ -36,7 +39,11 @@ pub struct View {
 /// The views of the process, by their addresses. They belong to the attachment: a forked child has the memory of its
 /// parent's views and no views.
 #[derive(Debug, Default)]
-pub(crate) struct Views(Mutex<BTreeMap<usize, Mapped>>);
+pub(crate) struct Views {
+    mapped: Mutex<BTreeMap<usize, Mapped>>,
+    /// The files of the sections that this process has made over files, so that it does not need their paths.
+    files: Mutex<HashMap<SectionId, Arc<File>>>,
+}
 
 /// A view as its process knows it.
 #[derive(Clone, Copy, Debug)]
@@ -51,11 +58,34 @@ struct Mapped {
     execute: bool,
     /// Memory is committed by [`commit`].
     is_reserved: bool,
+    is_on_disk: bool,
 }
 
 impl Views {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<usize, Mapped>> {
-        self.0.lock().unwrap_or_else(|poison| poison.into_inner())
+        self.mapped.lock().unwrap_or_else(|poison| poison.into_inner())
+    }
+
+    fn files(&self) -> MutexGuard<'_, HashMap<SectionId, Arc<File>>> {
+        self.files.lock().unwrap_or_else(|poison| poison.into_inner())
+    }
+
+    /// Keeps the file of a section.
+    pub(super) fn keep_file(&self, arena: &Arena, section: SectionId, file: File) {
+        self.forget_files(arena);
+        self.files().insert(section, Arc::new(file));
+    }
+
+    /// Closes the files of sections that have gone.
+    pub(super) fn forget_files(&self, arena: &Arena) {
+        let lives = |id: &SectionId| {
+            arena.get::<Object>(Ref::from_index(id.number)).is_ok_and(|object| {
+                object.head.tag.peek() == Kind::Section.tag()
+                    && generation_of(object.state.load()) == id.generation
+                    && object.references.peek() != 0
+            })
+        };
+        self.files().retain(|id, _| lives(id));
     }
 }
 
@@ -75,6 +105,7 @@ fn at(views: &BTreeMap<usize, Mapped>, address: usize) -> Result<(usize, Mapped)
 /// 65536. [`Status::INVALID_VIEW_SIZE`]: the section ends before the view, or at its start.
 /// [`Status::CONFLICTING_ADDRESSES`]: something else is at the address. [`Status::NO_MEMORY`]: no room for it.
 /// [`Status::COMMITMENT_LIMIT`]: no memory for copies. [`Status::QUOTA_EXCEEDED`]: the process has too many.
+/// [`Status::FILE_INVALID`]: the section is over a file that is not where it was when the section was made.
 ///
 /// # References
 /// - `docs/conformance.md`, 8.3
@@ -92,10 +123,18 @@ pub fn map(section: Handle, view: &View) -> Result<usize> {
     }
     let mut lock = current.begin()?;
     let (length, is_reserved) = admit(&lock, &found, view)?;
+    let backing = super::disk::backing_of(&lock, found.object)?;
     let record = enter(&mut lock, &current, found.reference)?;
     lock.commit()?;
     let id = id_of(&found);
-    let mapped = current.context.place.open_section(id).and_then(|file| {
+    let opened = match &backing {
+        Some(backing) => match current.context.views.files().get(&id) {
+            Some(file) => Ok(Arc::clone(file)),
+            None => backing::open(backing, view.access == Access::Write).map(Arc::new),
+        },
+        None => current.context.place.open_section(id).map(Arc::new),
+    };
+    let mapped = opened.and_then(|file| {
         view::map(&Request {
             file: &file,
             offset: view.offset,
@@ -109,8 +148,16 @@ pub fn map(section: Handle, view: &View) -> Result<usize> {
         Ok(address) => {
             let length = length.next_multiple_of(PAGE);
             let (access, execute) = (view.access, view.execute);
-            let mapped =
-                Mapped { length, record, section: id, offset: view.offset, access, execute, is_reserved };
+            let mapped = Mapped {
+                length,
+                record,
+                section: id,
+                offset: view.offset,
+                access,
+                execute,
+                is_reserved,
+                is_on_disk: backing.is_some(),
+            };
             current.context.views.lock().insert(address, mapped);
             Ok(address)
         }
@@ -274,7 +321,13 @@ pub fn region(address: usize) -> Result<Region> {
 /// # References
 /// - `docs/conformance.md`, 8.4
 pub fn flush(address: usize, length: usize) -> Result<()> {
-    range(&current()?, address, length).map(|_| ())
+    let (base, mapped) = range(&current()?, address, length)?;
+    if mapped.is_on_disk {
+        let end = if length == 0 { base + mapped.length } else { address + length };
+        let start = address / PAGE * PAGE;
+        view::flush(start, end - start);
+    }
+    Ok(())
 }
 
 /// Commits memory of a section that was only reserved, for all its views: the pages in which `length` bytes from an

@@ -135,6 +135,8 @@ operations! {
     sections::create_named_section,
     sections::create_section_that_another_makes_too,
     sections::create_reserved_section,
+    sections::create_section_over_a_file,
+    sections::close_section_over_a_file,
     sections::open_section,
     sections::map_view,
     sections::map_view_that_fails,

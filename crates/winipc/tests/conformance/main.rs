@@ -41,6 +41,7 @@ mod pipe_transactions;
 mod pipe_writing;
 mod processes;
 mod section_creation;
+mod section_files;
 mod section_views;
 mod semaphores;
 mod signal_and_wait;
@@ -102,6 +103,7 @@ modules! {
     cancelling: "Results and cancelling (7.2)",
     completion_routines: "Completion routines (7.3)",
     section_creation: "Sections: creating and opening (8.1, 8.2)",
+    section_files: "Sections: files on disk (8.1, 8.3, 8.4)",
     section_views: "Sections: views (8.3, 8.4)",
     processes: "Processes and threads (13.1, 13.2)",
     children: "Children (1.6, 13.3)",

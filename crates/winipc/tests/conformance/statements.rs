@@ -40,7 +40,6 @@ const WITHOUT_TEST: &[(&str, &str, &str)] = &[
         "unspecified; ports come later",
     ),
     ("8.1", "touching memory that is only reserved raises", "no exceptions natively; see `docs/limits.md`"),
-    ("8.1", "sections of files", "files come later"),
     ("8.1", "creating under `Global\\` needs a privilege outside session 0", "everybody has it natively"),
     ("8.3", "I/O errors and writes to a read-only view raise", "no exceptions natively"),
     ("13.1", "an id is not reused while a handle is open", "not in our hands on Linux"),

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::{Checker, Fault};
+use crate::arena::block::BlockRef;
 use crate::arena::file::Place;
 use crate::arena::state::generation_of;
 use crate::arena::{Arena, Ref};
@@ -64,6 +65,14 @@ impl Checker<'_> {
         if section::protection_of(flags).is_none() {
             self.fault(format!("protection of {place}"), "a page protection", format!("{flags:#x}"));
         }
+        if flags & section::ON_DISK != 0 {
+            let path = BlockRef(object.body[section::PATH].peek() as u32);
+            if self.own_chain(&format!("path of {place}"), path, [section::PATH_TAG; 2])
+                && let Ok(block) = self.arena.block(path)
+            {
+                self.charge(block.head.link.peek(), self.memory_of(path));
+            }
+        }
     }
 }
 
@@ -84,7 +93,9 @@ pub(in crate::inspect) fn files(arena: &Arena, place: &Place) -> Vec<Fault> {
         let size = files.remove(&id);
         let flags = object.body[section::FLAGS].peek();
         // One that is being made may not have it yet, one that goes not any more.
-        let is_complete = flags & section::READY != 0 && object.references.peek() != 0;
+        // One over a file of somebody's has none of its own.
+        let is_complete =
+            flags & (section::READY | section::ON_DISK) == section::READY && object.references.peek() != 0;
         let expected = object.body[section::SIZE].peek();
         if is_complete && size != Some(expected) {
             let found = size.map_or_else(|| "none".to_owned(), |size| format!("{size} bytes"));

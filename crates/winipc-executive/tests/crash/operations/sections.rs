@@ -100,6 +100,65 @@ pub(crate) fn create_section_that_another_makes_too() -> Operation {
     }
 }
 
+/// A file of the survivors', and a handle to it.
+fn file() -> Handle {
+    let path = format!("{}-file", std::env::var("WINIPC_DIR").unwrap());
+    let file =
+        std::fs::File::options().read(true).write(true).create(true).truncate(false).open(&path).unwrap();
+    file.set_len(5000).unwrap();
+    winipc_executive::file::adopt(file.into(), 0xC000_0000, false).unwrap()
+}
+
+/// The file goes with the last operation that uses it.
+fn remove_file() {
+    let _ = std::fs::remove_file(format!("{}-file", std::env::var("WINIPC_DIR").unwrap()));
+}
+
+fn create_over_file() -> Handle {
+    let name = units("new");
+    let protection = Protection::ReadWrite;
+    section::create_over(&named(&name), section::ALL_RIGHTS, file(), 9000, protection).unwrap().0
+}
+
+pub(crate) fn create_section_over_a_file() -> Operation {
+    Operation {
+        before: |_| handle::close(file()).unwrap(),
+        meanwhile: |stage| {
+            if let Ok(new) = open("new") {
+                unmap(section::map(new, &WHOLE).unwrap());
+                handle::close(new).unwrap();
+            }
+            stage.traffic();
+        },
+        judge: |_, _, _| {
+            assert_gone("new");
+            remove_file();
+        },
+        ..Operation::new(|victim| {
+            namespace::attach().unwrap();
+            victim.arm();
+            create_over_file();
+        })
+    }
+}
+
+pub(crate) fn close_section_over_a_file() -> Operation {
+    Operation {
+        before: |_| handle::close(file()).unwrap(),
+        judge: |_, _, _| {
+            assert_gone("new");
+            remove_file();
+        },
+        ..Operation::new(|victim| {
+            let section = create_over_file();
+            let view = section::map(section, &WHOLE).unwrap();
+            victim.arm();
+            handle::close(section).unwrap();
+            unmap(view);
+        })
+    }
+}
+
 pub(crate) fn create_reserved_section() -> Operation {
     Operation {
         judge: |_, _, _| assert_gone("new"),
