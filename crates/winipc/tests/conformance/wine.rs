@@ -115,6 +115,12 @@ pub(crate) const KNOWN_FAULTS: &[(&str, &str, &str)] = &[
         "all access",
         "the access that the protection stands for",
     ),
+    (
+        "section_files::an_executable_protection_needs_execute_access",
+        "ERROR_ACCESS_DENIED",
+        "needs read access only",
+    ),
+    ("section_files::a_device_is_no_file_for_a_section", "ERROR_BAD_EXE_FORMAT (?)", "ERROR_INVALID_HANDLE"),
     ("section_views::flushing_what_is_not_mapped_fails", "ERROR_INVALID_ADDRESS (?)", "TRUE"),
     ("children::two_consoles_are_refused", "ERROR_INVALID_PARAMETER (?)", "TRUE"),
     ("children::a_list_needs_inheritance", "ERROR_INVALID_PARAMETER", "TRUE"),
