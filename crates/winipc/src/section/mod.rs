@@ -49,7 +49,8 @@ use crate::sys::call::section;
 use crate::sys::mapping::Access;
 use crate::{AsHandle, Disposition, OwnedHandle, Result};
 
-/// Memory that processes share, all zeros at first. It lasts as long as a handle or a view of it, in any process.
+/// Memory that processes share, all zeros at first, or a file of the caller's
+/// ([`create_over`](SectionOptions::create_over)). It lasts as long as a handle or a view of it, in any process.
 ///
 /// A section is not waited for. It is used through its views: [`view`](Section::view) to read,
 /// [`writable_view`](Section::writable_view) to read and write, [`copy_view`](Section::copy_view) for pages that

@@ -9,14 +9,19 @@ use crate::sys::{
 };
 use crate::{Disposition, Result};
 
-pub(crate) fn create(named: &Named, protection: u32, size: u64) -> Result<(OwnedHandle, Disposition)> {
+/// Over a file, or over memory without one.
+pub(crate) fn create(
+    named: &Named,
+    file: Option<BorrowedHandle<'_>>,
+    protection: u32,
+    size: u64,
+) -> Result<(OwnedHandle, Disposition)> {
+    let file = file.map_or(INVALID_HANDLE_VALUE, |file| file.as_raw());
     let name = named.utf16()?;
     let (high, low) = ((size >> 32) as u32, size as u32);
     let attributes = attributes(named.inherit);
-    // SAFETY: attributes and name live through the call.
-    unsafe {
-        created(CreateFileMappingW(INVALID_HANDLE_VALUE, &attributes, protection, high, low, name.as_ptr()))
-    }
+    // SAFETY: attributes and name live through the call, and so does the file's handle.
+    unsafe { created(CreateFileMappingW(file, &attributes, protection, high, low, name.as_ptr())) }
 }
 
 pub(crate) fn open(named: &Named) -> Result<OwnedHandle> {
