@@ -17,7 +17,7 @@ use crate::records::{Process, Thread};
 use crate::routines::Routines;
 use crate::section::Views;
 use crate::status::{Result, Status};
-use crate::{death, dispatcher, handle, keeper, process, thread};
+use crate::{death, dispatcher, file, handle, keeper, process, thread};
 
 /// The process's attachment. Made once and kept until the process ends.
 pub(crate) struct Context {
@@ -286,11 +286,15 @@ fn join(mark: ForkMark) -> core::result::Result<&'static Context, AttachError> {
     // From now on there may be something left of the process, should it be killed: the keepers see to it.
     keeper::call_all(arena);
     process::free_unborn(arena);
-    let process = match heritage::take_over(arena) {
-        Some(process) => process,
+    let heritage = heritage::take_over(arena);
+    let process = match &heritage {
+        Some(heritage) => heritage.record,
         None => process::claim_record(arena).map_err(no_room)?,
     };
     let context = Context::keep(arena, process, directory.place(), mark).map_err(no_room)?;
+    if let Some(heritage) = heritage {
+        file::inheritance::take_over(context, &heritage.belongings);
+    }
     // The thread that attaches sits down before the directory is unlocked: from then on the arena is inhabited.
     let joined = sit_down_for(context)
         .and_then(|current| {

@@ -4,6 +4,7 @@ pub(crate) mod children;
 mod creation;
 pub(crate) mod heritage;
 mod program;
+pub mod standard;
 
 use core::time::Duration;
 
@@ -19,6 +20,7 @@ use crate::{access, death, thread};
 
 pub use creation::{Console, Created, Creation, Inherited, create};
 pub use program::find as find_program;
+pub(crate) use standard::from_word as standard_from_word;
 
 /// Exit code of what has not ended.
 pub(crate) const STILL_ACTIVE: u32 = 259;
@@ -185,6 +187,9 @@ pub(crate) fn ended(lock: &mut Txn<'_>, process: &Process) -> Result<()> {
     let object = lock.arena().get(reference)?;
     object.body[EXIT_CODE].set(lock, u64::from(code));
     process.object.set(lock, 0);
+    for word in &process.standard {
+        word.set(lock, 0);
+    }
     process.charge.set(lock, 0);
     process.closed_file.set(lock, 0);
     dispatcher::set_signal(lock, object, true)?;

@@ -154,6 +154,8 @@ record! {
         closed_file: Guarded32,
         /// Whether others can send it descriptors (see [`crate::file::exchange`]).
         mailbox: Free32,
+        /// The standard handles, input, output and error, where they are known (see [`crate::process::standard`]).
+        standard: [Guarded32; 3],
         /// Pages of the handle table.
         pages: [Guarded32; TABLE_PAGES],
     }

@@ -96,6 +96,7 @@ fn creation<'a>(program: &'a Path, arguments: &'a [OsString]) -> Creation<'a> {
         environment: None,
         directory: None,
         inherited: Inherited::All,
+        standard: None,
         is_suspended: false,
         leads_group: false,
         console: Console::Same,

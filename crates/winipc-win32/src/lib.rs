@@ -83,6 +83,7 @@ mod process_creation;
 mod section;
 mod semaphore;
 mod signatures;
+mod standard;
 mod strings;
 mod thread;
 mod timer;
@@ -138,6 +139,7 @@ pub use semaphore::{
     OpenSemaphoreW, ReleaseSemaphore,
 };
 pub use signatures::FUNCTIONS;
+pub use standard::{GetStdHandle, SetStdHandle};
 pub use thread::{
     CreateThread, ExitThread, GetCurrentThread, GetCurrentThreadId, GetExitCodeThread, GetThreadId,
     OpenThread, ResumeThread, SuspendThread, TerminateThread,

@@ -65,6 +65,11 @@ const UNSUPPORTED: u32 = DEBUG_PROCESS
 /// With `inherit_handles` the child has every inheritable handle of the caller's under the same value, or those of them
 /// that `PROC_THREAD_ATTRIBUTE_HANDLE_LIST` lists.
 ///
+/// With `STARTF_USESTDHANDLES` (0x100) in `startup` the child's standard handles are those that it names, unchecked. Where one
+/// is a handle to a file or an end of an anonymous pipe and inherited, it is descriptor 0, 1 or 2 of the child, so that any
+/// program reads and writes it; any other leads nowhere (`/dev/null`) as a descriptor. Without the flag the child has the
+/// caller's.
+///
 /// Of `flags`, `CREATE_SUSPENDED` (4) has the child wait for [`ResumeThread`](crate::ResumeThread) before it runs;
 /// `CREATE_NEW_PROCESS_GROUP` (0x200) makes it the leader of a process group; with `CREATE_NEW_CONSOLE` (0x10),
 /// `DETACHED_PROCESS` (8) and `CREATE_NO_WINDOW` (0x8000000) it leads a session and has no terminal. Priority classes,
@@ -212,6 +217,8 @@ unsafe fn create(arguments: &Arguments) -> Result<()> {
         environment: environment.as_deref(),
         directory: directory.as_deref(),
         inherited,
+        // SAFETY: a structure, not NULL.
+        standard: unsafe { standard(arguments.startup.cast()) },
         is_suspended: has(CREATE_SUSPENDED),
         leads_group: has(CREATE_NEW_PROCESS_GROUP),
         console: if has(CREATE_NEW_CONSOLE | DETACHED_PROCESS | CREATE_NO_WINDOW) {
@@ -230,6 +237,17 @@ unsafe fn create(arguments: &Arguments) -> Result<()> {
     // SAFETY: not NULL, so writable.
     unsafe { arguments.information.write_unaligned(information) };
     Ok(())
+}
+
+/// The standard handles that the structure names, if it does.
+///
+/// # Safety
+/// `startup` points to a structure.
+unsafe fn standard(startup: *const STARTUPINFOW) -> Option<[winipc_executive::Handle; 3]> {
+    // SAFETY: as the caller promises; Windows asks for no alignment.
+    let startup = unsafe { startup.read_unaligned() };
+    let handles = [startup.hStdInput, startup.hStdOutput, startup.hStdError];
+    (startup.dwFlags & STARTF_USESTDHANDLES != 0).then(|| handles.map(handle))
 }
 
 fn check_flags(flags: u32) -> Result<()> {

@@ -1,8 +1,8 @@
 //! The list of all functions, and the proof that each has the type that windows-sys declares.
 
 use windows_sys::Win32::{
-    Foundation as foundation, Storage::FileSystem as file_system, System::IO as io,
-    System::Mailslots as mailslots, System::Memory as memory, System::Pipes as pipes,
+    Foundation as foundation, Storage::FileSystem as file_system, System::Console as console,
+    System::IO as io, System::Mailslots as mailslots, System::Memory as memory, System::Pipes as pipes,
     System::Threading as threading,
 };
 
@@ -30,6 +30,9 @@ functions! {
     file_system {
         CreateFileA CreateFileW FlushFileBuffers GetFileSize GetFileSizeEx GetFileType ReadFile ReadFileEx
         SetEndOfFile SetFilePointer SetFilePointerEx WriteFile WriteFileEx
+    }
+    console {
+        GetStdHandle SetStdHandle
     }
     io {
         CancelIo CancelIoEx CancelSynchronousIo GetOverlappedResult GetOverlappedResultEx

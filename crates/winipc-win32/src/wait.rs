@@ -14,6 +14,7 @@ use winipc_executive::{Handle, Status};
 use crate::apc::run_apcs;
 use crate::argument::{handle, timeout, usable};
 use crate::error::{Error, Result, value};
+use crate::standard;
 
 /// `MAXIMUM_WAIT_OBJECTS`.
 const MAXIMUM_OBJECTS: usize = 64;
@@ -30,7 +31,7 @@ const MAXIMUM_OBJECTS: usize = 64;
 #[cfg_attr(feature = "export", unsafe(no_mangle))]
 #[cfg_attr(not(feature = "export"), inline)]
 pub unsafe extern "system" fn WaitForSingleObject(object: HANDLE, milliseconds: u32) -> WAIT_EVENT {
-    report(wait::one(handle(object), timeout(milliseconds), false))
+    report(wait::one(awaited(object), timeout(milliseconds), false))
 }
 
 /// [`WaitForSingleObject`], which with `alertable` also ends when an APC of the calling thread has run: it runs all
@@ -45,7 +46,7 @@ pub unsafe extern "system" fn WaitForSingleObjectEx(
     milliseconds: u32,
     alertable: BOOL,
 ) -> WAIT_EVENT {
-    report(wait::one(handle(object), timeout(milliseconds), alertable != 0))
+    report(wait::one(awaited(object), timeout(milliseconds), alertable != 0))
 }
 
 /// Waits until one of 1 to 64 objects is signaled, or with `wait_all` all at one instant.
@@ -99,7 +100,7 @@ unsafe fn many(
     let mut handles = [MaybeUninit::<Handle>::uninit(); MAXIMUM_OBJECTS];
     for (i, slot) in handles[..count].iter_mut().enumerate() {
         // SAFETY: `i` is below `count`.
-        slot.write(handle(unsafe { *objects.add(i) }));
+        slot.write(awaited(unsafe { *objects.add(i) }));
     }
     // SAFETY: the first `count` elements were just written.
     let handles = unsafe { core::slice::from_raw_parts(handles.as_ptr().cast::<Handle>(), count) };
@@ -172,4 +173,11 @@ pub(crate) fn finish(outcome: core::result::Result<Outcome, Status>) -> Result<W
             WAIT_IO_COMPLETION
         }
     })
+}
+
+/// What a handle to wait for stands for: `STD_INPUT_HANDLE` and its fellows for the standard handles.
+#[inline]
+fn awaited(object: HANDLE) -> Handle {
+    let handle = handle(object);
+    if handle.raw() < 0 { standard::awaited(handle) } else { handle }
 }

@@ -31,6 +31,29 @@ pub(crate) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok(unsafe { (OwnedFd::from_raw_fd(ends[0]), OwnedFd::from_raw_fd(ends[1])) })
 }
 
+/// What is always at its end and takes everything.
+pub(crate) fn null() -> io::Result<OwnedFd> {
+    let file = std::fs::File::options().read(true).write(true).open("/dev/null")?;
+    Ok(file.into())
+}
+
+/// A descriptor that the process has from its parent, if it is open; programs that are executed do not get it. Those of
+/// the standard streams stay where they are, and this is another.
+///
+/// Which it is the parent has said, and it is asked for once: the descriptor is nobody else's.
+pub(crate) fn inherited(number: c_int) -> Option<OwnedFd> {
+    if (0..3).contains(&number) {
+        // SAFETY: the call takes numbers.
+        let duplicate = unsafe { libc::fcntl(number, libc::F_DUPFD_CLOEXEC, 3) };
+        // SAFETY: just made, and nobody else's.
+        return (duplicate >= 0).then(|| unsafe { OwnedFd::from_raw_fd(duplicate) });
+    }
+    // SAFETY: the call takes numbers.
+    let is_open = unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) } == 0;
+    // SAFETY: the parent left it under this number, and nothing else in this process knows of it.
+    is_open.then(|| unsafe { OwnedFd::from_raw_fd(number) })
+}
+
 /// Has a pipe hold at least so many bytes, as far as the system allows.
 pub(crate) fn set_pipe_size(pipe: BorrowedFd<'_>, bytes: usize) {
     /// What any user may ask for, unless the system's settings say otherwise.

@@ -10,6 +10,7 @@
 mod anonymous_pipe;
 mod disk;
 pub(crate) mod exchange;
+pub(crate) mod inheritance;
 mod table;
 mod transfer;
 

@@ -1,10 +1,12 @@
 //! Inheritance: the handles of a parent in the table of a child that is being made, under the same numbers.
 
 use super::Handle;
+use std::collections::BTreeSet;
+
 use super::table::{Entry, INHERIT, add, entry_word, look_up_in};
 use crate::context::Current;
 use crate::object;
-use crate::records::{HandlePage, Object, PAGE_ENTRIES, Process, TABLE_PAGES};
+use crate::records::{HandlePage, Kind, Object, PAGE_ENTRIES, Process, TABLE_PAGES};
 use crate::status::{Result, Status};
 
 /// The entries of handles that a child is to inherit, in order.
@@ -25,11 +27,11 @@ pub(crate) fn inheritable(current: &Current, handles: &[Handle]) -> Result<Vec<u
 }
 
 /// Puts the inheritable handles of the calling process, or those of them that are `chosen`, into the empty table of a child
-/// that it is making. They keep their numbers and rights.
+/// that it is making. They keep their numbers and rights. Returns the objects among them that stand for descriptors.
 ///
 /// # Errors
 /// [`Status::INSUFFICIENT_RESOURCES`], [`Status::NO_MEMORY`]: there is no room for the table.
-pub(crate) fn inherit(current: &Current, child: &Process, chosen: Option<&[u32]>) -> Result<()> {
+pub(crate) fn inherit(current: &Current, child: &Process, chosen: Option<&[u32]>) -> Result<BTreeSet<u32>> {
     let is_chosen = |index: u32| chosen.is_none_or(|chosen| chosen.binary_search(&index).is_ok());
     let parent = current.process();
     let is_inherited = |index: u32| {
@@ -38,7 +40,10 @@ pub(crate) fn inherit(current: &Current, child: &Process, chosen: Option<&[u32]>
     };
     // Looked for without the lock: what is made inheritable meanwhile may or may not be inherited.
     let entries = parent.fresh_handle.peek().min((PAGE_ENTRIES * TABLE_PAGES) as u32);
-    let Some(last) = (1..entries).rev().find(|&index| is_inherited(index).is_some()) else { return Ok(()) };
+    let mut files = BTreeSet::new();
+    let Some(last) = (1..entries).rev().find(|&index| is_inherited(index).is_some()) else {
+        return Ok(files);
+    };
     for page in 0..=last as usize / PAGE_ENTRIES {
         let first = (page * PAGE_ENTRIES) as u32;
         let indexes = first.max(1)..(first + PAGE_ENTRIES as u32).min(last + 1);
@@ -58,6 +63,9 @@ pub(crate) fn inherit(current: &Current, child: &Process, chosen: Option<&[u32]>
                 add(&mut lock, &child.handle_count, 1);
                 add(&mut lock, &object.handles, 1);
                 object::retain(&mut lock, object);
+                if object.head.tag.get(&lock) == Kind::File.tag() {
+                    files.insert(entry.object().index());
+                }
             } else {
                 let next = child.free_handle.get(&lock);
                 word.set(&mut lock, u64::from(next));
@@ -67,5 +75,5 @@ pub(crate) fn inherit(current: &Current, child: &Process, chosen: Option<&[u32]>
         child.fresh_handle.set(&mut lock, last + 1);
         lock.commit()?;
     }
-    Ok(())
+    Ok(files)
 }

@@ -1,18 +1,18 @@
 //! Making a process: its record, what it inherits, and the program.
 
 use std::ffi::{CString, OsStr, OsString};
-use std::os::fd::RawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::children::{self, Child};
 use super::heritage::{self, Birth};
-use super::{claim, claim_free_record, make_object, program};
+use super::{claim, claim_free_record, make_object, program, standard};
 use crate::access;
 use crate::arena::Ref;
 use crate::arena::child::ProcessDescriptor;
 use crate::arena::spawn::{Cradle, Program, Refusal, spawn};
 use crate::context::{self, Current, current};
+use crate::file::inheritance::{Bequest, bequeath};
 use crate::handle::{self, Handle};
 use crate::records::{Kind, Object, Process};
 use crate::status::{Result, Status};
@@ -32,6 +32,8 @@ pub struct Creation<'a> {
     pub directory: Option<&'a Path>,
     /// Which handles it inherits.
     pub inherited: Inherited<'a>,
+    /// Its standard input, output and error, whether or not they are handles; `None` for the caller's.
+    pub standard: Option<[Handle; 3]>,
     /// Whether its first thread waits until it is [resumed](crate::thread::resume).
     pub is_suspended: bool,
     /// Whether it leads a process group.
@@ -102,7 +104,8 @@ pub fn create(creation: &Creation<'_>) -> Result<Created> {
     let child = Child::of(reference, process);
     let created = make(&current, creation, child, process).and_then(|(created, thread)| {
         let spawned = handle::inherit(&current, process, chosen.as_deref())
-            .and_then(|()| begin(&current, &mut program, child, process, thread));
+            .and_then(|files| bequeath(&current, &files, creation.standard))
+            .and_then(|bequest| begin(&current, &mut program, bequest, child, process, thread));
         if spawned.is_err() {
             let _ = handle::close(created.process);
             let _ = handle::close(created.thread);
@@ -133,6 +136,9 @@ fn make(
         thread: insert(thread, Kind::Thread, creation.inherit_handles[1])?,
         id: 0,
     };
+    for (word, handle) in process.standard.iter().zip(creation.standard.into_iter().flatten()) {
+        word.set(&mut lock, standard::to_word(handle));
+    }
     process.born.store(Birth::Expected(child.generation).word());
     lock.commit()?;
     Ok((created, thread))
@@ -142,12 +148,15 @@ fn make(
 fn begin(
     current: &Current,
     program: &mut Program,
+    bequest: Bequest,
     child: Child,
     process: &'static Process,
     thread: Ref<Object>,
 ) -> Result<u32> {
-    let testament = heritage::testament(current.arena(), child.record, process);
+    let testament = heritage::testament(current.arena(), child.record, process, &bequest.belongings);
     program.environment.push(variable(heritage::VARIABLE, &testament)?);
+    program.standard = bequest.standard;
+    program.inherited.clone_from(&bequest.inherited);
     let cradle = Cradle {
         born: &process.born,
         expected: Birth::Expected(child.generation).word(),
@@ -189,10 +198,9 @@ fn prepare(current: &Current, creation: &Creation<'_>) -> Result<Program> {
         arguments: creation.arguments.iter().map(|argument| string(argument)).collect::<Result<_>>()?,
         environment,
         directory,
-        standard: [None; 3],
-        inherited: Vec::<RawFd>::new(),
         leads_group: creation.leads_group,
         leads_session: creation.console == Console::Other,
+        ..Program::default()
     })
 }
 

@@ -4,13 +4,15 @@
 //! somebody watches for the end of the process ([`super::children`]): its parent, or, when that has ended, who buries it.
 
 use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 
 use super::{all, claim};
 use crate::arena::{Arena, Ref, system};
+use crate::file::inheritance::Belonging;
 use crate::records::Process;
 
-/// The environment variable that names the record: file of the arena, number, generation.
+/// The environment variable that names the record: file of the arena, number, generation. After it come the descriptors that
+/// the process has, each with the object that it belongs to.
 pub(crate) const VARIABLE: &str = "WINIPC_PROCESS";
 
 /// What the word `born` of a process's record holds, so that one compare-and-swap decides whether a process comes to be
@@ -84,17 +86,32 @@ pub(crate) fn has_heir(arena: &Arena) -> bool {
 }
 
 /// The value of [`VARIABLE`] for a process that is being made.
-pub(crate) fn testament(arena: &Arena, reference: Ref<Process>, process: &Process) -> OsString {
-    let (_, file) = arena.identity();
-    OsString::from_vec(format!("{file:x}.{:x}.{:x}", reference.index(), process.generation.load()).into())
+pub(crate) fn testament(
+    arena: &Arena,
+    reference: Ref<Process>,
+    process: &Process,
+    belongings: &[Belonging],
+) -> OsString {
+    let record = (arena.inode(), reference.index(), process.generation.load());
+    let mut text = format!("{:x}.{:x}.{:x}", record.0, record.1, record.2);
+    for (object, generation, descriptor) in belongings {
+        text.push_str(&format!(";{object:x}.{generation:x}.{descriptor:x}"));
+    }
+    text.into()
+}
+
+/// What a process has from its parent.
+pub(crate) struct Heritage {
+    pub(crate) record: Ref<Process>,
+    pub(crate) belongings: Vec<Belonging>,
 }
 
 /// The record that the calling process's parent has made for it in the arena, taken over. The caller holds the directory's
 /// lock. Until it has a seat, [`super::children::bury_unborn`] sees to it that nothing is left of it.
-pub(crate) fn take_over(arena: &Arena) -> Option<Ref<Process>> {
+pub(crate) fn take_over(arena: &Arena) -> Option<Heritage> {
     let testament = std::env::var_os(VARIABLE)?;
-    let [file, number, generation] = parse(&testament)?;
-    if file != arena.identity().1 {
+    let ([file, number, generation], belongings) = parse(&testament)?;
+    if file != arena.inode() {
         return None;
     }
     let reference = Ref::from_index(u32::try_from(number).ok()?);
@@ -108,13 +125,23 @@ pub(crate) fn take_over(arena: &Arena) -> Option<Ref<Process>> {
         claim::parent(claim)?;
         if process.claim.compare_exchange(claim, claim::JOINING).is_ok() {
             process.id.store(super::id());
-            return Some(reference);
+            return Some(Heritage { record: reference, belongings });
         }
     }
 }
 
-fn parse(testament: &OsStr) -> Option<[u64; 3]> {
+fn parse(testament: &OsStr) -> Option<([u64; 3], Vec<Belonging>)> {
     let text = core::str::from_utf8(testament.as_bytes()).ok()?;
+    let mut parts = text.split(';').map(numbers);
+    let record = parts.next()??;
+    let belongings = parts.map(|part| {
+        let [object, generation, descriptor] = part?;
+        Some((object.try_into().ok()?, generation.try_into().ok()?, descriptor.try_into().ok()?))
+    });
+    Some((record, belongings.collect::<Option<_>>()?))
+}
+
+fn numbers(text: &str) -> Option<[u64; 3]> {
     let mut parts = text.split('.').map(|part| u64::from_str_radix(part, 16).ok());
     let parsed = [parts.next()??, parts.next()??, parts.next()??];
     parts.next().is_none().then_some(parsed)
@@ -134,8 +161,21 @@ mod tests {
 
     #[test]
     fn only_a_whole_testament_counts() {
-        assert_eq!(parse(OsStr::new("1f.2.3")), Some([0x1F, 2, 3]));
-        for text in ["", "1", "1.2", "1.2.3.4", "x.2.3", "1.-2.3", "1..3"] {
+        assert_eq!(parse(OsStr::new("1f.2.3")), Some(([0x1F, 2, 3], vec![])));
+        let two = parse(OsStr::new("1f.2.3;4.5.a;6.7.0"));
+        assert_eq!(two, Some(([0x1F, 2, 3], vec![(4, 5, 10), (6, 7, 0)])));
+        for text in [
+            "",
+            "1",
+            "1.2",
+            "1.2.3.4",
+            "x.2.3",
+            "1.-2.3",
+            "1..3",
+            "1.2.3;",
+            "1.2.3;4.5",
+            "1.2.3;4.5.80000000",
+        ] {
             assert_eq!(parse(OsStr::new(text)), None, "{text}");
         }
     }

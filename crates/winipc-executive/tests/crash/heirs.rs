@@ -47,6 +47,7 @@ fn make_heir(points: u64, event: winipc_executive::Handle) -> Created {
         environment: None,
         directory: None,
         inherited: Inherited::All,
+        standard: None,
         // Until its parent has nothing more to do with the lock.
         is_suspended: true,
         leads_group: false,

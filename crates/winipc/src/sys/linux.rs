@@ -29,7 +29,7 @@ pub use winipc_win32::{
 
 // Processes and threads.
 pub use winipc_win32::{
-    CreateProcessA, CreateProcessW, CreateThread, DeleteProcThreadAttributeList, ExitThread,
-    InitializeProcThreadAttributeList, ResumeThread, SuspendThread, TerminateThread,
+    CreateProcessA, CreateProcessW, CreateThread, DeleteProcThreadAttributeList, ExitThread, GetStdHandle,
+    InitializeProcThreadAttributeList, ResumeThread, SetStdHandle, SuspendThread, TerminateThread,
     UpdateProcThreadAttribute,
 };

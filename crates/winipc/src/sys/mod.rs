@@ -22,7 +22,7 @@
 //! | semaphores | `CreateSemaphoreA/W`, `CreateSemaphoreExA/W`, `OpenSemaphoreW`, `ReleaseSemaphore` |
 //! | timers | `CreateWaitableTimerA/W`, `CreateWaitableTimerExA/W`, `OpenWaitableTimerA/W`, `SetWaitableTimer(Ex)`, `CancelWaitableTimer` |
 //! | waits | `WaitForSingleObject(Ex)`, `WaitForMultipleObjects(Ex)`, `SignalObjectAndWait`, `Sleep(Ex)` |
-//! | processes | `GetCurrentProcess(Id)`, `GetProcessId`, `OpenProcess`, `GetExitCodeProcess`, `TerminateProcess`, `ExitProcess`, `CreateProcessA/W`, `InitializeProcThreadAttributeList`, `UpdateProcThreadAttribute`, `DeleteProcThreadAttributeList` |
+//! | processes | `GetCurrentProcess(Id)`, `GetProcessId`, `OpenProcess`, `GetExitCodeProcess`, `TerminateProcess`, `ExitProcess`, `CreateProcessA/W`, `InitializeProcThreadAttributeList`, `UpdateProcThreadAttribute`, `DeleteProcThreadAttributeList`, `GetStdHandle`, `SetStdHandle` |
 //! | threads | `GetCurrentThread(Id)`, `GetThreadId`, `OpenThread`, `GetExitCodeThread`, `QueueUserAPC(2)`, `CreateThread`, `ExitThread`, `ResumeThread`, `SuspendThread`, `TerminateThread` |
 //! | files | `CreateFileA/W`, `ReadFile(Ex)`, `WriteFile(Ex)`, `FlushFileBuffers`, `GetFileType`, `GetFileSize(Ex)`, `SetFilePointer(Ex)`, `SetEndOfFile` |
 //! | sections | `CreateFileMappingA/W`, `OpenFileMappingA/W`, `MapViewOfFile(Ex)`, `UnmapViewOfFile`, `FlushViewOfFile`, `VirtualAlloc` and `VirtualQuery` within views |
@@ -103,6 +103,9 @@ pub use windows_sys::Win32::Storage::FileSystem::{
     PIPE_ACCESS_OUTBOUND, READ_CONTROL, SECURITY_ANONYMOUS, SECURITY_CONTEXT_TRACKING, SECURITY_DELEGATION,
     SECURITY_EFFECTIVE_ONLY, SECURITY_IDENTIFICATION, SECURITY_IMPERSONATION, SECURITY_SQOS_PRESENT, SYNCHRONIZE,
     TRUNCATE_EXISTING, WRITE_DAC, WRITE_OWNER,
+};
+pub use windows_sys::Win32::System::Console::{
+    STD_ERROR_HANDLE, STD_HANDLE, STD_INPUT_HANDLE, STD_OUTPUT_HANDLE,
 };
 pub use windows_sys::Win32::System::IO::{
     LPOVERLAPPED_COMPLETION_ROUTINE, OVERLAPPED, OVERLAPPED_0, OVERLAPPED_0_0,

@@ -56,6 +56,7 @@ pub use windows_sys::Win32::System::Threading::{
 };
 
 // Processes and threads.
+pub use windows_sys::Win32::System::Console::{GetStdHandle, SetStdHandle};
 pub use windows_sys::Win32::System::Threading::{
     CreateProcessA, CreateProcessW, CreateThread, DeleteProcThreadAttributeList, ExitThread,
     InitializeProcThreadAttributeList, ResumeThread, SuspendThread, TerminateThread,

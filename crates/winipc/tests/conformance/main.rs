@@ -7,6 +7,7 @@
 #![deny(dead_code)]
 
 mod harness;
+mod standard_handles;
 mod statements;
 mod support;
 mod sys;
@@ -107,6 +108,7 @@ modules! {
     section_views: "Sections: views (8.3, 8.4)",
     processes: "Processes and threads (13.1, 13.2)",
     children: "Children (1.6, 13.3)",
+    standard_handles: "Standard handles (13.3)",
     threads: "Making threads (2.4, 13.4)",
     contention: "Several threads and processes at once",
 }

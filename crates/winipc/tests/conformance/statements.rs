@@ -10,7 +10,6 @@ const LIST: &str = include_str!("../../../../docs/conformance.md");
 
 /// Statements in the sections covered that have no test, and why.
 const WITHOUT_TEST: &[(&str, &str, &str)] = &[
-    ("1.1", "STD_INPUT, OUTPUT and ERROR_HANDLE are replaced in waits", "standard handles come with 13.3"),
     ("1.1", "CloseHandle of a bad handle raises under a debugger", "no exceptions natively"),
     ("1.2", "GetQueuedCompletionStatus, atoms", "completion ports and atoms come later"),
     ("1.3", "`Session\\` is reserved; private namespaces", "private namespaces come later"),
@@ -44,7 +43,6 @@ const WITHOUT_TEST: &[(&str, &str, &str)] = &[
     ("8.3", "I/O errors and writes to a read-only view raise", "no exceptions natively"),
     ("13.1", "an id is not reused while a handle is open", "not in our hands on Linux"),
     ("13.2", "exit codes of exceptions and console handlers, TerminateThread", "come later, or are refused"),
-    ("13.3", "standard handles", "come with the files they are"),
     (
         "13.3",
         "priority class, error mode, job; `CTRL_C` ignored by children",

@@ -2,8 +2,8 @@
 
 // The named imports below come before these, whose functions would be the system's.
 pub(crate) use windows_sys::Win32::{
-    Foundation::*, Security::*, Storage::FileSystem::*, System::IO::*, System::Memory::*, System::Pipes::*,
-    System::Threading::*,
+    Foundation::*, Security::*, Storage::FileSystem::*, System::Console::*, System::IO::*, System::Memory::*,
+    System::Pipes::*, System::Threading::*,
 };
 #[rustfmt::skip]
 pub(crate) use winipc::sys::{
@@ -27,7 +27,7 @@ pub(crate) use winipc::sys::{
 };
 pub(crate) use winipc::sys::{
     CreateProcessA, CreateProcessW, CreateThread, DeleteProcThreadAttributeList, ExitProcess, ExitThread,
-    InitializeProcThreadAttributeList, ResumeThread, UpdateProcThreadAttribute,
+    GetStdHandle, InitializeProcThreadAttributeList, ResumeThread, SetStdHandle, UpdateProcThreadAttribute,
 };
 // These the safe interface does not need.
 #[cfg(not(windows))]

@@ -22,6 +22,7 @@ pub(crate) fn make_sleeper(is_suspended: bool) -> Created {
         environment: None,
         directory: None,
         inherited: Inherited::All,
+        standard: None,
         is_suspended,
         leads_group: false,
         console: Console::Same,

@@ -185,6 +185,31 @@ unsafe extern "system" fn last_thread(parameter: *mut c_void) -> u32 {
     code
 }
 
+/// The number of a standard handle: 0 for input, 1 for output, 2 for error.
+fn standard(which: i64) -> u32 {
+    [STD_INPUT_HANDLE, STD_OUTPUT_HANDLE, STD_ERROR_HANDLE][which as usize]
+}
+
+fn print(file: HANDLE, text: &str) -> (i64, u32, Vec<u8>) {
+    let mut count = 0;
+    from_bool(call!(WriteFile(file, text.as_ptr(), text.len() as u32, &mut count, null_mut())))
+}
+
+/// Reads standard input to its end, and says how much it was.
+fn read_input(mut take: impl FnMut(&[u8])) -> i64 {
+    let (input, mut sum) = (call!(GetStdHandle(STD_INPUT_HANDLE)).0, 0);
+    loop {
+        let (mut buffer, mut count) = ([0; 5000], 0);
+        let (value, error) = call!(ReadFile(input, buffer.as_mut_ptr(), 5000, &mut count, null_mut()));
+        if value == FALSE {
+            assert_eq!(error, ERROR_BROKEN_PIPE);
+            return sum;
+        }
+        take(&buffer[..count as usize]);
+        sum += i64::from(count);
+    }
+}
+
 fn execute(words: &[&str]) -> (i64, u32, Vec<u8>) {
     let number = |at: usize| words[at].parse::<i64>().unwrap_or_else(|_| panic!("{words:?}: word {at}"));
     let flag = |at: usize| number(at) as i32;
@@ -308,6 +333,25 @@ fn execute(words: &[&str]) -> (i64, u32, Vec<u8>) {
         "own_process_id" => ((ok!(GetProcessId(this_process())) == std::process::id()).into(), 0, Vec::new()),
         "sleep" => {
             std::thread::sleep(std::time::Duration::from_millis(SOON.into()));
+            (0, 0, Vec::new())
+        }
+        "standard" => {
+            let value = call!(GetStdHandle(standard(number(1)))).0;
+            ((value == handle(2)).into(), 0, Vec::new())
+        }
+        "set_standard" => {
+            let event = call!(GetStdHandle(standard(number(1)))).0;
+            from_bool(call!(SetEvent(event)))
+        }
+        "print" => print(call!(GetStdHandle(STD_OUTPUT_HANDLE)).0, words[1]),
+        "complain" => print(call!(GetStdHandle(STD_ERROR_HANDLE)).0, words[1]),
+        "print_to" => print(handle(1), words[2]),
+        "count" => (read_input(|_| ()), 0, Vec::new()),
+        "copy" => {
+            read_input(|bytes| {
+                let (mut count, output) = (0, call!(GetStdHandle(STD_OUTPUT_HANDLE)).0);
+                ok!(WriteFile(output, bytes.as_ptr(), bytes.len() as u32, &mut count, null_mut()));
+            });
             (0, 0, Vec::new())
         }
         "wait_name" => {
