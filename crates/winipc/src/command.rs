@@ -9,10 +9,13 @@ use crate::sys::call::process::{self as call, Creation};
 use crate::sys::call::{handle, thread};
 use crate::sys::text::wide;
 use crate::sys::{CREATE_NEW_PROCESS_GROUP, CREATE_SUSPENDED};
-use crate::{AsHandle, BorrowedHandle, OwnedHandle, Process, Result, Waitable, Win32Error};
+use crate::{
+    AsHandle, BorrowedHandle, OwnedHandle, PipeReader, PipeWriter, Process, Result, Stdio, Waitable,
+    Win32Error,
+};
 
 /// A program to start, in the manner of [`std::process::Command`], with what that does not have: children that
-/// [inherit handles](Command::inherit) to any kind of object, that start [suspended](Command::suspended), and that are
+/// [inherit handles](Command::inherit) to any kind of object, whose pipes can be waited for and peeked into, that start [suspended](Command::suspended), and that are
 /// [waitable](Child) together with other objects.
 ///
 /// The program is any program of the system. Its name is looked for as the system does it: on Windows in the directories of
@@ -40,6 +43,7 @@ pub struct Command<'a> {
     variables: BTreeMap<OsString, Option<OsString>>,
     directory: Option<PathBuf>,
     inherited: Vec<(String, BorrowedHandle<'a>)>,
+    streams: [Stdio; 3],
     flags: u32,
 }
 
@@ -53,6 +57,7 @@ impl<'a> Command<'a> {
             variables: BTreeMap::new(),
             directory: None,
             inherited: Vec::new(),
+            streams: [Stdio::inherit(), Stdio::inherit(), Stdio::inherit()],
             flags: 0,
         }
     }
@@ -124,6 +129,40 @@ impl<'a> Command<'a> {
         self
     }
 
+    /// Says what the child's standard input is, which otherwise is that of this process.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use std::io::{Read, Write};
+    /// use winipc::{Command, Stdio, Waitable};
+    ///
+    /// let mut child = Command::new("sort").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    /// // Dropped, so that the child finds the end of it.
+    /// child.stdin.take().unwrap().write_all(b"pear\napple\n")?;
+    /// let mut sorted = String::new();
+    /// child.stdout.take().unwrap().read_to_string(&mut sorted)?;
+    /// assert!(child.wait(None)?.is_signaled());
+    /// assert_eq!(sorted, "apple\npear\n");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn stdin(&mut self, stdin: impl Into<Stdio>) -> &mut Self {
+        self.streams[0] = stdin.into();
+        self
+    }
+
+    /// Says what the child's standard output is, which otherwise is that of this process.
+    pub fn stdout(&mut self, stdout: impl Into<Stdio>) -> &mut Self {
+        self.streams[1] = stdout.into();
+        self
+    }
+
+    /// Says what the child's standard error is, which otherwise is that of this process.
+    pub fn stderr(&mut self, stderr: impl Into<Stdio>) -> &mut Self {
+        self.streams[2] = stderr.into();
+        self
+    }
+
     /// Whether the child waits for [`Child::resume`] before it runs (`CREATE_SUSPENDED`). False unless said otherwise.
     pub fn suspended(&mut self, suspended: bool) -> &mut Self {
         self.flag(CREATE_SUSPENDED, suspended)
@@ -158,6 +197,14 @@ impl<'a> Command<'a> {
             .iter()
             .map(|(_, handle)| handle::duplicate(*handle, how))
             .collect::<Result<_>>()?;
+        let (mut stdin, mut stdout, mut stderr) = (None, None, None);
+        let mut streams = [None, None, None];
+        let is_redirected = self.streams.iter().any(|stream| !stream.is_inherited());
+        if is_redirected {
+            (streams[0], stdin) = self.streams[0].input()?;
+            (streams[1], stdout) = self.streams[1].output(1)?;
+            (streams[2], stderr) = self.streams[2].output(2)?;
+        }
         let created = call::create(Creation {
             command_line: self.command_line()?,
             environment: self.environment(&passed)?,
@@ -168,8 +215,11 @@ impl<'a> Command<'a> {
                 .transpose()?,
             flags: self.flags,
             inherited: passed.iter().map(OwnedHandle::borrow).collect(),
+            standard: is_redirected
+                .then(|| streams.each_ref().map(|stream| stream.as_ref().map(OwnedHandle::borrow))),
         })?;
-        Ok(Child { process: Process::from(created.process), thread: created.thread, id: created.id })
+        let process = Process::from(created.process);
+        Ok(Child { process, thread: created.thread, id: created.id, stdin, stdout, stderr })
     }
 
     /// The words, each so quoted that it is one when the line is taken apart.
@@ -274,6 +324,13 @@ pub struct Child {
     process: Process,
     thread: OwnedHandle,
     id: u32,
+    /// What the child reads from its standard input, where that is [piped](Stdio::piped). The child finds the end of it when
+    /// this is dropped.
+    pub stdin: Option<PipeWriter>,
+    /// What the child writes to its standard output, where that is piped.
+    pub stdout: Option<PipeReader>,
+    /// What the child writes to its standard error, where that is piped.
+    pub stderr: Option<PipeReader>,
 }
 
 impl Child {

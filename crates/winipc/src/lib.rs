@@ -75,6 +75,7 @@ mod pipe;
 mod process;
 pub mod section;
 mod semaphore;
+mod stdio;
 #[allow(unsafe_code)]
 pub mod sys;
 mod thread;
@@ -96,6 +97,7 @@ pub use pipe::{
 };
 pub use process::Process;
 pub use semaphore::{Semaphore, SemaphoreOptions};
+pub use stdio::Stdio;
 pub use sys::owned_handle::{BorrowedHandle, OwnedHandle};
 pub use thread::Thread;
 pub use timer::{Due, TimerRoutine, WaitableTimer, WaitableTimerOptions};

@@ -1,12 +1,13 @@
 //! Programs that are started, what they inherit, and threads that are waited for.
 
+use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use winipc::sys::SYNCHRONIZE;
 use winipc::{
-    AsHandle, Child, Command, Event, OwnedHandle, Process, Semaphore, Thread, WaitResult, Waitable,
-    Win32Error, inherited_handle, wait_all, wait_any,
+    AsHandle, Child, Command, Event, OwnedHandle, Process, Semaphore, Stdio, Thread, WaitResult, Waitable,
+    Win32Error, anonymous_pipe, inherited_handle, wait_all, wait_any,
 };
 
 /// This test again, as a child that plays a role in it.
@@ -203,4 +204,112 @@ fn a_suspended_thread_runs_its_apcs_first() {
     assert_eq!((thread.resume(), thread.resume()), (Ok(true), Ok(false)));
     assert_eq!(thread.wait(None), Ok(WaitResult::Signaled(0)));
     assert_eq!(*mutex.lock().unwrap(), ["apc", "routine"]);
+}
+
+#[test]
+fn streams_of_a_child() {
+    const TEST: &str = "streams_of_a_child";
+    if is_role("child") {
+        let mut text = String::new();
+        std::io::stdin().read_to_string(&mut text).unwrap();
+        eprint!("{} bytes", text.len());
+        // The harness writes to standard output, too.
+        print!("<{}>", text.to_uppercase());
+        std::io::stdout().flush().unwrap();
+        Process::exit(4);
+    }
+    let mut child = role(TEST, "child")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(b"hello").unwrap();
+    let (mut output, mut error) = (String::new(), String::new());
+    child.stdout.take().unwrap().read_to_string(&mut output).unwrap();
+    child.stderr.take().unwrap().read_to_string(&mut error).unwrap();
+    assert!(output.contains("<HELLO>"), "{output}");
+    assert_eq!(error, "5 bytes");
+    assert_eq!(ended(&child), 4);
+    // Into a pipe that was there before, and nothing to read.
+    let (reader, writer) = anonymous_pipe().unwrap();
+    let mut command = role(TEST, "child");
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(writer);
+    let child = command.spawn().unwrap();
+    // It holds the writer.
+    drop(command);
+    let mut error = String::new();
+    (&reader).read_to_string(&mut error).unwrap();
+    assert_eq!(error, "0 bytes");
+    assert_eq!(ended(&child), 4);
+}
+
+/// Programs that know nothing of handles.
+#[cfg(target_os = "linux")]
+mod ordinary {
+    use super::*;
+
+    fn filter(program: &str) -> Child {
+        let mut command = Command::new(program);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        if program == "sh" {
+            command.args(["-c", "read line; echo \"<$line>\"; exec sort"]);
+        }
+        command.spawn().unwrap()
+    }
+
+    fn through(program: &str, text: &str) -> (String, u32) {
+        let mut child = filter(program);
+        child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        let mut output = String::new();
+        child.stdout.take().unwrap().read_to_string(&mut output).unwrap();
+        let code = ended(&child);
+        (output, code)
+    }
+
+    #[test]
+    fn cat_sort_and_sh_are_partners() {
+        assert_eq!(through("cat", "b\na\n"), ("b\na\n".into(), 0));
+        assert_eq!(through("sort", "b\na\n"), ("a\nb\n".into(), 0));
+        assert_eq!(through("sh", "c\nb\na\n"), ("<c>\na\nb\n".into(), 0));
+    }
+
+    #[test]
+    fn more_than_the_pipes_hold_goes_through() {
+        let mut child = filter("cat");
+        let mut input = child.stdin.take().unwrap();
+        let writer = std::thread::spawn(move || input.write_all(&[b'x'; 3 << 20]));
+        let mut output = Vec::new();
+        child.stdout.take().unwrap().read_to_end(&mut output).unwrap();
+        writer.join().unwrap().unwrap();
+        assert!(output.len() == 3 << 20 && output.iter().all(|&byte| byte == b'x'));
+        assert_eq!(ended(&child), 0);
+    }
+
+    /// Neither is this process killed by a signal.
+    #[test]
+    fn a_partner_that_ends_early_breaks_the_pipe() {
+        let child = Command::new("true").stdin(Stdio::piped()).spawn().unwrap();
+        assert_eq!(ended(&child), 0);
+        assert_eq!(child.stdin.as_ref().unwrap().send(b"x"), Err(Win32Error::NO_DATA));
+        // One that ends while a write waits for it.
+        let child = Command::new("sleep").arg("1000").stdin(Stdio::piped()).spawn().unwrap();
+        std::thread::scope(|scope| {
+            let blocked = scope.spawn(|| child.stdin.as_ref().unwrap().send(&[0; 2 << 20]));
+            child.terminate(3).unwrap();
+            let error = blocked.join().unwrap().unwrap_err();
+            assert!([Win32Error::BROKEN_PIPE, Win32Error::NO_DATA].contains(&error), "{error}");
+        });
+        assert_eq!(ended(&child), 3);
+    }
+
+    /// And the partner gets the signal of a broken pipe, which this process ignores.
+    #[test]
+    fn a_reader_that_goes_ends_its_partner() {
+        let mut child = Command::new("yes").stdout(Stdio::piped()).spawn().unwrap();
+        let output = child.stdout.take().unwrap();
+        assert!(output.recv(&mut [0; 10]).unwrap() > 0);
+        drop(output);
+        assert_eq!(ended(&child), 1);
+    }
 }

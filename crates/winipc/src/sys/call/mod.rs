@@ -13,6 +13,7 @@ pub(crate) mod pipe;
 pub(crate) mod process;
 pub(crate) mod section;
 pub(crate) mod semaphore;
+pub(crate) mod standard;
 pub(crate) mod thread;
 pub(crate) mod timer;
 pub(crate) mod wait;

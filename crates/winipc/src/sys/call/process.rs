@@ -7,7 +7,7 @@ use crate::sys::owned_handle::{BorrowedHandle, OwnedHandle};
 use crate::sys::{
     CREATE_UNICODE_ENVIRONMENT, CreateProcessW, DeleteProcThreadAttributeList, EXTENDED_STARTUPINFO_PRESENT,
     HANDLE, InitializeProcThreadAttributeList, PROC_THREAD_ATTRIBUTE_HANDLE_LIST, PROCESS_INFORMATION,
-    STARTUPINFOEXW, STARTUPINFOW, UpdateProcThreadAttribute,
+    STARTF_USESTDHANDLES, STARTUPINFOEXW, STARTUPINFOW, UpdateProcThreadAttribute,
 };
 use crate::sys::{ExitProcess, OpenProcess, TerminateProcess};
 use crate::sys::{GetCurrentProcess, GetCurrentProcessId, GetExitCodeProcess, GetProcessId};
@@ -63,6 +63,8 @@ pub(crate) struct Creation<'a> {
     pub(crate) flags: u32,
     /// What the child inherits, all of it inheritable.
     pub(crate) inherited: Vec<BorrowedHandle<'a>>,
+    /// The child's standard handles, where they are not the caller's.
+    pub(crate) standard: Option<[Option<BorrowedHandle<'a>>; 3]>,
 }
 
 /// A process that was made.
@@ -76,7 +78,17 @@ pub(crate) fn create(mut creation: Creation<'_>) -> Result<Created> {
     let mut startup = STARTUPINFOEXW::default();
     startup.StartupInfo.cb = size_of::<STARTUPINFOEXW>() as u32;
     let mut list = AttributeList::new()?;
-    let handles: Vec<HANDLE> = creation.inherited.iter().map(|handle| handle.as_raw()).collect();
+    let standard = creation.standard.into_iter().flatten();
+    let inherited = creation.inherited.iter().copied().chain(standard.flatten());
+    let handles: Vec<HANDLE> = inherited.map(|handle| handle.as_raw()).collect();
+    if let Some(standard) = creation.standard {
+        let [input, output, error] =
+            standard.map(|handle| handle.map_or(ptr::null_mut(), |handle| handle.as_raw()));
+        startup.StartupInfo.dwFlags = STARTF_USESTDHANDLES;
+        startup.StartupInfo.hStdInput = input;
+        startup.StartupInfo.hStdOutput = output;
+        startup.StartupInfo.hStdError = error;
+    }
     if handles.is_empty() {
         startup.StartupInfo.cb = size_of::<STARTUPINFOW>() as u32;
     } else {
