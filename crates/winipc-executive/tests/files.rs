@@ -353,6 +353,7 @@ mod roles {
             environment: None,
             directory: None,
             inherited: process::Inherited::Nothing,
+            standard: None,
             is_suspended: true,
             leads_group: false,
             console: process::Console::Same,

@@ -5,7 +5,6 @@ use super::{Found, Handle, look_up};
 use crate::arena::{Ref, Txn};
 use crate::context::{Current, current};
 use crate::file::exchange::{self, Identity, Party};
-use crate::process::claim;
 use crate::records::{Kind, Process};
 use crate::status::{Result, Status};
 use crate::{access, channel, death, file, io, keeper, process, section, thread};
@@ -28,8 +27,7 @@ pub struct Duplicate {
 /// # Errors
 /// [`Status::INVALID_HANDLE`]: the source, or one of the processes, is no handle. [`Status::ACCESS_DENIED`]: a process
 /// handle lacks PROCESS_DUP_HANDLE, or more access is asked for than the object gives.
-/// [`Status::PROCESS_IS_TERMINATING`]: a process has ended. [`Status::NOT_SUPPORTED`]: there is a descriptor behind the handle,
-/// and a process has been made and not yet used this library. Where there is a descriptor behind the handle,
+/// [`Status::PROCESS_IS_TERMINATING`]: a process has ended. Where there is a descriptor behind the handle,
 /// [`Status::FILE_INVALID`]: the source does not have it; [`Status::INSUFFICIENT_RESOURCES`]: it cannot be passed.
 ///
 /// # References
@@ -91,10 +89,6 @@ fn copy(
         look_up_in(arena, from.process, source.index()?).ok().filter(|(found, _)| file::has_descriptor(found))
     };
     if is_elsewhere && is_file().is_some() {
-        // There is nobody yet who would take a descriptor.
-        if claim::is_heir(from.process.claim.load()) || claim::is_heir(to.process.claim.load()) {
-            return Err(Status::NOT_SUPPORTED);
-        }
         exchange::prepare(current, &parties.1)?;
     }
     let mut lock = current.begin()?;

@@ -92,7 +92,7 @@ pub(crate) fn testament(
     process: &Process,
     belongings: &[Belonging],
 ) -> OsString {
-    let record = (arena.inode(), reference.index(), process.generation.load());
+    let record = (arena.identity().1, reference.index(), process.generation.load());
     let mut text = format!("{:x}.{:x}.{:x}", record.0, record.1, record.2);
     for (object, generation, descriptor) in belongings {
         text.push_str(&format!(";{object:x}.{generation:x}.{descriptor:x}"));
@@ -111,7 +111,7 @@ pub(crate) struct Heritage {
 pub(crate) fn take_over(arena: &Arena) -> Option<Heritage> {
     let testament = std::env::var_os(VARIABLE)?;
     let ([file, number, generation], belongings) = parse(&testament)?;
-    if file != arena.inode() {
+    if file != arena.identity().1 {
         return None;
     }
     let reference = Ref::from_index(u32::try_from(number).ok()?);

@@ -122,6 +122,13 @@ pub(crate) const KNOWN_FAULTS: &[(&str, &str, &str)] = &[
     ),
     ("section_files::a_device_is_no_file_for_a_section", "ERROR_BAD_EXE_FORMAT (?)", "ERROR_INVALID_HANDLE"),
     ("section_views::flushing_what_is_not_mapped_fails", "ERROR_INVALID_ADDRESS (?)", "TRUE"),
+    (
+        "standard_handles::a_child_takes_standard_handles_unchanged",
+        "any handle",
+        "others where they are none of files",
+    ),
+    ("standard_handles::standard_handles_are_not_checked", "any value", "another where it is no handle"),
+    ("standard_handles::a_standard_handle_can_be_waited_for", "waits for the standard handle", "fails"),
     ("children::two_consoles_are_refused", "ERROR_INVALID_PARAMETER (?)", "TRUE"),
     ("children::a_list_needs_inheritance", "ERROR_INVALID_PARAMETER", "TRUE"),
     ("children::a_list_takes_inheritable_handles_only", "ERROR_INVALID_PARAMETER", "TRUE"),
