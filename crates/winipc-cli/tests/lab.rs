@@ -174,7 +174,7 @@ fn unknown_labs_and_closed_output() {
     let output = world.run(&["lab", "alchemy"]);
     assert_eq!(output.status.code(), Some(1));
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(errors.contains("there are: named-pipe"), "{errors}");
+    assert!(errors.contains("there are: anonymous-pipe, named-pipe"), "{errors}");
     let mut lab = world.winipc();
     let mut lab = lab.args(["lab", "race"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop(lab.stdout.take());
@@ -198,4 +198,17 @@ fn a_process_that_dies() {
     let (status, _, errors) = lab.finish();
     assert_eq!(status.code(), Some(1), "{errors}");
     assert!(errors.contains("the process of ann has failed"), "{errors}");
+}
+
+#[test]
+fn anonymous_pipe() {
+    let log = run("anonymous-pipe");
+    let lines: Vec<_> = (1..=10)
+        .map(|number| format!("parent | the child writes \"Message num {number}\", and I send it back"))
+        .chain(["parent | both pipes are at their end, and so is the child".to_owned()])
+        .collect();
+    assert_order(&log, &lines.iter().map(String::as_str).collect::<Vec<_>>());
+    for number in 1..=10 {
+        assert_order(&log, &[&format!("parent | the child says aside: \"Message num {number}\" came back")]);
+    }
 }

@@ -183,6 +183,18 @@ impl io::Write for PipeWriter {
 
 macro_rules! ends {
     ($($end:ident),*) => {$(
+        impl $end {
+            /// Cancels the calls of this process that wait on this end, whichever threads they are of (`CancelIoEx`): they
+            /// fail with `ERROR_OPERATION_ABORTED`.
+            ///
+            /// # Errors
+            ///
+            /// - `ERROR_NOT_FOUND`: there is none.
+            pub fn cancel_requests(&self) -> Result<()> {
+                pipe::cancel(self.as_handle())
+            }
+        }
+
         impl AsHandle for $end {
             fn as_handle(&self) -> BorrowedHandle<'_> {
                 self.0.as_handle()

@@ -3,6 +3,7 @@
 //! One file per lab, with what its processes do ([`Lab::act`]) and how they are brought together and checked
 //! ([`Lab::play`]). A further lab is a file and a line in [`LABS`].
 
+mod anonymous_pipe;
 mod board;
 mod bounded_buffer;
 mod mailslot;
@@ -34,6 +35,7 @@ struct Lab {
 }
 
 const LABS: &[&Lab] = &[
+    &anonymous_pipe::LAB,
     &named_pipe::LAB,
     &mailslot::LAB,
     &shared_memory::LAB,

@@ -11,7 +11,7 @@ use winipc::section::{Monitor, Plain, SectionOptions, WritableView};
 use winipc::{Event, EventOptions, MutexOptions, Semaphore, SemaphoreOptions};
 
 use super::board::Board;
-use super::{Pace, failed, find};
+use super::{Pace, anonymous_pipe, failed, find};
 use crate::error::Result;
 use crate::stage::{listen_to_parent, report};
 
@@ -40,6 +40,7 @@ pub(super) enum Line {
 /// One process of a lab.
 pub(super) struct Role {
     pub(super) name: String,
+    lab: String,
     tag: String,
     pace: Pace,
     /// What the lab tells it.
@@ -51,9 +52,13 @@ pub(super) struct Role {
 /// # Errors
 /// Those of the lab.
 pub(crate) fn act(arguments: Arguments) -> Result<()> {
+    if arguments.name == anonymous_pipe::CHILD {
+        // Its standard streams are not for the lab.
+        return anonymous_pipe::child(arguments.pace);
+    }
     let answers = Mutex::new(listen_to_parent());
     let Arguments { lab, name, tag, pace, words } = arguments;
-    (find(&lab)?.act)(&Role { name, tag, pace, words, answers })
+    (find(&lab)?.act)(&Role { name, lab, tag, pace, words, answers })
 }
 
 /// The name of an object of a run.
@@ -86,6 +91,12 @@ impl Role {
     /// Nobody listens any more.
     pub(super) fn fact(&self, name: &str, value: i64) -> Result<()> {
         report(&Line::Fact { name: name.to_string(), value })
+    }
+
+    /// The arguments with which this program plays another process of the lab.
+    pub(super) fn arguments_of(&self, name: &str) -> [String; 5] {
+        let pace = if self.pace == Pace::Real { "real" } else { "quick" };
+        ["lab-actor", &self.lab, name, &self.tag, pace].map(str::to_owned)
     }
 
     /// Takes its time, in real tempo.

@@ -2,6 +2,7 @@
 //! of links that carry frames both ways. One file or folder per mechanism, and one line in [`MECHANISMS`]; [`conformance`] then
 //! tests it, `chat --over` takes it, and the tour has a row for it.
 
+mod anonymous_pipe;
 #[cfg(test)]
 mod conformance;
 mod directory;
@@ -31,6 +32,7 @@ use crate::error::{Error, Result};
 /// Everything there is on this system.
 pub(crate) static MECHANISMS: &[&Mechanism] = &[
     &named_pipe::MECHANISM,
+    &anonymous_pipe::MECHANISM,
     &mailslot::MECHANISM,
     &shared_memory::MECHANISM,
     #[cfg(target_os = "linux")]

@@ -137,6 +137,7 @@ mod standard {
     use std::marker::PhantomData;
     use std::os::windows::io::{AsRawHandle, FromRawHandle, IntoRawHandle};
     use std::os::windows::io::{BorrowedHandle as BorrowedStandardHandle, OwnedHandle as StandardHandle};
+    use std::process::Stdio;
 
     use super::{BorrowedHandle, OwnedHandle};
 
@@ -150,6 +151,12 @@ mod standard {
         fn from(handle: OwnedHandle) -> StandardHandle {
             // SAFETY: the handle is open and its ownership goes over.
             unsafe { StandardHandle::from_raw_handle(handle.into_raw()) }
+        }
+    }
+
+    impl From<OwnedHandle> for Stdio {
+        fn from(handle: OwnedHandle) -> Stdio {
+            Stdio::from(StandardHandle::from(handle))
         }
     }
 
@@ -177,6 +184,7 @@ mod standard {
 mod standard {
     use std::fs::File;
     use std::os::fd::OwnedFd;
+    use std::process::Stdio;
 
     use super::super::{descriptor_from_handle, handle_from_descriptor};
     use super::{BorrowedHandle, OwnedHandle};
@@ -234,6 +242,14 @@ mod standard {
 
         fn try_from(handle: OwnedHandle) -> Result<OwnedFd> {
             handle.borrow().try_clone_to_owned_fd()
+        }
+    }
+
+    impl TryFrom<OwnedHandle> for Stdio {
+        type Error = Win32Error;
+
+        fn try_from(handle: OwnedHandle) -> Result<Stdio> {
+            OwnedFd::try_from(handle).map(Stdio::from)
         }
     }
 
