@@ -17,6 +17,9 @@ const COLD_PAUSE: Duration = Duration::from_micros(300);
 /// Operations before a hot measurement starts, so that both ends are awake.
 const WARM_UP: u64 = 8;
 
+/// A program that does nothing.
+pub(crate) const PROGRAM: &str = if cfg!(windows) { "hostname" } else { "/bin/true" };
+
 /// How operations follow each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pace {

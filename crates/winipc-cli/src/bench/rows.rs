@@ -232,6 +232,12 @@ pub(crate) const ROWS: &[Row] = &[
         ..COLD
     },
     Row {
+        name: "child",
+        ours: ChildStart::set_up,
+        peers: &[at_most("posix_spawn", PosixSpawn::set_up, 1.3)],
+        ..LOCAL
+    },
+    Row {
         name: "messages",
         peers: &[
             at_least("kernel pipe", KernelPipe::set_up, 1.2),

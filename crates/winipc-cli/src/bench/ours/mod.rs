@@ -1,6 +1,7 @@
 //! Our side of each row, through the safe interface over the Win32 layer. It also runs on Windows, so that it can be
 //! measured under Wine beside itself.
 
+mod child;
 mod mailslot;
 mod named;
 mod ping_pong;
@@ -8,6 +9,7 @@ mod pipe;
 mod section;
 mod sync;
 
+pub(crate) use child::ChildStart;
 pub(crate) use mailslot::{MailslotRoundTrip, MailslotWriteRead};
 pub(crate) use named::{CreateEvent, OpenEvent};
 pub(crate) use ping_pong::PingPong;
@@ -44,6 +46,7 @@ pub(crate) fn side(name: &str) -> Option<Factory> {
         "ping-pong" => PingPong::set_up,
         "round-trip" => PipeRoundTrip::set_up,
         "stream" => PipeStream::set_up,
+        "child" => ChildStart::set_up,
         "mailslot" => MailslotWriteRead::set_up,
         "mailslot-round-trip" => MailslotRoundTrip::set_up,
         "section" => SectionMapUnmap::set_up,

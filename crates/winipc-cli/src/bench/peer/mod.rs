@@ -5,6 +5,7 @@ mod datagram;
 mod futex;
 mod kernel_pipe;
 mod memfd;
+mod posix_spawn;
 #[allow(unsafe_code)]
 mod robust_mutex;
 mod seqpacket;
@@ -19,6 +20,7 @@ pub(crate) use datagram::{DatagramRoundTrip, DatagramSendReceive};
 pub(crate) use futex::Futex;
 pub(crate) use kernel_pipe::KernelPipe;
 pub(crate) use memfd::MemfdMapUnmap;
+pub(crate) use posix_spawn::PosixSpawn;
 pub(crate) use robust_mutex::RobustMutex;
 pub(crate) use seqpacket::{SeqpacketRoundTrip, SeqpacketStream};
 pub(crate) use spin::Spin;
