@@ -137,6 +137,8 @@ fn child(argument: &str) {
     let number = |at: usize| words[at].parse::<isize>().unwrap();
     let handle_at = |at: usize| Handle::from_raw(number(at));
     match words[0] {
+        // A handle of its parent's parent is none of its.
+        "nothing" => assert_eq!(handle::flags(handle_at(1)), Err(Status::INVALID_HANDLE)),
         "set" => event::set(handle_at(1)).unwrap(),
         "set_and_wait" => {
             event::set(handle_at(1)).unwrap();
@@ -397,7 +399,11 @@ mod roles {
             std::env::set_var("ROLE", "child");
             std::env::set_var("ARGUMENT", what);
         }
-        let script = if script == "set" { format!("exec {command}") } else { format!("{command}; exit 5") };
+        let script = if script == "set" {
+            format!("exec {command}")
+        } else {
+            format!("{command}; test $? = 42 && exit 5")
+        };
         let created = shell(&script, Inherited::All, RUNNING);
         let code = ended(created.process);
         close(created);

@@ -15,7 +15,9 @@ use std::time::Duration;
 
 use winipc_executive::handle::Duplicate;
 use winipc_executive::wait::{Mode, Outcome};
-use winipc_executive::{Handle, Kind, Status, apc, event, handle, mutex, process, semaphore, timer, wait};
+use winipc_executive::{
+    Handle, Kind, Status, apc, event, handle, inspect, mutex, process, semaphore, thread, timer, wait,
+};
 
 use support::{
     ALL, Child, MUTEX_ALL, PROCESS_ALL, Page, State, World, assert_whole_and_empty, fork, named, progress,
@@ -134,6 +136,11 @@ fn supervise(random: &mut Random) {
     }
     // To look for a name is to bury the dead first.
     assert_eq!(event::open(&units("nobody"), ALL, false), Err(Status::OBJECT_NAME_NOT_FOUND));
+    // The workers' children may be running; they are this process's now.
+    until(|| {
+        let listing = inspect::objects().unwrap();
+        listing.objects.iter().filter(|object| object.kind == Kind::Process).count() == 1
+    });
     assert_whole_and_empty();
 }
 
@@ -248,6 +255,7 @@ impl Worker<'_> {
                 wait::sleep(timeout, true).unwrap();
                 while apc::take().is_some() {}
             }
+            13 if self.random.is_one_in(4) => self.child(),
             13 => self.thread(timeout),
             14..=17 => {
                 let messages = self.slots.step(&mut self.random);
@@ -382,5 +390,40 @@ impl Worker<'_> {
             });
             thread.join().unwrap();
         });
+    }
+
+    /// Makes a child that inherits something, and waits for its end, or not.
+    fn child(&mut self) {
+        let event = self.one_of(Kind::Event);
+        handle::set_flags(event, Some(true), None).unwrap();
+        let is_suspended = self.random.is_one_in(3);
+        let created = process::create(&process::Creation {
+            program: std::path::Path::new("/bin/true"),
+            arguments: &["true".into()],
+            environment: None,
+            directory: None,
+            inherited: process::Inherited::All,
+            standard: None,
+            is_suspended,
+            leads_group: false,
+            console: process::Console::Same,
+            // A handle to the thread in another child could keep a suspended one for ever.
+            inherit_handles: [self.random.is_one_in(2), false],
+        })
+        .unwrap();
+        handle::set_flags(event, Some(false), None).unwrap();
+        match self.random.below(3) {
+            0 => match process::terminate(created.process, 1) {
+                Ok(()) | Err(Status::ACCESS_DENIED) => {}
+                other => panic!("terminate: {other:?}"),
+            },
+            _ => drop(thread::resume(created.thread).unwrap()),
+        }
+        if self.random.is_one_in(2) {
+            wait::one(created.process, None, false).unwrap();
+            assert!(process::exit_code(created.process).unwrap() <= 1);
+        }
+        handle::close(created.process).unwrap();
+        handle::close(created.thread).unwrap();
     }
 }
