@@ -248,6 +248,8 @@ fn the_end_of_the_child_breaks_its_input() {
     let made = child("exit 0", [reader.raw(), null_mut(), null_mut()]).make();
     reader.close();
     made.end();
+    // The kernel tells of a death a moment before it closes what the dead had open.
+    until("its input breaks", || write(&writer, b"x").0 == FALSE);
     assert_eq!(write(&writer, b"x"), (FALSE, ERROR_NO_DATA));
     let (reader, writer) = pipe(true, false);
     let made = child("sleep", [reader.raw(), null_mut(), null_mut()]).make();
