@@ -206,6 +206,7 @@ fn an_open_copy_keeps_the_output_open() {
     let peek = || call!(PeekNamedPipe(reader.raw(), null_mut(), 0, null_mut(), null_mut(), null_mut()));
     assert_eq!(peek(), (TRUE, UNTOUCHED));
     writer.close();
+    until("the copy of the dead child closes", || peek().0 == FALSE);
     assert_eq!(peek(), (FALSE, ERROR_BROKEN_PIPE));
 }
 
