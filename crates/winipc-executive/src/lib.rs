@@ -6,7 +6,8 @@
 //!
 //! # Modules
 //! Each kind of object has a module with the calls on it: [`event`], [`mutex`], [`semaphore`], [`timer`], [`process`],
-//! [`thread`], [`pipe`], [`mod@file`], [`mailslot`], [`section`]. What is common to all is in [`handle`], [`wait`], [`apc`] and [`io`].
+//! [`thread`], [`pipe`], [`mod@file`], [`mailslot`], [`section`]. What is common to all is in [`handle`], [`wait`],
+//! [`apc`] and [`io`].
 
 #![deny(unsafe_code)]
 // The crate is internal, and its documentation is made with its private items.

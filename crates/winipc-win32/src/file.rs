@@ -24,8 +24,8 @@ use crate::strings::{Name, Path, ansi, wide};
 /// A client of `\\*\mailslot\NAME`, or with this computer's name for `*`, sends datagrams: it is opened also if there is
 /// no such slot, and a message that no slot takes is lost.
 ///
-/// The end of a pipe reads bytes and waits, whatever the server's does; of pipes and mailslots `creation` is `OPEN_EXISTING` or `OPEN_ALWAYS`; of
-/// `flags` `FILE_FLAG_OVERLAPPED` counts, and `share` does not.
+/// The end of a pipe reads bytes and waits, whatever the server's does; of pipes and mailslots `creation` is
+/// `OPEN_EXISTING` or `OPEN_ALWAYS`; of `flags` `FILE_FLAG_OVERLAPPED` counts, and `share` does not.
 ///
 /// Of a file, `FILE_FLAG_OVERLAPPED`, `FILE_FLAG_WRITE_THROUGH`, `FILE_FLAG_BACKUP_SEMANTICS`, which a directory needs, and
 /// `FILE_ATTRIBUTE_READONLY` count. Where `share` is 0 nobody else can open it by this function meanwhile; which of reading,
@@ -43,8 +43,8 @@ use crate::strings::{Name, Path, ansi, wide};
 /// - `ERROR_NOT_SUPPORTED` (50): `FILE_FLAG_DELETE_ON_CLOSE`; a path of a pipe or mailslot that names none.
 /// - `ERROR_INVALID_PARAMETER` (87): another `creation`, or an undefined bit in `share`; `TRUNCATE_EXISTING` without the
 ///   right to write.
-/// - `ERROR_INVALID_NAME` (123): the path is not Unicode, or too long for the system.
-/// - `ERROR_FILENAME_EXCED_RANGE` (206): the path is too long.
+/// - `ERROR_INVALID_NAME` (123): the path of a file is not Unicode, or longer than the system takes.
+/// - `ERROR_FILENAME_EXCED_RANGE` (206): the path is longer than 32,766 units of UTF-16.
 /// - `ERROR_DISK_FULL` (112), `ERROR_WRITE_PROTECT` (19), `ERROR_TOO_MANY_OPEN_FILES` (4): as they say.
 #[cfg_attr(feature = "export", unsafe(no_mangle))]
 pub unsafe extern "system" fn CreateFileW(
@@ -178,13 +178,12 @@ pub(crate) fn open_pipe(
 /// - `ERROR_MORE_DATA` (234): the buffer is full and there is more of the message.
 /// - `ERROR_INSUFFICIENT_BUFFER` (122): the next message of a mailslot is longer than `length`, and stays there.
 /// - `ERROR_SEM_TIMEOUT` (121): no message came within the read time-out of the mailslot.
-/// - `ERROR_HANDLE_EOF` (38): the mailslot was closed meanwhile.
-/// - `ERROR_INVALID_PARAMETER` (87): a mailslot's client end.
 /// - `ERROR_BROKEN_PIPE` (109): the other end is closed and everything has been read.
 /// - `ERROR_NO_DATA` (232): the pipe is empty and the handle does not wait.
-/// - `ERROR_HANDLE_EOF` (38): there is nothing at the place in the file that `overlapped` names. Without it, that is
-///   success with 0 bytes.
-/// - `ERROR_INVALID_PARAMETER` (87): the file was opened for overlapped I/O, and `overlapped` is NULL.
+/// - `ERROR_HANDLE_EOF` (38): the mailslot was closed meanwhile; there is nothing at the place in the file that
+///   `overlapped` names. Without it, the latter is success with 0 bytes.
+/// - `ERROR_INVALID_PARAMETER` (87): a mailslot's client end; the file was opened for overlapped I/O, and `overlapped`
+///   is NULL.
 /// - `ERROR_FILE_INVALID` (1006): the process did not get the descriptor with the handle.
 /// - `ERROR_PIPE_LISTENING` (536), `ERROR_PIPE_NOT_CONNECTED` (233): no client is there.
 /// - `ERROR_OPERATION_ABORTED` (995): the read was cancelled.

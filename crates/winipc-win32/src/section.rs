@@ -30,14 +30,13 @@ const SEC_FLAGS: u32 =
 
 /// Creates a section with all access, or opens the section that has the name.
 ///
-/// With `INVALID_HANDLE_VALUE` for a file it is memory, all zeros, its size rounded up to 4096 bytes. Else it is over the
-/// file, which is made longer where it is shorter and the protection lets views write; size 0 is the file's; the handle
-/// to the file may be closed then. `protect` is one
-/// of `PAGE_READONLY` (2), `PAGE_READWRITE` (4), `PAGE_WRITECOPY` (8), and these executable (`0x20`, `0x40`, `0x80`),
-/// with flags: `SEC_COMMIT`, which is the default; `SEC_RESERVE`, where [`VirtualAlloc`] commits memory within views;
-/// `SEC_NOCACHE` and `SEC_WRITECOMBINE`, which make no difference to memory. NULL or an empty `name` makes a section
-/// without one. An existing section keeps its size, and the last error is then `ERROR_ALREADY_EXISTS` (183), otherwise
-/// 0. Returns NULL on failure.
+/// With `INVALID_HANDLE_VALUE` for a file it is memory, all zeros, its size rounded up to 4096 bytes. Else it is over
+/// the file, which is made longer where it is shorter and the protection lets views write; size 0 is the file's; the
+/// handle to the file may be closed then. `protect` is one of `PAGE_READONLY` (2), `PAGE_READWRITE` (4),
+/// `PAGE_WRITECOPY` (8), and these executable (`0x20`, `0x40`, `0x80`), with flags: `SEC_COMMIT`, which is the default;
+/// `SEC_RESERVE`, where [`VirtualAlloc`] commits memory within views; `SEC_NOCACHE` and `SEC_WRITECOMBINE`, which make
+/// no difference to memory. NULL or an empty `name` makes a section without one. An existing section keeps its size,
+/// and the last error is then `ERROR_ALREADY_EXISTS` (183), otherwise 0. Returns NULL on failure.
 ///
 /// # Errors
 /// - `ERROR_INVALID_PARAMETER` (87): a protection or flags other than these; `SEC_COMMIT` with `SEC_RESERVE`;

@@ -15,8 +15,8 @@ use crate::{
 };
 
 /// A program to start, in the manner of [`std::process::Command`], with what that does not have: children that
-/// [inherit handles](Command::inherit) to any kind of object, whose pipes can be waited for and peeked into, that start [suspended](Command::suspended), and that are
-/// [waitable](Child) together with other objects.
+/// [inherit handles](Command::inherit) to any kind of object, whose pipes can be waited for and peeked into, that start
+/// [suspended](Command::suspended), and that are [waitable](Child) together with other objects.
 ///
 /// The program is any program of the system. Its name is looked for as the system does it: on Windows in the directories of
 /// this program, the system and `PATH`, on Linux in those of `PATH`; one with a separator is a path.

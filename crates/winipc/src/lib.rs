@@ -1,8 +1,8 @@
 //! Windows inter-process communication, native on Linux and safe on Windows.
 //!
-//! Events, mutexes, semaphores, waitable timers, processes, named pipes, mailslots and shared memory, with Windows semantics down to the error
-//! code, between processes. On Linux they live in shared memory, and there is no daemon; on Windows the same source
-//! is a safe interface to the system's own objects.
+//! Events, mutexes, semaphores, waitable timers, processes, named and anonymous pipes, mailslots and shared memory,
+//! with Windows semantics down to the error code, between processes. On Linux they live in shared memory, and there is
+//! no daemon; on Windows the same source is a safe interface to the system's own objects.
 //!
 //! | to | use |
 //! | --- | --- |
@@ -23,10 +23,10 @@
 //!
 //! # Names
 //!
-//! Events, mutexes, semaphores, timers and sections share one case-sensitive namespace. A name without a prefix, or with
-//! `Local\`, belongs to the session; `Global\` to the machine (on Linux to the user: see `docs/limits.md`). Names of pipes have the form `\\.\pipe\name`, those of mailslots
-//! `\\.\mailslot\name`; both ignore case. A name and its object last as long as a handle to the object is open in any process, however
-//! the others ended.
+//! Events, mutexes, semaphores, timers and sections share one case-sensitive namespace. A name without a prefix, or
+//! with `Local\`, belongs to the session; `Global\` to the machine (on Linux to the user: see `docs/limits.md`). Names
+//! of pipes have the form `\\.\pipe\name`, those of mailslots `\\.\mailslot\name`; both ignore case. A name and its
+//! object last as long as a handle to the object is open in any process, however the others ended.
 //!
 //! # Errors
 //!

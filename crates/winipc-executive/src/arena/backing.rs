@@ -62,7 +62,7 @@ pub(crate) fn open(backing: &Backing, write: bool) -> Result<File> {
 /// Opens a file anew by a descriptor, whatever has become of its path.
 ///
 /// # Errors
-/// As [`open`].
+/// [`Status::FILE_INVALID`]: it cannot be opened so.
 pub(crate) fn reopen(file: BorrowedFd<'_>, write: bool) -> Result<File> {
     let path = format!("/proc/self/fd/{}", file.as_raw_fd());
     crash::point();
