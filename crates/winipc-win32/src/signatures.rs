@@ -53,13 +53,15 @@ functions! {
     }
     threading {
         CancelWaitableTimer CreateEventA CreateEventExA CreateEventExW CreateEventW CreateMutexA CreateMutexExA
-        CreateMutexExW CreateMutexW CreateProcessA CreateProcessW CreateSemaphoreA CreateSemaphoreExA CreateSemaphoreExW CreateSemaphoreW CreateThread
-        CreateWaitableTimerA CreateWaitableTimerExA CreateWaitableTimerExW CreateWaitableTimerW ExitProcess ExitThread
-        GetCurrentProcess GetCurrentProcessId GetCurrentThread GetCurrentThreadId GetExitCodeProcess
-        DeleteProcThreadAttributeList GetExitCodeThread GetProcessId GetThreadId InitializeProcThreadAttributeList OpenEventA OpenEventW OpenMutexW OpenProcess OpenSemaphoreW
-        OpenThread OpenWaitableTimerA OpenWaitableTimerW PulseEvent QueueUserAPC QueueUserAPC2 ReleaseMutex
-        ReleaseSemaphore ResetEvent ResumeThread SetEvent SetWaitableTimer SetWaitableTimerEx SignalObjectAndWait Sleep SleepEx
-        SuspendThread TerminateProcess TerminateThread UpdateProcThreadAttribute WaitForMultipleObjects WaitForMultipleObjectsEx WaitForSingleObject WaitForSingleObjectEx
+        CreateMutexExW CreateMutexW CreateProcessA CreateProcessW CreateSemaphoreA CreateSemaphoreExA CreateSemaphoreExW
+        CreateSemaphoreW CreateThread CreateWaitableTimerA CreateWaitableTimerExA CreateWaitableTimerExW
+        CreateWaitableTimerW DeleteProcThreadAttributeList ExitProcess ExitThread GetCurrentProcess GetCurrentProcessId
+        GetCurrentThread GetCurrentThreadId GetExitCodeProcess GetExitCodeThread GetProcessId GetThreadId
+        InitializeProcThreadAttributeList OpenEventA OpenEventW OpenMutexW OpenProcess OpenSemaphoreW OpenThread
+        OpenWaitableTimerA OpenWaitableTimerW PulseEvent QueueUserAPC QueueUserAPC2 ReleaseMutex ReleaseSemaphore
+        ResetEvent ResumeThread SetEvent SetWaitableTimer SetWaitableTimerEx SignalObjectAndWait Sleep SleepEx
+        SuspendThread TerminateProcess TerminateThread UpdateProcThreadAttribute WaitForMultipleObjects
+        WaitForMultipleObjectsEx WaitForSingleObject WaitForSingleObjectEx
     }
     ; not_in_windows_sys {
         OpenMutexA OpenSemaphoreA
