@@ -197,7 +197,8 @@ record! {
         blocks: [WaitBlock; MAXIMUM_WAIT_OBJECTS],
         /// When the current or last blocking wait began, in nanoseconds of the monotonic clock. For those who look on.
         blocked_since: Free64,
-        /// The object that a SignalObjectAndWait is about to wait for: a reference keeps it while the signaling lets others go on.
+        /// The object that a SignalObjectAndWait is about to wait for: a reference keeps it while the signaling lets
+        /// others go on.
         kept: Guarded32,
         /// The code the thread ends with, should its process go on.
         exit_code: Free32,

@@ -122,6 +122,7 @@ pub unsafe extern "system" fn GetFileSize(file: HANDLE, size_high: *mut u32) -> 
 /// - `ERROR_ACCESS_DENIED` (5): the handle cannot write.
 /// - `ERROR_INVALID_FUNCTION` (1): a file without places, such as a pipe.
 /// - `ERROR_DISK_FULL` (112), `ERROR_FILE_TOO_LARGE` (223): as they say.
+/// - `ERROR_USER_MAPPED_FILE` (1224): a section needs more of the file.
 /// - `ERROR_INVALID_HANDLE` (6): not a handle to a file.
 #[cfg_attr(feature = "export", unsafe(no_mangle))]
 pub unsafe extern "system" fn SetEndOfFile(file: HANDLE) -> BOOL {

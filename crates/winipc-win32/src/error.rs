@@ -13,8 +13,8 @@ thread_local! {
 /// Returns the calling thread's last error.
 ///
 /// A call that succeeds leaves it alone, except that `Create*` of a nameable object and `CreateFile` write 0 or
-/// `ERROR_ALREADY_EXISTS` (183), `CreateNamedPipe` and `CreateMailslot` write 0, and `ReadFileEx` and `WriteFileEx` write 0 or
-/// `ERROR_MORE_DATA` (234).
+/// `ERROR_ALREADY_EXISTS` (183), `CreateNamedPipe` and `CreateMailslot` write 0, and `ReadFileEx` and `WriteFileEx`
+/// write 0 or `ERROR_MORE_DATA` (234).
 #[cfg_attr(feature = "export", unsafe(no_mangle))]
 #[cfg_attr(not(feature = "export"), inline)]
 pub unsafe extern "system" fn GetLastError() -> WIN32_ERROR {

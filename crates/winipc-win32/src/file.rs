@@ -39,6 +39,7 @@ use crate::strings::{Name, Path, ansi, wide};
 ///   directory.
 /// - `ERROR_FILE_EXISTS` (80): `CREATE_NEW`, and the file is there.
 /// - `ERROR_SHARING_VIOLATION` (32): somebody has the file open, and one of the two does not share it.
+/// - `ERROR_USER_MAPPED_FILE` (1224): `CREATE_ALWAYS` or `TRUNCATE_EXISTING`, and a section needs what is in the file.
 /// - `ERROR_BAD_NETPATH` (53): a pipe or file of another machine, `\\SERVER\...`, or a mailslot of one or of a domain.
 /// - `ERROR_NOT_SUPPORTED` (50): `FILE_FLAG_DELETE_ON_CLOSE`; a path of a pipe or mailslot that names none.
 /// - `ERROR_INVALID_PARAMETER` (87): another `creation`, or an undefined bit in `share`; `TRUNCATE_EXISTING` without the
@@ -215,8 +216,11 @@ pub unsafe extern "system" fn ReadFile(
 /// - `ERROR_IO_PENDING` (997): the write goes on.
 /// - `ERROR_NO_DATA` (232): the other end is closed.
 /// - `ERROR_HANDLE_EOF` (38): the mailslot is gone.
-/// - `ERROR_INVALID_PARAMETER` (87): the message is longer than the mailslot takes.
-/// - `ERROR_BAD_NETPATH` (53): it is longer than a datagram, 424 bytes.
+/// - `ERROR_INVALID_PARAMETER` (87): the message is longer than the mailslot takes; the file was opened for overlapped
+///   I/O, and `overlapped` is NULL.
+/// - `ERROR_BAD_NETPATH` (53): the message is longer than a datagram to a mailslot, 424 bytes.
+/// - `ERROR_DISK_FULL` (112), `ERROR_FILE_TOO_LARGE` (223): as they say, of a file on disk.
+/// - `ERROR_FILE_INVALID` (1006): the process did not get the descriptor with the handle.
 /// - `ERROR_BROKEN_PIPE` (109): the other end was closed while the write waited.
 /// - `ERROR_PIPE_LISTENING` (536), `ERROR_PIPE_NOT_CONNECTED` (233): no client is there.
 /// - `ERROR_OPERATION_ABORTED` (995): the write was cancelled.

@@ -65,10 +65,10 @@ const UNSUPPORTED: u32 = DEBUG_PROCESS
 /// With `inherit_handles` the child has every inheritable handle of the caller's under the same value, or those of them
 /// that `PROC_THREAD_ATTRIBUTE_HANDLE_LIST` lists.
 ///
-/// With `STARTF_USESTDHANDLES` (0x100) in `startup` the child's standard handles are those that it names, unchecked. Where one
-/// is a handle to a file or an end of an anonymous pipe and inherited, it is descriptor 0, 1 or 2 of the child, so that any
-/// program reads and writes it; any other leads nowhere (`/dev/null`) as a descriptor. Without the flag the child has the
-/// caller's.
+/// With `STARTF_USESTDHANDLES` (0x100) in `startup` the child's standard handles are those that it names, unchecked.
+/// Where one is a handle to a file or an end of an anonymous pipe and inherited, it is descriptor 0, 1 or 2 of the
+/// child, so that any program reads and writes it; any other leads nowhere (`/dev/null`) as a descriptor. Without the
+/// flag the child has the caller's.
 ///
 /// Of `flags`, `CREATE_SUSPENDED` (4) has the child wait for [`ResumeThread`](crate::ResumeThread) before it runs;
 /// `CREATE_NEW_PROCESS_GROUP` (0x200) makes it the leader of a process group; with `CREATE_NEW_CONSOLE` (0x10),

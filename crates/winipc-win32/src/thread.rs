@@ -64,8 +64,8 @@ pub unsafe extern "system" fn GetExitCodeThread(thread: HANDLE, exit_code: *mut 
     boolean(unsafe { report_exit_code(exit_code, || thread::exit_code(handle(thread))) })
 }
 
-/// Makes a thread of the calling process, which runs `routine` with `parameter` and ends with what that returns. Returns NULL
-/// on failure.
+/// Makes a thread of the calling process, which runs `routine` with `parameter` and ends with what that returns.
+/// Returns NULL on failure.
 ///
 /// `stack_size` is in bytes; 0 stands for the standard library's default. With `CREATE_SUSPENDED` (4) in `flags` the thread
 /// waits for [`ResumeThread`] before it runs; `STACK_SIZE_PARAM_IS_A_RESERVATION` (0x10000) changes nothing. APCs that
@@ -123,7 +123,8 @@ pub unsafe extern "system" fn ExitThread(exit_code: u32) -> ! {
     unsafe { thread::exit(exit_code) }
 }
 
-/// Lets a thread run that was made suspended. Returns its suspend count before, which is 0 if it runs; 0xFFFFFFFF on failure.
+/// Lets a thread run that was made suspended. Returns its suspend count before, which is 0 if it runs; 0xFFFFFFFF on
+/// failure.
 ///
 /// # Errors
 /// - `ERROR_INVALID_HANDLE` (6): not a handle to a thread.

@@ -1,6 +1,6 @@
 //! What a mechanism must offer so that the messenger and the tour can run over it: one room, one server, any number
-//! of links that carry frames both ways. One file or folder per mechanism, and one line in [`MECHANISMS`]; [`conformance`] then
-//! tests it, `chat --over` takes it, and the tour has a row for it.
+//! of links that carry frames both ways. One file or folder per mechanism, and one line in [`MECHANISMS`];
+//! [`conformance`] then tests it, `chat --over` takes it, and the tour has a row for it.
 
 mod anonymous_pipe;
 #[cfg(test)]

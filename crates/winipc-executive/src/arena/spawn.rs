@@ -1,8 +1,8 @@
 //! Making a process, as `posix_spawn` does: the child borrows the parent's memory until it has become another program.
 //!
-//! `fork` would copy the tables of all of the parent's memory. What `posix_spawn` cannot do is what the child does first here:
-//! it notes in the arena that it was born, in one compare-and-swap, so that its record is never given up under it and it
-//! never runs on without one.
+//! `fork` would copy the tables of all of the parent's memory. What `posix_spawn` cannot do is what the child does
+//! first here: it notes in the arena that it was born, in one compare-and-swap, so that its record is never given up
+//! under it and it never runs on without one.
 //!
 //! A child that is to start suspended has memory of its own, since its parent goes on meanwhile.
 

@@ -68,6 +68,7 @@ const OVERLAPPED: u64 = 2;
 /// or the caller does not. [`Status::ACCESS_DENIED`], [`Status::FILE_IS_A_DIRECTORY`]: permissions; a directory.
 /// [`Status::INVALID_PARAMETER`]: to be made empty without the right to write. [`Status::DISK_FULL`],
 /// [`Status::MEDIA_WRITE_PROTECTED`], [`Status::OBJECT_NAME_INVALID`], [`Status::TOO_MANY_OPENED_FILES`]: as they say.
+/// [`Status::USER_MAPPED_FILE`]: to be made empty, and a section needs what is in it.
 pub fn open(path: &Path, opening: &Opening) -> Result<(Handle, bool)> {
     use access::file::{APPEND_DATA, READ_ATTRIBUTES, READ_DATA, WRITE_DATA};
     let current = current()?;
@@ -267,8 +268,7 @@ pub fn size(file: Handle) -> Result<u64> {
 ///
 /// # Errors
 /// As [`seek`]. [`Status::ACCESS_DENIED`]: the handle lacks FILE_WRITE_DATA. [`Status::USER_MAPPED_FILE`]: a section
-/// needs more of it. [`Status::DISK_FULL`],
-/// [`Status::FILE_TOO_LARGE`]: as they say.
+/// needs more of it. [`Status::DISK_FULL`], [`Status::FILE_TOO_LARGE`]: as they say.
 pub fn set_end(file: Handle) -> Result<()> {
     let descriptor = find(file, access::file::WRITE_DATA)?;
     let end = disk::seek(descriptor.as_fd(), SeekFrom::Current(0)).map_err(|error| status_of(&error))?;

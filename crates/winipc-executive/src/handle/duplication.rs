@@ -166,8 +166,8 @@ impl Side {
         Ok(Side { process, object: Some(found) })
     }
 
-    /// Makes sure that the record still is that of the process which was found, and nobody is closing its handles: a handle put into its
-    /// table after that would never be closed.
+    /// Makes sure that the record still is that of the process which was found, and nobody is closing its handles: a
+    /// handle put into its table after that would never be closed.
     fn is_there(&self, lock: &Txn<'static>) -> Result<()> {
         let Some(found) = self.object else { return Ok(()) };
         let is_same = |record| core::ptr::eq(record, self.process);

@@ -4,8 +4,9 @@
 //! listening -> connected -> closing (one end is closed) -> disconnected -> listening
 //! ```
 //!
-//! An instance has two ends, each an object, and a channel (see [`crate::channel`]) in each direction. How instances come and go is in
-//! `instance`, who connects with whom in `connection`, and what an end reads and writes in `transfer`.
+//! An instance has two ends, each an object, and a channel (see [`crate::channel`]) in each direction. How instances
+//! come and go is in `instance`, who connects with whom in `connection`, and what an end reads and writes in
+//! `transfer`.
 //!
 //! # References
 //! - `docs/conformance.md`, 5

@@ -1,8 +1,8 @@
 //! Children that have not joined: who learns that they have ended, and what becomes of them when their parent ends.
 //!
 //! A program that knows nothing of this library never joins, and one that does may take its time. So the parent watches
-//! each of its children by a descriptor, in a thread that it starts with the first. Of a child that has joined the seats of its
-//! threads tell, as of any process, and the parent only fetches the body.
+//! each of its children by a descriptor, in a thread that it starts with the first. Of a child that has joined the
+//! seats of its threads tell, as of any process, and the parent only fetches the body.
 
 use std::collections::HashMap;
 use std::sync::mpsc::sync_channel;
