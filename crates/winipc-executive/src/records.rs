@@ -127,7 +127,7 @@ record! {
         doorbell: Free32,
         /// The code the process has said it ends with, plus 1 << 32; 0 if it has not said.
         exit_code: Free64,
-        /// When the process was made, in nanoseconds since the system started; 0 if it was not made by this library.
+        /// Whether the process is being made or was, with which id and when (see [`crate::process::heritage::Birth`]).
         born: Free64,
         /// The process object.
         object: Guarded32,

@@ -41,7 +41,8 @@ const FAREWELL: Duration = Duration::from_secs(10);
 The first one in a room serves it; when that process ends, however it ends, another member takes over, and no typed \
 line is lost. Members who use different mechanisms are in different rooms. Where no address is given, a room is found \
 by the programs of the same user on the same machine. Whoever can reach the address of a room can come in and read: \
-nobody is asked who he is, and nothing is encrypted.\n\nIn the room:\n  Type a line and press Enter to say it to everybody. /help lists the commands.")]
+nobody is authenticated, and nothing is encrypted.\n\nIn the room:\n  Type a line and press Enter to say it to \
+everybody. /help lists the commands.")]
 pub(crate) struct Arguments {
     /// The room, which exists while somebody is in it
     room: String,

@@ -251,7 +251,7 @@ mod tests {
         assert_eq!(sent(&effects, 1), [&Frame::Left { member: MemberId(3) }]);
         assert_eq!(sent(&effects, 2), [&Frame::Left { member: MemberId(3) }]);
         assert_eq!(room.tick(now + 2 * Room::RETURN_TIME), []);
-        // Nobody makes the others wait for whom he has invented.
+        // Nobody makes the others wait for members that are only invented.
         let later = now + 2 * Room::RETURN_TIME;
         let memory =
             Memory { server: MemberId(0), members: vec![(MemberId(5), "eve".into())], seen: Seen::default() };

@@ -2,7 +2,7 @@
 //!
 //! Where no address is given the room is on this machine and belongs to the user: its server takes any free port of the
 //! loopback interface and leaves its number in the private directory, with a key that keeps other users out. Where
-//! one is given, whoever can reach it can come in: nobody is asked who he is, and nothing is encrypted.
+//! one is given, whoever can reach it can come in: nobody is authenticated, and nothing is encrypted.
 
 use std::hash::BuildHasher;
 use std::io::{self, ErrorKind};

@@ -281,7 +281,7 @@ pub fn unmap(view: Unused) -> Result<()> {
     leave(&current, mapped.record)
 }
 
-/// The views that a range of addresses lies in.
+/// The view that a range of addresses lies in, and where it begins.
 fn range(current: &Current, address: usize, length: usize) -> Result<(usize, Mapped)> {
     let (base, mapped) = at(&current.context.views.lock(), address)?;
     if length > mapped.length - (address - base) {

@@ -2,7 +2,7 @@
 //! goes over the wire, [`reliable`] makes whole frames of it.
 //!
 //! A member asks, is answered with a number that only its address and the server's secret give, and begins with that
-//! number: the server keeps nothing for somebody who has not shown that the address is his.
+//! number: the server keeps nothing for somebody who has not shown that the address is theirs.
 
 mod datagram;
 mod reliable;
