@@ -78,6 +78,7 @@ pub unsafe extern "system" fn InitializeProcThreadAttributeList(
 /// - `ERROR_BAD_LENGTH` (24): `size` is not that of some handles.
 /// - `ERROR_INVALID_PARAMETER` (87): `list` is none; `flags`, `previous` or `return_size` are not 0 and NULL; the list is
 ///   full.
+/// - `ERROR_NOACCESS` (998): `list` or `value` is NULL or misaligned.
 #[cfg_attr(feature = "export", unsafe(no_mangle))]
 pub unsafe extern "system" fn UpdateProcThreadAttribute(
     list: LPPROC_THREAD_ATTRIBUTE_LIST,

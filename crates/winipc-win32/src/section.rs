@@ -148,9 +148,10 @@ ansi! {
     by OpenFileMappingW, or null_mut()
 }
 
-/// Maps a view of a section, at an address of the system's choice. Returns NULL on failure.
+/// [`MapViewOfFileEx`] with a NULL address: the system chooses where the view is.
 ///
-/// As [`MapViewOfFileEx`] with a NULL address.
+/// # Errors
+/// Those of [`MapViewOfFileEx`].
 #[cfg_attr(feature = "export", unsafe(no_mangle))]
 pub unsafe extern "system" fn MapViewOfFile(
     section: HANDLE,
@@ -264,6 +265,7 @@ pub unsafe extern "system" fn VirtualAlloc(
 /// # Errors
 /// - `ERROR_INVALID_ADDRESS` (487): the address lies in no view.
 /// - `ERROR_BAD_LENGTH` (24): `length` is less than the structure has.
+/// - `ERROR_NOACCESS` (998): `information` is NULL.
 #[cfg_attr(feature = "export", unsafe(no_mangle))]
 pub unsafe extern "system" fn VirtualQuery(
     address: *const c_void,
