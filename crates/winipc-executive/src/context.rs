@@ -17,6 +17,7 @@ use crate::records::{Process, Thread};
 use crate::routines::Routines;
 use crate::section::Views;
 use crate::status::{Result, Status};
+use crate::thread::Made;
 use crate::{death, dispatcher, file, handle, keeper, process, thread};
 
 /// The process's attachment. Made once and kept until the process ends.
@@ -36,6 +37,7 @@ pub(crate) struct Context {
     pub(crate) watchers: Watchers,
     pub(crate) views: Views,
     pub(crate) children: Children,
+    pub(crate) made: Made,
 }
 
 impl Context {
@@ -59,6 +61,7 @@ impl Context {
             watchers: Watchers::default(),
             views: Views::default(),
             children: Children::default(),
+            made: Made::default(),
         })))
     }
 

@@ -14,7 +14,7 @@ use crate::records::{Kind, Object, Process, Thread};
 use crate::status::{Result, Status};
 
 pub use creation::{Body, Creation, create};
-pub(crate) use creation::{end_in_place, end_with};
+pub(crate) use creation::{Made, end_in_place, end_with};
 
 pub use crate::arena::escape::exit_thread as exit;
 

@@ -10,8 +10,7 @@ use std::ffi::OsString;
 ///
 /// # References
 /// - [Microsoft Learn, Parsing C command-line arguments](https://learn.microsoft.com/cpp/c-language/parsing-c-command-line-arguments)
-pub(crate) fn split(line: &[u16]) -> Vec<OsString> {
-    let text = String::from_utf16_lossy(line);
+pub(crate) fn split(text: &str) -> Vec<OsString> {
     let is_space = |c: char| c == ' ' || c == '\t';
     let (first, mut rest) = match text.strip_prefix('"') {
         Some(quoted) => quoted.split_once('"').unwrap_or((quoted, "")),
@@ -61,8 +60,7 @@ mod tests {
     use super::*;
 
     fn arguments(line: &str) -> Vec<String> {
-        let line: Vec<u16> = line.encode_utf16().collect();
-        split(&line).into_iter().map(|argument| argument.into_string().unwrap()).collect()
+        split(line).into_iter().map(|argument| argument.into_string().unwrap()).collect()
     }
 
     /// The documented examples.

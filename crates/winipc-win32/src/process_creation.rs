@@ -190,19 +190,18 @@ unsafe fn create(arguments: &Arguments) -> Result<()> {
     let (name, line, directory) = unsafe {
         (wide(arguments.application_name)?, wide(arguments.command_line)?, wide(arguments.current_directory)?)
     };
-    let text = |units: &[u16]| OsString::from(String::from_utf16_lossy(units));
     let words = match (name, line) {
         (None, None) => return Err(Error(ERROR_INVALID_PARAMETER)),
-        (_, Some(line)) => command_line::split(line),
-        (Some(name), None) => vec![text(name)],
+        (_, Some(line)) => command_line::split(&text(line)?),
+        (Some(name), None) => vec![text(name)?.into()],
     };
     let program = match name {
-        Some(name) => PathBuf::from(text(name)),
+        Some(name) => PathBuf::from(text(name)?),
         None => process::find_program(&words[0]).ok_or(Error(ERROR_FILE_NOT_FOUND))?,
     };
     // SAFETY: NULL or a block that ends in an empty string.
     let environment = unsafe { environment(arguments)? };
-    let directory = directory.map(|directory| PathBuf::from(text(directory)));
+    let directory = directory.map(text).transpose()?.map(PathBuf::from);
     // SAFETY: a structure as large as it says; where the flag says so, with a list after it.
     let listed = unsafe { listed(arguments)? };
     let inherited = match &listed {
@@ -259,6 +258,11 @@ fn check_flags(flags: u32) -> Result<()> {
     if flags & UNSUPPORTED != 0 { Err(Error(ERROR_NOT_SUPPORTED)) } else { Ok(()) }
 }
 
+/// What a child is given as text: half of a surrogate pair would come to it as something else.
+fn text(units: &[u16]) -> Result<String> {
+    String::from_utf16(units).map_err(|_| Error(ERROR_INVALID_PARAMETER))
+}
+
 /// The strings of the environment block.
 ///
 /// # Safety
@@ -272,7 +276,7 @@ unsafe fn environment(arguments: &Arguments) -> Result<Option<Vec<OsString>>> {
         let mut next: *const u16 = arguments.environment.cast();
         // SAFETY: the next string of the block, which ends in a zero.
         while let Some(units) = unsafe { wide(next)? }.filter(|units| !units.is_empty()) {
-            strings.push(String::from_utf16_lossy(units).into());
+            strings.push(text(units)?.into());
             // SAFETY: after the string there is another, of at least its zero.
             next = unsafe { next.add(units.len() + 1) };
         }

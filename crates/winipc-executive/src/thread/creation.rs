@@ -27,10 +27,14 @@ pub struct Creation {
     pub inherit: bool,
 }
 
-/// Threads that [`create`] has made and that have not ended.
-static MADE: AtomicU32 = AtomicU32::new(0);
-/// Whether the first thread has ended by [`exit`](super::exit): the last of the others then ends the process.
-static FIRST_HAS_ENDED: AtomicBool = AtomicBool::new(false);
+/// The threads of an attachment: a child of fork has none of its parent's.
+#[derive(Debug, Default)]
+pub(crate) struct Made {
+    /// Threads that [`create`] has made and that have not ended.
+    count: AtomicU32,
+    /// Whether the first thread has ended by [`exit`](super::exit): the last of the others then ends the process.
+    first_has_ended: AtomicBool,
+}
 
 /// Makes a thread. Returns a handle to it, with all rights, and its id.
 ///
@@ -65,7 +69,7 @@ pub fn create(creation: &Creation, mut body: Body) -> Result<(Handle, u32)> {
     let access = access::all(Kind::Thread);
     let handle = handle::insert(&mut lock, current.process(), object, access, creation.inherit)?;
     lock.commit()?;
-    MADE.fetch_add(1, Ordering::SeqCst);
+    current.context.made.count.fetch_add(1, Ordering::SeqCst);
     permit.send(()).map_err(|_| Status::UNSUCCESSFUL)?;
     Ok((handle, id))
 }
@@ -98,8 +102,10 @@ pub(crate) fn end_with(code: u32) {
 
 /// The calling thread, which [`create`] has made, is over.
 fn leave() {
-    if MADE.fetch_sub(1, Ordering::SeqCst) == 1 && FIRST_HAS_ENDED.load(Ordering::SeqCst) {
-        process::exit(current().map_or(0, |current| current.thread.exit_code.load()));
+    let Ok(current) = current() else { return };
+    let made = &current.context.made;
+    if made.count.fetch_sub(1, Ordering::SeqCst) == 1 && made.first_has_ended.load(Ordering::SeqCst) {
+        process::exit(current.thread.exit_code.load());
     }
 }
 
@@ -107,8 +113,11 @@ fn leave() {
 /// takes the process along if no thread that [`create`] has made is left.
 pub(crate) fn end_in_place(code: u32) -> ! {
     if system_thread_id() == process::id() {
-        FIRST_HAS_ENDED.store(true, Ordering::SeqCst);
-        if MADE.load(Ordering::SeqCst) == 0 {
+        let is_last = context::attached().is_none_or(|context| {
+            context.made.first_has_ended.store(true, Ordering::SeqCst);
+            context.made.count.load(Ordering::SeqCst) == 0
+        });
+        if is_last {
             process::exit(code);
         }
     }

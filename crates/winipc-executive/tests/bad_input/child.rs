@@ -99,6 +99,7 @@ fn enter() {
         "stale" => crate::arguments::use_stale_handles(),
         "garbage" => crate::arguments::use_garbage(),
         "forked" => crate::forked::use_handles_in_child(),
+        "forked-thread" => crate::forked::end_first_thread_of_child(),
         "forked-attaching" => crate::forked::attach_in_child_of_one_that_attaches(),
         "forked-starting" => crate::forked::attach_in_children_of_one_that_starts_threads(),
         "forked-exit" => crate::forked::exit_in_child(),

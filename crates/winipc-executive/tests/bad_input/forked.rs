@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use winipc_executive::section::{Access, Parameters, Protection, Unused, View};
 use winipc_executive::wait::Outcome;
-use winipc_executive::{Attributes, Handle, Status, event, handle, mutex, namespace, process, section, wait};
+use winipc_executive::{
+    Attributes, Handle, Status, event, handle, mutex, namespace, process, section, thread, wait,
+};
 
 use crate::child::{Scratch, succeeds};
 
@@ -56,6 +58,28 @@ pub(crate) fn use_handles_in_child() {
     handle::close(event).unwrap();
     handle::close(mutex).unwrap();
     assert_eq!(event::open(&name, 0x1F_0003, false), Err(Status::OBJECT_NAME_NOT_FOUND));
+}
+
+/// The threads that the parent has made were counted in the child too, whose first thread then slept for ever.
+pub(crate) fn end_first_thread_of_child() {
+    let (end, _) = event::create(&Attributes::default(), 0x1F_0003, true, false).unwrap();
+    let wait_for_end = move || u32::from(wait::one(end, None, false).is_err());
+    let (made, _) = thread::create(&thread::Creation::default(), Box::new(wait_for_end)).unwrap();
+    // SAFETY: the child only ends its thread.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        // SAFETY: ends a child that sleeps on; nothing on its stack has to be dropped.
+        unsafe {
+            libc::alarm(60);
+            thread::exit(7)
+        }
+    }
+    let mut status = 0;
+    // SAFETY: waits for the child just made.
+    assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+    assert_eq!((libc::WIFEXITED(status), libc::WEXITSTATUS(status)), (true, 7));
+    event::set(end).unwrap();
+    assert_eq!(wait::one(made, None, false), Ok(Outcome::Object(0)));
 }
 
 const WHOLE: View = View { access: Access::Write, execute: false, offset: 0, length: 0, base: None };
@@ -210,4 +234,10 @@ pub(crate) fn attach_in_children_of_one_that_starts_threads() {
 fn a_child_forked_while_other_threads_start_can_attach() {
     let scratch = Scratch::private("forked-starting");
     succeeds("forked-starting", scratch.path());
+}
+
+#[test]
+fn threads_of_the_parent_do_not_count_in_a_forked_child() {
+    let scratch = Scratch::private("forked-thread");
+    succeeds("forked-thread", scratch.path());
 }

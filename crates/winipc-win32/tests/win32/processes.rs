@@ -135,6 +135,19 @@ fn the_environment_is_what_was_given() {
     assert_eq!(Call::line(&test("x$PATH != x")).run(), 0);
 }
 
+/// Half of a surrogate pair came to the child as another character.
+#[test]
+fn text_that_is_none_is_refused() {
+    let _world = world();
+    let block = [u16::from(b'A'), u16::from(b'='), 0xD800, 0, 0];
+    let call = Call {
+        environment: block.as_ptr().cast(),
+        flags: CREATE_UNICODE_ENVIRONMENT,
+        ..Call::line("/bin/true")
+    };
+    assert_eq!(call.make().map(|made| made.dwProcessId), Err(ERROR_INVALID_PARAMETER));
+}
+
 #[test]
 fn the_directory_is_what_was_given() {
     let _world = world();
