@@ -98,9 +98,10 @@ impl Poll {
         Ok(Poll(unsafe { OwnedFd::from_raw_fd(descriptor) }))
     }
 
-    /// Adds a process under a key. It stays for as long as its descriptor is open.
+    /// Adds a process under a key, which is told of once: a child that was forked meanwhile has the descriptor too, and
+    /// closing it here would not keep the system from telling again and again.
     pub(crate) fn add(&self, process: &ProcessDescriptor, key: u64) -> io::Result<()> {
-        let mut event = libc::epoll_event { events: libc::EPOLLIN as u32, u64: key };
+        let mut event = libc::epoll_event { events: (libc::EPOLLIN | libc::EPOLLONESHOT) as u32, u64: key };
         // SAFETY: two valid descriptors; the event is copied.
         let result = unsafe {
             libc::epoll_ctl(self.0.as_raw_fd(), libc::EPOLL_CTL_ADD, process.0.as_raw_fd(), &mut event)
