@@ -70,6 +70,8 @@ struct Start<'a> {
     leads_session: bool,
     /// Where the child waits: the descriptors that it must not keep meanwhile.
     closed: &'a [RawFd],
+    /// Id of the parent. The child cannot ask for it: the parent may be dead when it first runs.
+    parent: libc::pid_t,
     born: &'a AtomicU64,
     expected: u64,
     note: fn(u32, u64) -> u64,
@@ -105,6 +107,7 @@ pub(crate) fn spawn(program: &Program, cradle: &Cradle<'_>) -> Result<(u32, Proc
         leads_group: program.leads_group,
         leads_session: program.leads_session,
         closed: &closed,
+        parent: std::process::id() as libc::pid_t,
         born: cradle.born.atomic(),
         expected: cradle.expected,
         note: cradle.note,
@@ -280,14 +283,13 @@ unsafe fn wait_suspended(start: &Start<'_>) {
             }
         }
         let word: *const AtomicU32 = start.suspended;
-        let parent = libc::getppid();
         let interval = libc::timespec { tv_sec: 1, tv_nsec: 0 };
         loop {
             let count = start.suspended.load(Ordering::Acquire);
             if count == 0 {
                 return;
             }
-            if libc::getppid() != parent && (start.is_forlorn)() {
+            if libc::getppid() != start.parent && (start.is_forlorn)() {
                 libc::_exit(CANNOT_RUN);
             }
             libc::syscall(libc::SYS_futex, word, libc::FUTEX_WAIT, count, &interval);
