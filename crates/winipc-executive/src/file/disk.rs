@@ -124,10 +124,11 @@ fn open_or_make(path: &Path, options: &mut OpenOptions, creation: Creation) -> R
             }
         }
         match options.open(path) {
-            // Somebody has removed it just now.
+            // Somebody has removed it just now, unless it is a link to nothing.
             Err(error)
                 if error.kind() == io::ErrorKind::NotFound
                     && makes
+                    && !path.is_symlink()
                     && path.parent().is_some_and(Path::exists) => {}
             opened => return Ok((opened.map_err(|error| reason(path, &error))?, true)),
         }
