@@ -228,10 +228,11 @@ fn ask(current: &Current, party: &Party) -> Result<()> {
             state::NONE => {
                 let _ = word.compare_exchange(state::NONE, state::WANTED);
             }
-            _ => {
+            state::WANTED => {
                 keeper::doorbell(party.process).ring();
                 futex::wait_for(word, state::WANTED, INTERVAL);
             }
+            _ => return Err(Status::ARENA_CORRUPT),
         }
     }
 }
