@@ -143,6 +143,10 @@ fn take_back(current: &Current, to: &Side, handle: Handle, object: Identity) {
     // Where that fails there is nothing to take back, or the process ends.
     let _ = attempt();
     file::sweep(current);
+    // It may have got the descriptor all the same, from somebody who was killed before they could say so.
+    if to.process.closed_file.peek() != 0 {
+        keeper::doorbell(to.process).ring();
+    }
 }
 
 /// One of the two processes of a duplication.
