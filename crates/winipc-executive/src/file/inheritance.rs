@@ -57,7 +57,8 @@ pub(crate) fn bequeath(
         let own = file.and_then(|file| of(current, Ref::from_index(file)));
         bequest.standard[place] = Some(match own {
             Some((object, generation, descriptor)) => {
-                if placed.insert(object) {
+                // The caller's own need not be inherited: then the child has no handle that it could belong to.
+                if objects.contains(&object) && placed.insert(object) {
                     bequest.belongings.push((object, generation, place as RawFd));
                 }
                 let number = descriptor.as_raw_fd();
