@@ -15,7 +15,7 @@ use crate::arena::state::generation_of;
 use crate::context::{Context, Current};
 use crate::handle::{Found, Handle, look_up};
 use crate::records::{Kind, Object};
-use crate::status::Result;
+use crate::status::{Result, Status};
 
 /// An object with a descriptor: its number, its generation, and the descriptor's number.
 pub(crate) type Belonging = (u32, u32, RawFd);
@@ -70,6 +70,13 @@ pub(crate) fn bequeath(
     }
     for object in objects.iter().filter(|object| !placed.contains(object)) {
         if let Some((object, generation, descriptor)) = of(current, Ref::from_index(*object)) {
+            // Under 0, 1 or 2, which a program may have closed, the child has its standard ones.
+            let descriptor = match descriptor.as_raw_fd() {
+                standard if standard < 3 => {
+                    Arc::new(inherited(standard).ok_or(Status::TOO_MANY_OPENED_FILES)?)
+                }
+                _ => descriptor,
+            };
             bequest.inherited.push(descriptor.as_raw_fd());
             bequest.belongings.push((object, generation, descriptor.as_raw_fd()));
             bequest.kept.push(descriptor);
