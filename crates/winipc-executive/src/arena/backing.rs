@@ -81,14 +81,18 @@ pub(crate) fn extend(file: BorrowedFd<'_>, from: u64, to: u64) -> Result<()> {
         Some(libc::EFBIG | libc::EINVAL) => Status::SECTION_TOO_BIG,
         _ => Status::DISK_FULL,
     };
-    crash::point();
-    // SAFETY: a valid descriptor.
-    if unsafe { libc::fallocate(file.as_raw_fd(), 0, offset, end - offset) } == 0 {
-        return Ok(());
-    }
-    let error = io::Error::last_os_error();
-    if error.raw_os_error() != Some(libc::EOPNOTSUPP) {
-        return Err(failed(&error));
+    loop {
+        crash::point();
+        // SAFETY: a valid descriptor.
+        if unsafe { libc::fallocate(file.as_raw_fd(), 0, offset, end - offset) } == 0 {
+            return Ok(());
+        }
+        let error = io::Error::last_os_error();
+        match error.raw_os_error() {
+            Some(libc::EINTR) => {}
+            Some(libc::EOPNOTSUPP) => break,
+            _ => return Err(failed(&error)),
+        }
     }
     // A file system that cannot say beforehand.
     // SAFETY: as above.
