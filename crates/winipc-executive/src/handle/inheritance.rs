@@ -54,6 +54,7 @@ pub(crate) fn inherit(current: &Current, child: &Process, chosen: Option<&[u32]>
         let new = lock.allocate::<HandlePage>(1)?;
         child.pages[page].set(&mut lock, new.index());
         let table = lock.arena().get(new)?;
+        let end = indexes.end;
         // From the last on, so that the free entry with the least number is the first to be used.
         for index in indexes.rev() {
             let word = &table.entries[index as usize % PAGE_ENTRIES];
@@ -72,7 +73,7 @@ pub(crate) fn inherit(current: &Current, child: &Process, chosen: Option<&[u32]>
                 child.free_handle.set(&mut lock, index);
             }
         }
-        child.fresh_handle.set(&mut lock, last + 1);
+        child.fresh_handle.set(&mut lock, end);
         lock.commit()?;
     }
     Ok(files)
