@@ -308,6 +308,8 @@ fn join(mark: ForkMark) -> core::result::Result<&'static Context, AttachError> {
         .and_then(|()| keeper.start(context));
     if let Err(status) = joined {
         take_back_join(context);
+        // What it has from its parent goes with the handles.
+        context.files.abandon();
         if !is_inhabited(arena) && directory.names(arena) {
             directory.remove();
         }
