@@ -50,12 +50,10 @@ static GUESS: AtomicUsize = AtomicUsize::new(0);
 /// [`Status::ACCESS_DENIED`]: the file system does not let its files be executed, or the file cannot be mapped so.
 pub(crate) fn map(request: &Request<'_>) -> Result<usize> {
     let address = match request.base {
-        Some(base) => {
-            request.map_at(base, libc::MAP_FIXED_NOREPLACE).map_err(|error| match error.raw_os_error() {
-                Some(libc::EACCES | libc::EPERM) if base >= GRANULARITY => Status::ACCESS_DENIED,
-                _ => Status::CONFLICTING_ADDRESSES,
-            })?
-        }
+        Some(base) => request.map_at(base).map_err(|error| match error.raw_os_error() {
+            Some(libc::EACCES | libc::EPERM) if base >= GRANULARITY => Status::ACCESS_DENIED,
+            _ => Status::CONFLICTING_ADDRESSES,
+        })?,
         None => map_anywhere(request).map_err(|error| match error.raw_os_error() {
             Some(libc::EACCES | libc::EPERM) => Status::ACCESS_DENIED,
             _ if request.access == Access::Copy => Status::COMMITMENT_LIMIT,
@@ -67,19 +65,19 @@ pub(crate) fn map(request: &Request<'_>) -> Result<usize> {
 }
 
 impl Request<'_> {
-    fn map_at(&self, address: usize, how: i32) -> io::Result<usize> {
+    fn map_at(&self, address: usize) -> io::Result<usize> {
         let kind = if self.access == Access::Copy { libc::MAP_PRIVATE } else { libc::MAP_SHARED };
         let write = if self.access == Access::Read { 0 } else { libc::PROT_WRITE };
         let execute = if self.execute { libc::PROT_EXEC } else { 0 };
         let offset = i64::try_from(self.offset).map_err(|_| io::Error::from_raw_os_error(libc::EOVERFLOW))?;
         crash::point();
-        // SAFETY: the address is free (MAP_FIXED_NOREPLACE), or the caller's to map over (MAP_FIXED).
+        // SAFETY: the kernel maps over nothing (MAP_FIXED_NOREPLACE).
         let mapped = unsafe {
             libc::mmap(
                 address as *mut libc::c_void,
                 self.length,
                 libc::PROT_READ | write | execute,
-                kind | how,
+                kind | libc::MAP_FIXED_NOREPLACE,
                 self.file.as_raw_fd(),
                 offset,
             )
@@ -96,34 +94,37 @@ impl Request<'_> {
     }
 }
 
+/// How often addresses are looked for that other threads take first.
+const MOST_TRIES: u32 = 100;
+
 fn map_anywhere(request: &Request<'_>) -> io::Result<usize> {
     let guess = GUESS.load(Ordering::Relaxed);
     if guess != 0
-        && let Ok(address) = request.map_at(guess, libc::MAP_FIXED_NOREPLACE)
+        && let Ok(address) = request.map_at(guess)
     {
         return Ok(address);
     }
-    // Addresses enough for a multiple of the granularity to be among them; the rest is given back.
+    // Addresses enough for a multiple of the granularity to be among them. They are given back before the view is mapped:
+    // if that fails, nobody could say whether they still are ours.
     let whole =
         request.length.checked_next_multiple_of(PAGE).and_then(|length| length.checked_add(GRANULARITY));
     let whole = whole.ok_or(io::Error::from_raw_os_error(libc::ENOMEM))?;
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-    // SAFETY: a fresh mapping at an address of the kernel's choice.
-    let start = unsafe { libc::mmap(null_mut(), whole, libc::PROT_NONE, flags, -1, 0) };
-    if start == libc::MAP_FAILED {
-        return Err(io::Error::last_os_error());
-    }
-    let start = start as usize;
-    let address = start.next_multiple_of(GRANULARITY);
-    let mapped = request.map_at(address, libc::MAP_FIXED);
-    // What is between them is the view, or, where that has failed, may be somebody else's by now.
-    let end = address + request.length.next_multiple_of(PAGE);
-    for (from, to) in [(start, address), (end, start + whole)] {
-        if from != to {
-            unmap(from, to - from);
+    let mut tries = 0;
+    loop {
+        // SAFETY: a fresh mapping at an address of the kernel's choice.
+        let start = unsafe { libc::mmap(null_mut(), whole, libc::PROT_NONE, flags, -1, 0) };
+        if start == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        unmap(start as usize, whole);
+        tries += 1;
+        match request.map_at((start as usize).next_multiple_of(GRANULARITY)) {
+            // Another thread was quicker to map something there.
+            Err(error) if error.raw_os_error() == Some(libc::EEXIST) && tries < MOST_TRIES => {}
+            mapped => return mapped,
         }
     }
-    mapped
 }
 
 fn unmap(address: usize, length: usize) {
