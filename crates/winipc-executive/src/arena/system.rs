@@ -34,13 +34,16 @@ pub(crate) fn kill(id: u32, is_right: impl Fn() -> bool) -> bool {
 /// the id.
 pub(crate) fn started(id: u32) -> Option<u64> {
     const STATE: usize = 2;
+    const THREADS: usize = 19;
     const START: usize = 21;
     let text = std::fs::read(format!("/proc/{id}/stat")).ok()?;
     // The second field is the program's name in parentheses, with anything in it.
     let end = text.iter().rposition(|&byte| byte == b')')?;
     let rest = core::str::from_utf8(text.get(end + 1..)?).ok()?;
     let fields: Vec<_> = rest.split_ascii_whitespace().collect();
-    let is_dead = matches!(*fields.get(STATE - 2)?, "Z" | "X");
+    // A first thread that has ended before the others looks dead; it counts as one of them.
+    let threads: u32 = fields.get(THREADS - 2)?.parse().ok()?;
+    let is_dead = threads <= 1 && matches!(*fields.get(STATE - 2)?, "Z" | "X");
     let ticks: u64 = fields.get(START - 2)?.parse().ok()?;
     // SAFETY: sysconf has no preconditions.
     let per_second = u64::try_from(unsafe { libc::sysconf(libc::_SC_CLK_TCK) }).ok()?;
