@@ -144,8 +144,15 @@ impl Directory {
         Ok(Self::new(directory, path, namespace))
     }
 
+    /// Locks a directory that the process has joined in. The environment does not matter: it may say something else by now.
+    pub(crate) fn lock_again(place: &Place) -> Result<Self, AttachError> {
+        let directory = open_directory(&place.path)?;
+        lock_file(&directory, &place.path)?;
+        Ok(Self::new(directory, place.path.clone(), place.namespace.clone()))
+    }
+
     /// Locks the directory again if it is still there and nobody has locked it; `None` if somebody has. The environment
-    /// does not matter: it may say something else by now.
+    /// does not matter here either.
     pub(crate) fn try_lock_again(place: &Place) -> io::Result<Option<Self>> {
         let flags = libc::O_DIRECTORY | libc::O_NOFOLLOW;
         let directory = File::options().read(true).custom_flags(flags).open(&place.path)?;
