@@ -224,14 +224,15 @@ fn look_around(current: &Current, watched: &mut Vec<(&AtomicU32, u32)>) -> Resul
             continue;
         }
         if death::is_dead(arena, process) {
-            if death::bury(current, reference, process)? {
-                seen = Seen::SomeoneDied;
-            } else if !matches!(seen, Seen::SomeoneDied) {
-                seen = Seen::Dying;
+            match death::bury(current, reference, process) {
+                Ok(true) => seen = Seen::SomeoneDied,
+                // One that cannot be buried now is no reason not to look at the others.
+                Ok(false) | Err(_) if !matches!(seen, Seen::SomeoneDied) => seen = Seen::Dying,
+                Ok(false) | Err(_) => {}
             }
         } else if watched.len() < MAXIMUM_WORDS - 1
             && let Some(keeper) = Ref::<Seat>::from_index(process.keeper.load()).some()
-            && let keeper = arena.get(keeper)?
+            && let Ok(keeper) = arena.get(keeper)
             && let Some(value) = keeper.watch()
         {
             watched.push((keeper.life_word(), value));
