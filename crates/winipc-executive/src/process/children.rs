@@ -171,7 +171,7 @@ pub(crate) fn take_in_orphans(
         let descriptor = ProcessDescriptor::open(heritage::id_of(process)).ok();
         let descriptor = descriptor.filter(|_| heritage::is_alive(process));
         let descriptor = match descriptor {
-            Some(descriptor) if cannot_be_resumed(current.arena(), process)? => {
+            Some(descriptor) if cannot_be_resumed(current.arena(), process).unwrap_or(false) => {
                 descriptor.kill();
                 None
             }
