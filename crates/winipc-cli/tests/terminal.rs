@@ -150,7 +150,7 @@ fn an_interrupt_reaches_a_tools_command_once() {
         trap 'count=$((count + 1)); echo interrupt $count' INT
         trap 'echo in all: $count; exit 9' TERM
         echo ready
-        while :; do sleep 0.01; done"; // traps run between commands, and one that comes just before `wait` would be late
+        while :; do :; done"; // bash loses a signal that comes just before `wait`, or that a command gets, too
     // In a session of its own, whose terminal this is.
     let mut command = Command::new("setsid");
     command.args(["--ctty", env!("CARGO_BIN_EXE_winipc"), "mutex", "run", "m", "--", "bash", "-c", script]);
