@@ -93,6 +93,21 @@ impl Drop for Terminal {
     }
 }
 
+/// Of several lines that came in one piece, as a terminal without bracketed paste gives them, only the first was taken.
+#[test]
+fn lines_that_come_at_once_are_all_said() {
+    let (world, room) = (World::new(), unique("room"));
+    let mut ann = Terminal::start(&world, &["chat", &room, "--name", "ann"]);
+    ann.expect("ann serves the room");
+    ann.expect("> ");
+    let mut bob = Process::start(world.winipc().args(["chat", &room, "--name", "bob"]));
+    bob.expect("serves");
+    ann.type_keys("one\rtwo\rthree\r");
+    for line in ["one", "two", "three"] {
+        assert_eq!(bob.expect("ann: "), format!("ann: {line}"));
+    }
+}
+
 #[test]
 fn lines_are_edited_while_others_talk() {
     for mechanism in mechanisms() {
