@@ -2,8 +2,8 @@
 
 mod support;
 
-use std::sync::Once;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, Once};
 use std::time::{Duration, Instant};
 
 use winipc_executive::inspect::{self, State as Shown};
@@ -86,6 +86,9 @@ fn a_blocked_read_ends_with_the_slot() {
     assert_eq!(reader.join().unwrap(), Err(Status::FILE_FORCED_CLOSED));
 }
 
+/// Memory of requests, which may be written to as long as the process lives.
+static KEPT: Mutex<Vec<(usize, usize)>> = Mutex::new(Vec::new());
+
 /// The memory of overlapped reads: words that a test looks at without any call, and an event.
 struct Reading {
     words: &'static [AtomicUsize; 2],
@@ -97,6 +100,7 @@ impl Reading {
     fn start(server: Handle) -> Self {
         let words: &'static [AtomicUsize; 2] = Box::leak(Box::default());
         let bytes = Box::into_raw(Box::new([0_u8; 8]));
+        KEPT.lock().unwrap().push((words.as_ptr() as usize, bytes as usize));
         let (event, _) = event::create(&Attributes::default(), ALL, true, false).unwrap();
         // SAFETY: neither the words nor the bytes are ever freed; the words are atomics.
         let (block, buffer) =
