@@ -9,6 +9,7 @@ use crate::arena::fork::{ForkMark, Joining, Published};
 use crate::arena::seat::{Life, Seat, SeatId};
 use crate::arena::{Arena, Ref, Txn, futex};
 use crate::file::Files;
+use crate::handle::Untaken;
 use crate::io::Deliveries;
 use crate::keeper::Watchers;
 use crate::process::children::Children;
@@ -33,6 +34,7 @@ pub(crate) struct Context {
     leaver: AtomicU32,
     pub(crate) deliveries: Deliveries,
     pub(crate) files: Files,
+    pub(crate) untaken: Untaken,
     pub(crate) routines: Routines,
     pub(crate) watchers: Watchers,
     pub(crate) views: Views,
@@ -57,6 +59,7 @@ impl Context {
             leaver: AtomicU32::new(0),
             deliveries: Deliveries::default(),
             files: Files::default(),
+            untaken: Untaken::default(),
             routines: Routines::default(),
             watchers: Watchers::default(),
             views: Views::default(),
@@ -297,6 +300,7 @@ fn join(mark: ForkMark) -> core::result::Result<&'static Context, AttachError> {
     let context = Context::keep(arena, process, directory.place(), mark).map_err(no_room)?;
     if let Some(heritage) = heritage {
         file::inheritance::take_over(context, &heritage.belongings);
+        context.untaken.note(arena, context.record);
     }
     // The thread that attaches sits down before the directory is unlocked: from then on the arena is inhabited.
     let joined = sit_down_for(context)

@@ -72,6 +72,7 @@ mod error;
 mod event;
 mod file;
 mod handle;
+mod inheritance;
 mod mailslot;
 mod mutex;
 mod object;
@@ -93,6 +94,7 @@ mod wait;
 pub use winipc_executive::process::identity as process_identity;
 
 pub use descriptor::{descriptor_from_handle, handle_from_descriptor};
+pub use inheritance::take_inherited;
 
 pub use anonymous_pipe::CreatePipe;
 pub use apc::{QueueUserAPC, QueueUserAPC2};

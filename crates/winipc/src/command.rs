@@ -1,9 +1,8 @@
 //! Starting programs.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
 use crate::sys::call::process::{self as call, Creation};
 use crate::sys::call::{handle, thread};
@@ -395,17 +394,13 @@ impl Waitable for Child {}
 ///
 /// # Errors
 ///
-/// - `ERROR_NOT_FOUND`: this process has inherited nothing under the name, or it has been taken already.
+/// - `ERROR_NOT_FOUND`: this process has inherited nothing under the name, or it has been taken already. A variable that
+///   names any other handle, because somebody else has set it or it was meant for this process's parent, is no
+///   inheritance.
 /// - `ERROR_INVALID_HANDLE`: what was inherited has been closed.
 pub fn inherited_handle(name: &str) -> Result<OwnedHandle> {
-    static TAKEN: Mutex<Option<HashSet<String>>> = Mutex::new(None);
     let number = std::env::var(name).ok().and_then(|value| value.parse::<isize>().ok());
-    let number = number.ok_or(Win32Error::NOT_FOUND)?;
-    let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
-    if !taken.get_or_insert_default().insert(name.to_owned()) {
-        return Err(Win32Error::NOT_FOUND);
-    }
-    call::take_inherited(number)
+    call::take_inherited(number.ok_or(Win32Error::NOT_FOUND)?)
 }
 
 #[cfg(test)]

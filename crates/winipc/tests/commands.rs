@@ -57,6 +57,107 @@ fn a_child_inherits_handles_by_name() {
     assert!(!event.as_handle().is_inheritable().unwrap());
 }
 
+/// Variables that name handles of every number a small process has. Which its own will have nobody knows before.
+fn forged(command: &mut Command<'_>) {
+    for number in (4..2048).step_by(4) {
+        command.env(format!("FORGED_{number}"), number.to_string());
+    }
+}
+
+fn forged_name(of: &impl AsHandle) -> String {
+    format!("FORGED_{}", of.as_handle().as_raw() as isize)
+}
+
+/// Whatever handle a variable named was taken for an inherited one, if only it was inheritable: it had two owners then, and
+/// was closed twice.
+#[test]
+fn a_variable_alone_is_no_inheritance() {
+    const TEST: &str = "a_variable_alone_is_no_inheritance";
+    if is_role("child") {
+        let own = Event::manual_reset().unwrap();
+        own.as_handle().set_inheritable(true).unwrap();
+        assert!(std::env::var(forged_name(&own)).is_ok());
+        assert_eq!(inherited_handle(&forged_name(&own)).unwrap_err(), Win32Error::NOT_FOUND);
+        own.set().unwrap();
+        // Nor what is shared by all who ask for it.
+        // SAFETY: it takes a number.
+        let input = unsafe { winipc::sys::GetStdHandle(winipc::sys::STD_INPUT_HANDLE) } as isize;
+        assert!(std::env::var(format!("FORGED_{input}")).is_ok());
+        assert_eq!(inherited_handle(&format!("FORGED_{input}")).unwrap_err(), Win32Error::NOT_FOUND);
+        // And the pseudo-handles are nobody's.
+        for name in ["PROCESS", "NOTHING", "TEXT"] {
+            assert_eq!(inherited_handle(name).unwrap_err(), Win32Error::NOT_FOUND);
+        }
+        inherited_handle("EVENT").unwrap();
+        Process::exit(5);
+    }
+    let event = Event::manual_reset().unwrap();
+    let mut command = role(TEST, "child");
+    forged(&mut command);
+    command.env("PROCESS", "-1").env("NOTHING", "0").env("TEXT", "4x");
+    assert_eq!(ended(&command.stdin(Stdio::piped()).inherit("EVENT", &event).spawn().unwrap()), 5);
+}
+
+#[test]
+fn an_inherited_handle_is_taken_once_under_whatever_name() {
+    const TEST: &str = "an_inherited_handle_is_taken_once_under_whatever_name";
+    if is_role("child") {
+        let event = Event::from(inherited_handle("EVENT").unwrap());
+        let other_name = forged_name(&event);
+        assert_eq!(std::env::var(&other_name), std::env::var("EVENT"));
+        for name in ["EVENT", &other_name] {
+            assert_eq!(inherited_handle(name).unwrap_err(), Win32Error::NOT_FOUND);
+        }
+        event.set().unwrap();
+        // What has been closed is gone, and its number not another's.
+        let closed = std::env::var("CLOSED").unwrap().parse::<isize>().unwrap();
+        // SAFETY: nobody has taken it.
+        unsafe { winipc::sys::CloseHandle(closed as winipc::sys::HANDLE) };
+        assert_eq!(inherited_handle("CLOSED").unwrap_err(), Win32Error::INVALID_HANDLE);
+        assert_eq!(inherited_handle("CLOSED").unwrap_err(), Win32Error::NOT_FOUND);
+        Process::exit(5);
+    }
+    let (event, closed) = (Event::manual_reset().unwrap(), Event::manual_reset().unwrap());
+    let mut command = role(TEST, "child");
+    forged(&mut command);
+    assert_eq!(ended(&command.inherit("EVENT", &event).inherit("CLOSED", &closed).spawn().unwrap()), 5);
+    assert_eq!(event.wait(Some(Duration::ZERO)), Ok(WaitResult::Signaled(0)));
+}
+
+/// The variables go on to grandchildren, and the handles do not.
+#[test]
+fn a_grandchild_has_not_inherited_what_its_parent_has() {
+    const TEST: &str = "a_grandchild_has_not_inherited_what_its_parent_has";
+    if is_role("grandchild") {
+        let own: Vec<_> = (0..100).map(|_| Event::manual_reset().unwrap()).collect();
+        own.iter().for_each(|event| event.as_handle().set_inheritable(true).unwrap());
+        assert!(own.iter().any(|event| std::env::var("EVENT") == std::env::var(forged_name(event))));
+        assert_eq!(inherited_handle("EVENT").unwrap_err(), Win32Error::NOT_FOUND);
+        Process::exit(6);
+    }
+    if is_role("child") {
+        let mut command = role(TEST, "grandchild");
+        forged(&mut command);
+        Process::exit(ended(&command.spawn().unwrap()));
+    }
+    let event = Event::manual_reset().unwrap();
+    assert_eq!(ended(&role(TEST, "child").inherit("EVENT", &event).spawn().unwrap()), 6);
+}
+
+#[test]
+fn an_inherited_handle_is_what_it_is() {
+    const TEST: &str = "an_inherited_handle_is_what_it_is";
+    if is_role("child") {
+        let mistaken = Semaphore::from(inherited_handle("EVENT").unwrap());
+        assert_eq!(mistaken.release(1), Err(Win32Error::INVALID_HANDLE));
+        assert_eq!(Event::from(OwnedHandle::from(mistaken)).set(), Ok(()));
+        Process::exit(7);
+    }
+    let event = Event::manual_reset().unwrap();
+    assert_eq!(ended(&role(TEST, "child").inherit("EVENT", &event).spawn().unwrap()), 7);
+    assert_eq!(event.wait(Some(Duration::ZERO)), Ok(WaitResult::Signaled(0)));
+}
+
 #[test]
 fn a_child_inherits_access_too() {
     const TEST: &str = "a_child_inherits_access_too";

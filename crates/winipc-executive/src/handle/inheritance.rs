@@ -1,11 +1,15 @@
-//! Inheritance: the handles of a parent in the table of a child that is being made, under the same numbers.
+//! Inheritance: the handles of a parent in the table of a child that is being made, under the same numbers, and which of
+//! its own a process has got so.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
 
 use super::Handle;
-use std::collections::BTreeSet;
-
-use super::table::{Entry, INHERIT, add, entry_word, look_up_in};
-use crate::context::Current;
+use super::table::{Entry, INHERIT, add, entries, entry_word, look_up_in};
+use crate::arena::Arena;
+use crate::context::{Current, current};
 use crate::object;
+use crate::process::standard;
 use crate::records::{HandlePage, Kind, Object, PAGE_ENTRIES, Process, TABLE_PAGES};
 use crate::status::{Result, Status};
 
@@ -77,4 +81,33 @@ pub(crate) fn inherit(current: &Current, child: &Process, chosen: Option<&[u32]>
         lock.commit()?;
     }
     Ok(files)
+}
+
+/// The handles that a process has inherited and nobody has [taken](take_inherited).
+#[derive(Default)]
+pub(crate) struct Untaken(Mutex<BTreeMap<u32, Entry>>);
+
+impl Untaken {
+    /// Notes what a process that joins has inherited, but for its standard handles: whoever asks for those shares them.
+    pub(crate) fn note(&self, arena: &Arena, process: &Process) {
+        let standard = process.standard.each_ref().map(|word| standard::from_word(word.peek()).index());
+        let inherited = entries(arena, process).filter(|(index, _)| !standard.contains(&Some(*index)));
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(inherited);
+    }
+}
+
+/// Says that a handle which the process has inherited belongs to the caller from now on. That can be said once of each, so
+/// that the caller may rely on it.
+///
+/// # Errors
+/// [`Status::NOT_FOUND`]: the process has not inherited it, or it was taken before, or it was made a standard handle by who
+/// made the process. [`Status::INVALID_HANDLE`]: it has been closed.
+pub fn take_inherited(handle: Handle) -> Result<()> {
+    let current = current()?;
+    let index = handle.index().ok_or(Status::NOT_FOUND)?;
+    let mut untaken = current.context.untaken.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let inherited = untaken.remove(&index).ok_or(Status::NOT_FOUND)?;
+    let (_, entry) = look_up_in(current.arena(), current.process(), index)?;
+    let is_same = entry.object() == inherited.object() && entry.generation() == inherited.generation();
+    if is_same { Ok(()) } else { Err(Status::INVALID_HANDLE) }
 }

@@ -9,7 +9,8 @@ mod recent;
 mod table;
 
 pub use duplication::{Duplicate, duplicate};
-pub(crate) use inheritance::{inherit, inheritable};
+pub use inheritance::take_inherited;
+pub(crate) use inheritance::{Untaken, inherit, inheritable};
 pub(crate) use recent::forget as forget_recent;
 use table::{ACCESS_MASK, INHERIT, PROTECT, close_in, entry_word, look_up_in};
 pub(crate) use table::{Entry, GENERATION_MASK, close_some, free_table, insert, objects_of, pages};

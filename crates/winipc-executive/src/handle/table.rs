@@ -258,15 +258,23 @@ pub(crate) fn pages<'a>(
     })
 }
 
+/// A process's entries in use, by index.
+pub(super) fn entries<'a>(
+    arena: &'a Arena,
+    process: &'a Process,
+) -> impl Iterator<Item = (u32, Entry)> + use<'a> {
+    let fresh = process.fresh_handle.peek();
+    pages(arena, process)
+        .flat_map(|(first, _, page)| (first..).zip(&page.entries))
+        .filter(move |&(index, _)| index < fresh)
+        .map(|(index, word)| (index, Entry(word.peek())))
+        .filter(|(_, entry)| entry.is_live())
+}
+
 /// The objects that a process's handles name.
 pub(crate) fn objects_of<'a>(
     arena: &'a Arena,
     process: &'a Process,
 ) -> impl Iterator<Item = Ref<Object>> + use<'a> {
-    let fresh = process.fresh_handle.peek();
-    pages(arena, process)
-        .flat_map(move |(first, _, page)| page.entries.iter().take(fresh.saturating_sub(first) as usize))
-        .map(|word| Entry(word.peek()))
-        .filter(|entry| entry.is_live())
-        .map(Entry::object)
+    entries(arena, process).map(|(_, entry)| entry.object())
 }

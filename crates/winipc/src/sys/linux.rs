@@ -1,6 +1,14 @@
 //! The functions as `winipc-win32` defines them.
 
-pub(crate) use winipc_win32::{descriptor_from_handle, handle_from_descriptor, process_identity};
+pub(crate) use winipc_win32::{
+    descriptor_from_handle, handle_from_descriptor, process_identity, take_inherited,
+};
+
+/// Nothing: a child knows what it has inherited.
+pub(crate) fn voucher(_inherited: &[super::HANDLE]) -> Vec<u8> {
+    Vec::new()
+}
+
 #[rustfmt::skip]
 pub use winipc_win32::{
     CallNamedPipeA, CallNamedPipeW, CancelIo, CancelIoEx, CancelSynchronousIo, CancelWaitableTimer,

@@ -1,5 +1,7 @@
 //! The functions as the system has them.
 
+pub(crate) use super::voucher::{take_inherited, voucher};
+
 /// Nobody forks.
 pub(crate) fn process_identity() -> u64 {
     0

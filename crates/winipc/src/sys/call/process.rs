@@ -3,6 +3,7 @@
 use std::ptr;
 
 use super::{check, last_error, opened};
+use crate::sys;
 use crate::sys::owned_handle::{BorrowedHandle, OwnedHandle};
 use crate::sys::{
     CREATE_UNICODE_ENVIRONMENT, CreateProcessW, DeleteProcThreadAttributeList, EXTENDED_STARTUPINFO_PRESENT,
@@ -78,9 +79,15 @@ pub(crate) fn create(mut creation: Creation<'_>) -> Result<Created> {
     let mut startup = STARTUPINFOEXW::default();
     startup.StartupInfo.cb = size_of::<STARTUPINFOEXW>() as u32;
     let mut list = AttributeList::new()?;
-    let standard = creation.standard.into_iter().flatten();
-    let inherited = creation.inherited.iter().copied().chain(standard.flatten());
-    let handles: Vec<HANDLE> = inherited.map(|handle| handle.as_raw()).collect();
+    let mut handles: Vec<HANDLE> = creation.inherited.iter().map(|handle| handle.as_raw()).collect();
+    let mut voucher = sys::voucher(&handles);
+    if !voucher.is_empty() {
+        let size = voucher.len().try_into().map_err(|_| Win32Error::INVALID_PARAMETER)?;
+        startup.StartupInfo.cbReserved2 = size;
+        startup.StartupInfo.lpReserved2 = voucher.as_mut_ptr();
+    }
+    let standard = creation.standard.into_iter().flatten().flatten();
+    handles.extend(standard.map(|handle| handle.as_raw()));
     if let Some(standard) = creation.standard {
         let [input, output, error] =
             standard.map(|handle| handle.map_or(ptr::null_mut(), |handle| handle.as_raw()));
@@ -98,8 +105,8 @@ pub(crate) fn create(mut creation: Creation<'_>) -> Result<Created> {
     }
     let mut information = PROCESS_INFORMATION::default();
     let optional = |text: &Option<Vec<u16>>| text.as_ref().map_or(ptr::null(), |text| text.as_ptr());
-    // SAFETY: the strings end in zeros and outlive the call, the list as well; the structure is as large as it says, and
-    // the flag says whether there is a list after it.
+    // SAFETY: the strings end in zeros and outlive the call, the list and the voucher as well; the structure is as large as
+    // it says, and the flag says whether there is a list after it.
     check(unsafe {
         CreateProcessW(
             ptr::null(),
@@ -167,14 +174,11 @@ impl Drop for AttributeList {
     }
 }
 
-/// Takes a handle over that the process has inherited. The caller sees to it that each is taken once.
+/// Takes a handle over that the process has inherited, as it can be once.
 pub(crate) fn take_inherited(raw: isize) -> Result<OwnedHandle> {
-    // SAFETY: used for this check only. Where the number is no handle, the check says so.
-    let handle = unsafe { BorrowedHandle::borrow_raw(raw as HANDLE) };
-    if !handle.is_inheritable()? {
-        return Err(Win32Error::INVALID_HANDLE);
-    }
-    handle.set_inheritable(false)?;
-    // SAFETY: it is open, and was inherited under a name by which only this call takes it.
-    Ok(unsafe { OwnedHandle::from_raw(raw as HANDLE) })
+    sys::take_inherited(raw as HANDLE).map_err(Win32Error)?;
+    // SAFETY: it was inherited, so that it is nobody's who has made it, and nobody else has taken it.
+    let handle = unsafe { OwnedHandle::from_raw(raw as HANDLE) };
+    handle.borrow().set_inheritable(false)?;
+    Ok(handle)
 }
