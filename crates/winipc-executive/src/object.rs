@@ -4,10 +4,11 @@ use crate::arena::state::{self, WAITERS};
 use crate::arena::{Ref, Txn};
 use crate::context::Current;
 use crate::handle::{self, Handle};
+use crate::io::end;
 use crate::name::{self, Name};
 use crate::records::{Kind, Object};
 use crate::status::{Result, Status};
-use crate::{access, death, mutex, pipe, section};
+use crate::{access, death, mutex, section};
 
 /// Whether a create call made a new object or found one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -71,7 +72,7 @@ pub(crate) fn collect(lock: &mut Txn<'_>, reference: Ref<Object>, object: &Objec
         return Ok(());
     }
     if [Kind::Pipe.tag(), Kind::File.tag()].contains(&object.head.tag.get(lock)) {
-        pipe::end_gone(lock, object)?;
+        end::gone(lock, object)?;
     }
     if object.head.tag.get(lock) == Kind::Section.tag() {
         return section::gone(lock, reference, object);

@@ -12,6 +12,7 @@ use crate::context::{Current, attach_in_memory, fail_to_join, join_in_memory};
 use crate::dispatcher::{self, status};
 use crate::handle::{self, Handle, look_up};
 use crate::inspect::check_arena;
+use crate::io::end;
 use crate::io::{self, Overlapped, ReadBuffer, StatusBlock};
 use crate::object::Attributes;
 use crate::pipe::{self, Direction, Server};
@@ -331,7 +332,7 @@ fn a_taken_message_that_follows_itself_is_an_error() {
     io::write(client, &[], None).unwrap();
     let found = look_up(&current, server).unwrap();
     let instance = Ref::<Instance>::from_index(found.object.body[pipe::INSTANCE].peek() as u32);
-    let channel = &current.arena().get(instance).unwrap().channels[pipe::SERVER];
+    let channel = &current.arena().get(instance).unwrap().channels[end::SERVER];
     let mut lock = current.begin().unwrap();
     let taken = channel::take(&mut lock, channel, 8, channel::Mode::Message).unwrap().unwrap();
     current.arena().block(taken.whole).unwrap().head.link.set(&mut lock, taken.whole.0);

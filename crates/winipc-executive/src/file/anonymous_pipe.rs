@@ -10,7 +10,8 @@ use crate::arena::descriptor::{look_into_pipe, pipe, set_pipe_size, unread};
 use crate::arena::state::generation_of;
 use crate::context::{Current, current};
 use crate::handle::{Found, Handle};
-use crate::pipe::{BUSY, Info, Peek, SIDE, State};
+use crate::io::end::{BUSY, SIDE};
+use crate::pipe::{Info, Peek, State};
 use crate::status::{Result, Status};
 
 /// Size of a pipe for which none is asked for.

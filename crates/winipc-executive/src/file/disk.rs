@@ -12,8 +12,8 @@ use crate::access;
 use crate::arena::disk::{self, Place};
 use crate::context::{Current, current};
 use crate::handle::{Found, Handle, look_up};
+use crate::io::end;
 use crate::io::{Outcome, Overlapped, ReadBuffer, Report, done};
-use crate::pipe;
 use crate::records::Kind;
 use crate::section;
 use crate::status::{Result, Status};
@@ -181,7 +181,7 @@ fn find(file: Handle, access: u32) -> Result<Arc<OwnedFd>> {
 fn place_of(file: &Found, overlapped: Option<&Overlapped>, to_write: bool) -> Result<Place> {
     let appends = to_write && file.access & access::file::WRITE_DATA == 0;
     match overlapped.map(|overlapped| overlapped.block.offset()) {
-        None if pipe::is_overlapped(file.object) => Err(Status::INVALID_PARAMETER),
+        None if end::is_overlapped(file.object) => Err(Status::INVALID_PARAMETER),
         _ if appends => Ok(Place::End),
         None => Ok(Place::Position),
         Some(u64::MAX) if to_write => Ok(Place::End),
@@ -192,7 +192,7 @@ fn place_of(file: &Found, overlapped: Option<&Overlapped>, to_write: bool) -> Re
 /// On a file for blocking use the position follows a transfer that named its place.
 fn follow(file: &Found, descriptor: BorrowedFd<'_>, place: Place, count: usize) {
     if let Place::At(offset) = place
-        && !pipe::is_overlapped(file.object)
+        && !end::is_overlapped(file.object)
     {
         let _ = disk::seek(descriptor, SeekFrom::Start(offset as u64 + count as u64));
     }

@@ -31,8 +31,8 @@ use crate::arena::{Ref, Txn};
 use crate::context::{Current, current};
 use crate::dispatcher::signal;
 use crate::handle::{self, Found, Handle, look_up};
+use crate::io::end::{BUSY, IDLE, SIDE};
 use crate::object;
-use crate::pipe::{BUSY, IDLE, SIDE};
 use crate::records::{Kind, Object};
 use crate::status::{Result, Status};
 
@@ -50,7 +50,7 @@ pub enum Type {
     Socket = 4,
 }
 
-/// Words of a file's object. [`SIDE`], [`BUSY`] and [`IDLE`] are as those of a pipe's end.
+/// Words of a file's object, beside those of every [end](crate::io::end).
 const TYPE: usize = 0;
 /// Size of the pipe as it was asked for.
 const SIZE: usize = 4;

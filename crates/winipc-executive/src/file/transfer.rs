@@ -13,8 +13,8 @@ use crate::arena::transaction::phase;
 use crate::context::Current;
 use crate::dispatcher;
 use crate::handle::Found;
+use crate::io::end::{BUSY, SIDE, begin_call};
 use crate::io::{self as requests, Operation, Outcome, Overlapped, ReadBuffer, Report};
-use crate::pipe::{BUSY, SIDE, begin_call};
 use crate::status::{Result, Status};
 
 /// Reads from a file.

@@ -14,7 +14,8 @@ use crate::arena::{Arena, Ref};
 use crate::dispatcher::{BlockId, signal, status};
 use crate::handle::{self, Handle};
 use crate::io::Operation;
-use crate::pipe::{self, SERVER};
+use crate::io::end::{self, SERVER};
+use crate::pipe;
 use crate::records::{
     Instance, Kind, MAXIMUM_WAIT_OBJECTS, Mailslot, Object, Pipe, Process, Request, Thread,
 };
@@ -113,7 +114,7 @@ fn state(arena: &Arena, kind: Kind, object: &Object) -> State {
             }
         }
         Kind::File => {
-            State::File { is: file::type_in(object), is_written: pipe::side_of(body(pipe::SIDE)) != SERVER }
+            State::File { is: file::type_in(object), is_written: end::side_of(body(end::SIDE)) != SERVER }
         }
         Kind::Section => State::Section {
             size: body(section::SIZE),
@@ -122,7 +123,7 @@ fn state(arena: &Arena, kind: Kind, object: &Object) -> State {
             views: body(section::VIEWS) as u32,
         },
         Kind::Pipe => {
-            let side = pipe::side_of(body(pipe::SIDE));
+            let side = end::side_of(body(end::SIDE));
             let instance = instance_of(arena, object);
             State::Pipe {
                 is_server: side == SERVER,

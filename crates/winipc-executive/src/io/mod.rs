@@ -5,10 +5,11 @@
 //! one is delivered: its bytes and its result reach the caller's memory in the caller's process, before any call
 //! returns through which the caller could learn that it is complete.
 //!
-//! A request's life is in `request`, how it tells the caller in `report` and `delivery`, how it ends early in `cancel`.
+//! What the files of all kinds have in common is in `end`, a request's life is in `request`, how it tells the caller in `report` and `delivery`, how it ends early in `cancel`.
 
 mod cancel;
 mod delivery;
+pub(crate) mod end;
 mod report;
 mod request;
 
@@ -129,5 +130,5 @@ pub fn flush(file: Handle) -> Result<()> {
 /// [`Status::INVALID_HANDLE`], [`Status::OBJECT_TYPE_MISMATCH`]: no file.
 pub fn is_overlapped(file: Handle) -> Result<bool> {
     let (_, found) = look_up(&current()?, file)?.require_file(0)?;
-    Ok(pipe::is_overlapped(found.object))
+    Ok(end::is_overlapped(found.object))
 }

@@ -10,6 +10,7 @@ use crate::arena::{Arena, Ref, Txn};
 use crate::channel;
 use crate::context::Current;
 use crate::dispatcher::{self, status};
+use crate::io::end;
 use crate::keeper;
 use crate::mailslot;
 use crate::object;
@@ -123,7 +124,7 @@ pub(crate) fn complete(
     let wait = request.wait.get(lock);
     if request.flags.get(lock) & flag::SYNCHRONOUS != 0 {
         let file: &Object = arena.get(Ref::from_index(request.file.get(lock)))?;
-        pipe::request_ends(lock, file, reference)?;
+        end::request_ends(lock, file, reference)?;
         let thread: &Thread = arena.get(Ref::from_index(issuer.seat().index()))?;
         let is_waiting = thread.status.get(lock) & status::MASK == status::WAITING;
         if wait != 0 && is_waiting && thread.wait.get(lock) == wait - 1 {
@@ -183,7 +184,7 @@ pub(crate) fn forget(lock: &mut Txn<'static>, reference: Ref<Request>, request: 
         object::release(lock, event)?;
     }
     let file = Ref::from_index(request.file.get(lock));
-    pipe::request_ends(lock, arena.get(file)?, reference)?;
+    end::request_ends(lock, arena.get(file)?, reference)?;
     lock.free(reference)?;
     object::release(lock, file)
 }
@@ -280,7 +281,7 @@ pub(crate) fn begin_wait(
     request.flags.set(&mut lock, flags);
     request.wait.set(&mut lock, number + 1);
     let file: &Object = lock.arena().get(Ref::from_index(request.file.get(&lock)))?;
-    pipe::request_begins(&mut lock, file, reference)?;
+    end::request_begins(&mut lock, file, reference)?;
     thread.wait.set(&mut lock, number);
     thread.count.set(&mut lock, 0);
     thread.status.set(&mut lock, status::WAITING);

@@ -8,9 +8,9 @@ use crate::context::current;
 use crate::death;
 use crate::dispatcher::signal;
 use crate::handle::{self, Handle};
+use crate::io::end::{BUSY, CLIENT, IDLE, IS_OVERLAPPED, SERVER, SIDE};
 use crate::name::{self, Name};
 use crate::object;
-use crate::pipe::{BUSY, CLIENT, IDLE, IS_OVERLAPPED, SERVER, SIDE};
 use crate::records::{Kind, Mailslot, Object};
 use crate::status::{Result, Status};
 

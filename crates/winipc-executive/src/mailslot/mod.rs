@@ -21,11 +21,11 @@ pub(crate) use transfer::{read, withdraw, write};
 
 use crate::arena::{Ref, Txn};
 use crate::handle::Found;
-use crate::pipe::{self, SIDE};
+use crate::io::end::{SERVER, SIDE, side_of};
 use crate::records::{Mailslot, Object};
 use crate::status::{Result, Status};
 
-/// Words of an end's object, beside [`pipe::SIDE`] and those that tell of a blocking request, of which no end has any.
+/// Words of an end's object, beside those of every [file's end](crate::io::end). No end has a blocking request.
 /// The slot; 0 of a client that sends datagrams.
 pub(crate) const SLOT: usize = 0;
 /// The block with the name to which a client sends datagrams; 0 of every other end.
@@ -35,7 +35,7 @@ pub(crate) const DATAGRAM_NAME: usize = 4;
 pub const WAIT_FOREVER: u32 = u32::MAX;
 
 pub(crate) fn is_server(file: &Object) -> bool {
-    pipe::side_of(file.body[SIDE].peek()) == pipe::SERVER
+    side_of(file.body[SIDE].peek()) == SERVER
 }
 
 /// The slot that an end belongs to; `None` for a client that sends datagrams.

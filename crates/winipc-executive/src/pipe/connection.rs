@@ -4,6 +4,7 @@ use crate::access::{self, file};
 use crate::arena::{Ref, Txn};
 use crate::context::current;
 use crate::handle::{self, Handle, look_up};
+use crate::io::end::{CLIENT, SERVER, SIDE, begin_call, is_overlapped, side_of};
 use crate::io::{self, Operation, Outcome, Overlapped, Report};
 use crate::name::{self, Name};
 use crate::records::{Instance, Kind, Object, Pipe};
@@ -12,10 +13,7 @@ use crate::{death, dispatcher};
 
 use super::availability::announce_available;
 use super::instance::{clear_end, make_end};
-use super::{
-    CLIENT, INBOUND, INSTANCE, OUTBOUND, SERVER, SIDE, begin_call, end_flag, is_overlapped, place_of,
-    side_of, state,
-};
+use super::{INBOUND, INSTANCE, OUTBOUND, end_flag, place_of, state};
 use crate::channel;
 
 /// Puts an instance at the end of those that listen.

@@ -3,10 +3,11 @@
 use crate::access::file;
 use crate::context::{Current, current};
 use crate::handle::{Found, Handle, look_up};
+use crate::io::end::{CLIENT, SERVER};
 use crate::records::Kind;
 use crate::status::{Result, Status};
 
-use super::{CLIENT, MESSAGE_TYPE, SERVER, channel, end_flag, place_of};
+use super::{MESSAGE_TYPE, channel, end_flag, place_of};
 
 /// Modes of an end, and how many instances its pipe has.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

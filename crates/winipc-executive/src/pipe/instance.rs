@@ -6,6 +6,7 @@ use crate::arena::{Ref, Txn};
 use crate::context::{Current, current};
 use crate::dispatcher::{self, signal};
 use crate::handle::{self, Handle};
+use crate::io::end::{BUSY, CLIENT, IDLE, IS_OVERLAPPED, SERVER, SIDE};
 use crate::name::{self, Name};
 use crate::object::{self, Disposition};
 use crate::records::{End, Instance, Kind, Object, Pipe};
@@ -15,8 +16,7 @@ use crate::{death, process};
 use super::availability::announce_available;
 use super::connection::{listen_on, stop_listening};
 use super::{
-    BUSY, CLIENT, IDLE, INBOUND, INSTANCE, IS_OVERLAPPED, MESSAGE_TYPE, OUTBOUND, Place, SERVER, SIDE,
-    UNLIMITED_INSTANCES, end_flag, instance_behind, state,
+    INBOUND, INSTANCE, MESSAGE_TYPE, OUTBOUND, Place, UNLIMITED_INSTANCES, end_flag, instance_behind, state,
 };
 use crate::channel;
 

@@ -1,4 +1,4 @@
-//! Named pipes: what an instance and its two ends are, and where a call on an end begins.
+//! Named pipes: what an instance and its two ends are.
 //!
 //! ```text
 //! listening -> connected -> closing (one end is closed) -> disconnected -> listening
@@ -12,14 +12,12 @@
 //! - `docs/conformance.md`, 5
 
 mod availability;
-
 mod connection;
 mod information;
 mod instance;
 mod transfer;
 
 pub use availability::{PipeTimeout, wait_available};
-
 pub use connection::{disconnect, listen, open};
 pub use information::{Info, State, client_process_id, info, server_process_id, set_mode, state};
 pub(crate) use instance::end_closed;
@@ -30,13 +28,11 @@ pub(crate) use transfer::{flush, read, write};
 use crate::arena::{Ref, Txn};
 use crate::channel;
 use crate::context::Current;
-use crate::dispatcher::{self, signal};
 use crate::handle::Found;
+use crate::io::end::{SERVER, SIDE, side_of};
 use crate::io::{self, Operation};
-use crate::object;
-use crate::records::{Channel, End, Instance, Kind, Object, Pipe, Request};
+use crate::records::{Channel, End, Instance, Object, Pipe, Request};
 use crate::status::{Result, Status};
-use crate::wait;
 
 /// States of an instance.
 pub(crate) mod state {
@@ -65,18 +61,8 @@ pub(crate) mod end_flag {
     pub(crate) const OVERLAPPED: u32 = 4;
 }
 
-/// Sides of an instance.
-pub(crate) const SERVER: usize = 0;
-pub(crate) const CLIENT: usize = 1;
-
-/// Words of an end's object.
+/// The word of an end's object that names its instance, beside those of every [end](crate::io::end).
 pub(crate) const INSTANCE: usize = 0;
-pub(crate) const SIDE: usize = 1;
-/// The blocking request in progress on an end for blocking use, and the event of those who wait for its end.
-pub(crate) const BUSY: usize = 2;
-pub(crate) const IDLE: usize = 3;
-/// Set in `SIDE` if calls with a status block may return before they are done.
-pub(crate) const IS_OVERLAPPED: u64 = 2;
 
 /// Most instances of a pipe that has a limit; this number stands for no limit.
 pub const UNLIMITED_INSTANCES: u32 = 255;
@@ -141,94 +127,11 @@ fn instance_behind(lock: &Txn<'static>, file: &Object) -> Result<Option<(&'stati
     }
 }
 
-pub(crate) fn side_of(word: u64) -> usize {
-    if word & 1 == 0 { SERVER } else { CLIENT }
-}
-
 /// Where an end is, without the lock: for those who only look whether there is anything to do.
 pub(super) fn peek_instance(current: &Current, file: &Found) -> Result<(&'static Instance, usize)> {
     let reference = Ref::<Instance>::from_index(file.object.body[INSTANCE].peek() as u32);
     let reference = reference.some().ok_or(Status::PIPE_DISCONNECTED)?;
     Ok((current.arena().get(reference)?, side_of(file.object.body[SIDE].peek())))
-}
-
-/// Whether calls on an end may return before they are done.
-pub(crate) fn is_overlapped(file: &Object) -> bool {
-    file.body[SIDE].peek() & IS_OVERLAPPED != 0
-}
-
-/// Takes the lock for a call on an end. On one for blocking use calls go one after the other: this one waits until the
-/// one before has ended.
-///
-/// # References
-/// - `docs/conformance.md`, 7.1
-pub(crate) fn begin_call(current: &Current, file: &Found) -> Result<Txn<'static>> {
-    loop {
-        let mut lock = current.begin()?;
-        let is_busy = !is_overlapped(file.object) && file.object.body[BUSY].get(&lock) != 0;
-        if !is_busy || !file.is_current(&lock) {
-            return Ok(lock);
-        }
-        let idle = idle_event(&mut lock, file.object)?;
-        if crate::arena::state::value_of(idle.state) & signal::SET != 0 {
-            return Err(Status::ARENA_CORRUPT); // idle and busy at once, for ever
-        }
-        lock.commit()?;
-        match wait::one_found(current, &idle, None, false, wait::Gone::Fails) {
-            Ok(_) | Err(Status::INVALID_HANDLE) => {}
-            Err(status) => return Err(status),
-        }
-    }
-}
-
-/// The event that is set while no blocking request is in progress on an end.
-fn idle_event(lock: &mut Txn<'static>, file: &Object) -> Result<Found> {
-    let reference = match Ref::from_index(file.body[IDLE].get(lock) as u32).some() {
-        Some(event) => event,
-        None => {
-            let event = object::allocate(lock, Kind::Event, signal::MANUAL)?;
-            object::retain(lock, lock.arena().get(event)?);
-            file.body[IDLE].set(lock, u64::from(event.index()));
-            event
-        }
-    };
-    Found::of(lock, reference)
-}
-
-/// A blocking request begins on an end.
-pub(crate) fn request_begins(lock: &mut Txn<'static>, file: &Object, request: Ref<Request>) -> Result<()> {
-    if !is_overlapped(file) {
-        file.body[BUSY].set(lock, u64::from(request.index()));
-        announce_idle(lock, file, false)?;
-    }
-    Ok(())
-}
-
-/// A request on an end is over.
-pub(crate) fn request_ends(lock: &mut Txn<'static>, file: &Object, request: Ref<Request>) -> Result<()> {
-    if file.body[BUSY].get(lock) == u64::from(request.index()) {
-        file.body[BUSY].set(lock, 0);
-        announce_idle(lock, file, true)?;
-    }
-    Ok(())
-}
-
-fn announce_idle(lock: &mut Txn<'static>, file: &Object, set: bool) -> Result<()> {
-    match Ref::<Object>::from_index(file.body[IDLE].get(lock) as u32).some() {
-        Some(event) => {
-            let event = lock.arena().get(event)?;
-            dispatcher::set_signal(lock, event, set)
-        }
-        None => Ok(()),
-    }
-}
-
-/// Nothing refers to an end any more.
-pub(crate) fn end_gone(lock: &mut Txn<'_>, file: &Object) -> Result<()> {
-    match Ref::<Object>::from_index(file.body[IDLE].get(lock) as u32).some() {
-        Some(event) => object::release(lock, event),
-        None => Ok(()),
-    }
 }
 
 /// Takes a pending request out of the queue it waits in.

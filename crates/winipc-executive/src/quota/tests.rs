@@ -8,6 +8,7 @@ use crate::arena::seat::Seat;
 use crate::context::{Current, attach_in_memory};
 use crate::handle::{self, Handle};
 use crate::inspect::check_arena;
+use crate::io::end;
 use crate::io::{self, Overlapped, ReadBuffer, StatusBlock};
 use crate::object::Attributes;
 use crate::pipe::{self, Direction, Server};
@@ -216,7 +217,7 @@ fn messages_of_who_has_ended_are_the_next_writers() {
     let instance: &crate::records::Instance =
         current.arena().get(Ref::from_index(found.object.body[pipe::INSTANCE].get(&lock) as u32)).unwrap();
     // As if the record had had another process then.
-    let channel = &instance.channels[pipe::SERVER];
+    let channel = &instance.channels[end::SERVER];
     let earlier = channel.payer.get(&lock).wrapping_sub(1 << 12);
     channel.payer.set(&mut lock, earlier);
     let charge = current.process().charge.get(&lock) - channel.charged.get(&lock);

@@ -4,9 +4,9 @@ use super::Checker;
 use super::channels::{Pays, Sides};
 use crate::arena::Ref;
 use crate::arena::block::BlockRef;
+use crate::io::end;
 use crate::mailslot::{self, DATAGRAM_NAME, SLOT};
 use crate::name::NAME_TAG;
-use crate::pipe;
 use crate::records::{Kind, Mailslot, Object};
 
 impl Checker<'_> {
@@ -55,7 +55,7 @@ impl Checker<'_> {
             let expected = if is_open { "one of them" } else { "none, as its last handle is closed" };
             self.fault(format!("slot or name of {place}"), expected, format!("#{slot} and block {name}"));
         }
-        if object.body[pipe::BUSY].peek() != 0 || object.body[pipe::IDLE].peek() != 0 {
+        if object.body[end::BUSY].peek() != 0 || object.body[end::IDLE].peek() != 0 {
             self.fault(format!("request in progress on {place}"), "none noted", "one");
         }
         if name != 0 && mailslot::is_server(object) {

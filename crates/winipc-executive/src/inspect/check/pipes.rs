@@ -7,8 +7,9 @@ use crate::arena::Ref;
 use crate::arena::block::BlockRef;
 use crate::arena::state::value_of;
 use crate::dispatcher::signal;
+use crate::io::end::{self, CLIENT, SERVER};
 use crate::io::{self, Operation};
-use crate::pipe::{self, CLIENT, SERVER, UNLIMITED_INSTANCES, state};
+use crate::pipe::{self, UNLIMITED_INSTANCES, state};
 use crate::records::{Instance, Kind, Object, Pipe, Request};
 
 impl Checker<'_> {
@@ -119,7 +120,7 @@ impl Checker<'_> {
 
     /// The blocking request in progress on an end for blocking use, and the event of those who wait for its end.
     fn in_progress(&mut self, place: &str, number: Ref<Object>, object: &Object) {
-        let busy = object.body[pipe::BUSY].peek();
+        let busy = object.body[end::BUSY].peek();
         if busy != 0 {
             let request = u32::try_from(busy).ok().filter(|request| self.requests.is_used(*request));
             let request =
@@ -131,7 +132,7 @@ impl Checker<'_> {
                 self.fault(format!("request in progress on {place}"), "one of its own", format!("#{busy}"));
             }
         }
-        let idle = object.body[pipe::IDLE].peek();
+        let idle = object.body[end::IDLE].peek();
         let place = format!("idle event of {place}");
         if idle == 0 || !self.refer(&place, idle as u32, |tally| &mut tally.records) {
             return;
@@ -146,7 +147,7 @@ impl Checker<'_> {
         if instance == 0 {
             return;
         }
-        let side = pipe::side_of(object.body[pipe::SIDE].peek());
+        let side = end::side_of(object.body[end::SIDE].peek());
         let end = u32::try_from(instance).ok().filter(|instance| self.instances.is_used(*instance));
         let end = end.and_then(|instance| self.arena.get::<Instance>(Ref::from_index(instance)).ok());
         if end.is_none_or(|instance| instance.ends[side].object.peek() != number.index()) {
@@ -168,7 +169,7 @@ impl Checker<'_> {
             let is_its = |object: &Object| {
                 object.head.tag.peek() == Kind::Pipe.tag()
                     && object.body[pipe::INSTANCE].peek() == u64::from(number)
-                    && pipe::side_of(object.body[pipe::SIDE].peek()) == side
+                    && end::side_of(object.body[end::SIDE].peek()) == side
             };
             if !self.objects.is_used(end) || !object.is_some_and(is_its) {
                 self.fault(format!("end {side} of {place}"), "the object of that end", format!("#{end}"));

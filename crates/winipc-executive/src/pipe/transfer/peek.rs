@@ -6,7 +6,8 @@ use crate::channel::{self, OFFSET};
 use crate::context::current;
 use crate::file;
 use crate::handle::{Handle, look_up};
-use crate::pipe::{begin_call, place_of, state};
+use crate::io::end::begin_call;
+use crate::pipe::{place_of, state};
 use crate::records::Kind;
 use crate::status::{Result, Status};
 

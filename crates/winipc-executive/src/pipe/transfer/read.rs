@@ -5,8 +5,9 @@ use crate::channel::{self, Mode};
 use crate::context::Current;
 use crate::dispatcher;
 use crate::handle::Found;
+use crate::io::end::{self, begin_call};
 use crate::io::{self, Operation, Outcome, Overlapped, ReadBuffer, Report};
-use crate::pipe::{self, Place, begin_call, end_flag, place_of, state};
+use crate::pipe::{self, Place, end_flag, place_of, state};
 use crate::spin::Spinner;
 use crate::status::{Result, Status};
 
@@ -25,7 +26,7 @@ pub(crate) fn read(
     overlapped: Option<Overlapped>,
 ) -> Result<Outcome> {
     let report = overlapped.map(|overlapped| Report::begin(current, overlapped)).transpose()?;
-    if report.is_none() || !pipe::is_overlapped(file.object) {
+    if report.is_none() || !end::is_overlapped(file.object) {
         spin_for_data(current, file);
     }
     let mut lock = begin_call(current, file)?;
@@ -66,7 +67,7 @@ pub(super) fn read_in(
     io::enqueue(&mut lock, &incoming.first_reader, &incoming.last_reader, reference, request)?;
     dispatcher::set_signal(&mut lock, file.object, false)?;
     request.flags.set(&mut lock, mode.flags());
-    if pipe::is_overlapped(file.object)
+    if end::is_overlapped(file.object)
         && let Some(report) = report
     {
         return io::pend(lock, current, request, report, Some(buffer), None);

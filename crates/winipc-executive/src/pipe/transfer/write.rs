@@ -5,8 +5,9 @@ use crate::channel;
 use crate::context::Current;
 use crate::dispatcher;
 use crate::handle::Found;
+use crate::io::end::{self, begin_call};
 use crate::io::{self, Operation, Outcome, Overlapped, Report};
-use crate::pipe::{self, Place, begin_call, end_flag, place_of, state};
+use crate::pipe::{self, Place, end_flag, place_of, state};
 use crate::records::Request;
 use crate::spin::Spinner;
 use crate::status::{Result, Status};
@@ -34,7 +35,7 @@ pub(crate) fn write(
     data: &[u8],
     overlapped: Option<Overlapped>,
 ) -> Result<Outcome> {
-    let is_overlapped = pipe::is_overlapped(file.object);
+    let is_overlapped = end::is_overlapped(file.object);
     let report = overlapped.map(|overlapped| Report::begin(current, overlapped)).transpose()?;
     if u32::try_from(data.len()).is_err() {
         return Err(Status::INVALID_PARAMETER);

@@ -4,8 +4,8 @@ use super::world::{World, damaged};
 use crate::arena::Ref;
 use crate::arena::block::BlockRef;
 use crate::channel::PAYER;
+use crate::io::end;
 use crate::mailslot::{DATAGRAM_NAME, SLOT};
-use crate::pipe;
 use crate::records::{Kind, Mailslot, Object};
 
 fn slot(world: &World, number: u32) -> &'static Mailslot {
@@ -44,7 +44,7 @@ fn damage_to_a_mailslot_is_found() {
         body(world, server(world), SLOT, 0);
     });
     damaged("request in progress on Mailslot object", "one", |world| {
-        body(world, server(world), pipe::BUSY, 1);
+        body(world, server(world), end::BUSY, 1);
     });
     damaged("slot or name of Mailslot object", "block 0", |world| {
         body(world, datagrams(world), DATAGRAM_NAME, 0);

@@ -6,7 +6,7 @@ use crate::arena::block::BlockRef;
 use crate::arena::state::with_value;
 use crate::channel::SPARE_TAG;
 use crate::dispatcher::signal;
-use crate::pipe;
+use crate::io::end;
 use crate::records::{Instance, Object, Pipe, Request};
 
 fn first_pipe(world: &World) -> &'static Pipe {
@@ -53,9 +53,9 @@ fn damage_to_an_instance_is_found() {
         file(world).body[word].set(&mut lock, value);
         lock.commit().unwrap();
     };
-    damaged("request in progress on Pipe object", "#77", |world| set(world, pipe::BUSY, 77));
-    damaged("idle event of Pipe object", "found false", |world| set(world, pipe::BUSY, 0));
-    damaged("references to Event object", "found 2", |world| set(world, pipe::IDLE, 0));
+    damaged("request in progress on Pipe object", "#77", |world| set(world, end::BUSY, 77));
+    damaged("idle event of Pipe object", "found false", |world| set(world, end::BUSY, 0));
+    damaged("references to Event object", "found 2", |world| set(world, end::IDLE, 0));
     damaged("instance of Pipe object", "#1", |world| world.set(&instance(world).ends[0].object, 0));
 }
 

@@ -9,6 +9,7 @@ use crate::arena::{Ref, Txn};
 use crate::context::{Current, attach_in_memory, join_in_memory};
 use crate::handle::{Handle, look_up};
 use crate::inspect::check::{Fault, run};
+use crate::io::end;
 use crate::object::Attributes;
 use crate::pipe::{self, Direction, PipeTimeout, Server};
 use crate::records::{Instance, Kind, Object, Pipe};
@@ -152,9 +153,9 @@ impl World {
         self.start(move || read(many), || instance.channels[1].first_reader.peek() != 0);
         // One reads and the other waits until it has.
         let file = self.object(one).0;
-        self.start(move || read(one), || file.body[pipe::BUSY].peek() != 0);
+        self.start(move || read(one), || file.body[end::BUSY].peek() != 0);
         let is_queued = || {
-            let idle = Ref::<Object>::from_index(file.body[pipe::IDLE].peek() as u32);
+            let idle = Ref::<Object>::from_index(file.body[end::IDLE].peek() as u32);
             idle.some().is_some_and(|idle| self.current.arena().get(idle).unwrap().first_waiter.peek() != 0)
         };
         self.start(move || read(one), is_queued);
