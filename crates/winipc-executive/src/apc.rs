@@ -6,7 +6,7 @@
 use crate::access;
 use crate::arena::block::{Block, BlockRef};
 use crate::arena::seat::SeatId;
-use crate::arena::transaction::phase;
+use crate::arena::wake::phase;
 use crate::arena::{Ref, Txn};
 use crate::context::{Current, current};
 use crate::dispatcher::status;

@@ -6,7 +6,7 @@
 
 use crate::arena::seat::{Seat, SeatId};
 use crate::arena::state::{WAITERS, generation_of, value_of, with_value};
-use crate::arena::transaction::{announce, phase};
+use crate::arena::wake::{announce, phase};
 use crate::arena::{Arena, Ref, Txn, futex};
 use crate::records::{Kind, MAXIMUM_WAIT_OBJECTS, Object, Process, Thread, WaitBlock};
 use crate::status::{Result, Status};

@@ -6,7 +6,7 @@
 use crate::arena::Ref;
 use crate::arena::layout::Region;
 use crate::arena::state::value_of;
-use crate::arena::transaction::phase;
+use crate::arena::wake::phase;
 use crate::channel;
 use crate::context::{Current, attach_in_memory, fail_to_join, join_in_memory};
 use crate::dispatcher::{self, status};

@@ -2,11 +2,12 @@
 
 use std::cell::RefCell;
 
+use super::journal::LONGEST_JOURNAL;
 use super::layout::{EXTENTS, OFFSETS, REGIONS, Region};
 use super::seat::{LOCAL_CLAIMS, LOCAL_ENTRIES, Seat};
 use super::slab::{Record, Ref};
 use super::state::{CLAIM, WAITERS, with_value};
-use super::transaction::{LONGEST_JOURNAL, Txn};
+use super::transaction::Txn;
 use super::word::Free64;
 use super::{Arena, block::BlockRef};
 use crate::records::{Object, Request};

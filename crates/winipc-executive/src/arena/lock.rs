@@ -6,8 +6,9 @@
 
 use core::time::Duration;
 
+use super::journal::LONGEST_JOURNAL;
 use super::seat::{Life, Seat, SeatId};
-use super::transaction::{LONGEST_JOURNAL, Txn};
+use super::transaction::Txn;
 use super::{Arena, futex};
 use crate::status::{Result, Status};
 

@@ -19,6 +19,7 @@ pub(crate) mod escape;
 pub(crate) mod file;
 pub(crate) mod fork;
 pub(crate) mod futex;
+pub(crate) mod journal;
 #[cfg(test)]
 mod journal_tests;
 pub(crate) mod layout;
@@ -34,6 +35,7 @@ pub(crate) mod system;
 pub(crate) mod transaction;
 pub(crate) mod user;
 pub(crate) mod view;
+pub(crate) mod wake;
 pub(crate) mod word;
 
 use layout::{ARENA_SIZE, EXTENTS, Header, OFFSETS, Region, SlabHead};

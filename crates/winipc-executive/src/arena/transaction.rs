@@ -1,21 +1,17 @@
-//! Transactions: the arena's lock as a token, and the journal that makes every change undoable.
-//!
-//! Order of every write: the journal entry, a release fence, the journal's length, a release fence, the word. A process
-//! killed at any instruction leaves a journal that brings back the state before. Rolling back goes from the newest
-//! entry to the oldest, keeps the length until it is done, and is not journalled itself: it can be repeated if the
-//! recoverer dies too.
+//! Transactions: the arena's lock as a token. Every change is entered in a [journal](super::journal) first, and can be
+//! undone.
 
 use core::cell::Cell;
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 
-use super::layout::Region;
-use super::seat::{Entry, LOCAL_CLAIMS, LOCAL_ENTRIES, Seat};
+use super::seat::Seat;
 use super::slab::Ref;
 use super::state::CLAIM;
-use super::word::{Free32, Free64};
-use super::{Arena, crash, futex};
+use super::wake::{After, Ring, Wake};
+use super::word::Free64;
+use super::{Arena, crash};
 use crate::status::{Result, Status};
 
 /// The arena's lock, held. Guarded words are read with `&Txn` and written with `&mut Txn`.
@@ -54,63 +50,24 @@ thread_local! {
     };
 }
 
-/// Steps along lists that every transaction may take; beyond them it may take several for each record that there is.
-const STEPS: u32 = 1 << 18;
-const STEPS_PER_RECORD: usize = 8;
+impl Own {
+    /// Looks at what is to be done after the commit, or adds to it.
+    fn with_after<R>(&self, use_it: impl FnOnce(&mut Option<Box<After>>) -> R) -> R {
+        let mut after = self.take_after();
+        let result = use_it(&mut after);
+        self.after.set(ManuallyDrop::new(after));
+        result
+    }
 
-/// What is to be done after a commit.
-#[derive(Default)]
-struct After {
-    wakes: Vec<Wake>,
-    /// Where in the arena the words of the doorbells are.
-    rings: Vec<usize>,
-}
-
-/// A sleeper to wake.
-struct Wake {
-    seat: Ref<Seat>,
-    /// What the word must hold, phase aside, for the wake still to concern the sleeper.
-    wait: u32,
-    phase: u32,
-}
-
-/// A word on which somebody sleeps for whatever there is to do: it is not lost if nobody sleeps yet.
-#[derive(Clone, Copy)]
-pub(crate) struct Ring<'a>(pub(crate) &'a Free32);
-
-impl Ring<'_> {
-    /// There is something to do.
-    pub(crate) const RUNG: u32 = 1;
-    /// Somebody sleeps and is to be woken by a system call.
-    pub(crate) const ASLEEP: u32 = 2;
-
-    pub(crate) fn ring(self) {
-        // Also where somebody has rung already: they may have been stopped before they woke the sleeper.
-        if self.0.fetch_or(Self::RUNG) & Self::ASLEEP != 0 {
-            futex::wake(self.0, 1);
-        }
+    /// What is to be done after the commit, which the caller does or forgets.
+    fn take_after(&self) -> Option<Box<After>> {
+        ManuallyDrop::into_inner(self.after.replace(ManuallyDrop::new(None)))
     }
 }
 
-/// Phases of a seat's wake word; the rest of the word is the number of the wait.
-pub(crate) mod phase {
-    /// The thread prepares to sleep or spins.
-    pub(crate) const ARMED: u32 = 0;
-    /// The thread sleeps: a system call wakes it.
-    pub(crate) const ASLEEP: u32 = 1;
-    /// Something the thread must look at under the lock.
-    pub(crate) const LOOK: u32 = 2;
-    /// The wait is over and its result committed.
-    pub(crate) const DONE: u32 = 3;
-    /// The bits of a phase.
-    pub(crate) const MASK: u32 = 3;
-}
-
-/// Most entries and claims of one transaction.
-pub(crate) const LONGEST_JOURNAL: usize = LOCAL_ENTRIES
-    + super::layout::EXTENTS[Region::JournalOverflow as usize].capacity
-    + LOCAL_CLAIMS
-    + super::layout::EXTENTS[Region::ClaimOverflow as usize].capacity;
+/// Steps along lists that every transaction may take; beyond them it may take several for each record that there is.
+const STEPS: u32 = 1 << 18;
+const STEPS_PER_RECORD: usize = 8;
 
 impl<'a> Txn<'a> {
     #[inline(always)]
@@ -238,16 +195,18 @@ impl<'a> Txn<'a> {
 
     /// Wakes the thread at `seat` after the commit, if it still is in the wait with this number.
     pub(crate) fn wake_after(&mut self, seat: Ref<Seat>, wait: u32, phase: u32) {
-        After::with(|after| after.get_or_insert_default().wakes.push(Wake { seat, wait, phase }));
+        let wake = Wake { seat, wait, phase };
+        OWN.with(|own| own.with_after(|after| after.get_or_insert_default().wakes.push(wake)));
     }
 
     /// Whether a thread of a process is woken after the commit.
     pub(crate) fn wakes_thread_of<T>(&self, process: Ref<T>) -> bool {
         let is_of = |seat: &Seat| seat.process() == process.index();
-        After::with(|after| {
+        let is_woken = |after: &mut Option<Box<After>>| {
             let mut wakes = after.iter().flat_map(|after| &after.wakes);
             wakes.any(|wake| self.arena.get(wake.seat).is_ok_and(is_of))
-        })
+        };
+        OWN.with(|own| own.with_after(is_woken))
     }
 
     /// Number of the process whose thread holds the lock.
@@ -258,7 +217,7 @@ impl<'a> Txn<'a> {
     /// Rings a doorbell after the commit.
     pub(crate) fn ring_after(&mut self, ring: Ring<'a>) {
         let offset = self.arena.offset_of(ring.0);
-        After::with(|after| after.get_or_insert_default().rings.push(offset));
+        OWN.with(|own| own.with_after(|after| after.get_or_insert_default().rings.push(offset)));
     }
 
     /// Makes the changes last, gives the lock back, and wakes whom they concern.
@@ -273,7 +232,7 @@ impl<'a> Txn<'a> {
             this.seat.journal_length.0.store(0);
         }
         this.finish();
-        if let Some(after) = After::take() {
+        if let Some(after) = OWN.with(Own::take_after) {
             after.announce(this.arena);
         }
         Ok(())
@@ -293,129 +252,6 @@ impl Drop for Txn<'_> {
     fn drop(&mut self) {
         self.arena.undo(self.seat, OWN.with(|own| own.entries.get()) as usize);
         self.finish();
-        After::take();
-    }
-}
-
-impl After {
-    /// Looks at what the calling thread's transaction has to do, or adds to it.
-    fn with<R>(use_it: impl FnOnce(&mut Option<Box<After>>) -> R) -> R {
-        let mut after = After::take();
-        let result = use_it(&mut after);
-        OWN.with(|own| own.after.set(ManuallyDrop::new(after)));
-        result
-    }
-
-    /// What is to be done, which the caller does or forgets.
-    fn take() -> Option<Box<After>> {
-        OWN.with(|own| ManuallyDrop::into_inner(own.after.replace(ManuallyDrop::new(None))))
-    }
-
-    #[cold]
-    fn announce(self, arena: &Arena) {
-        for wake in self.wakes {
-            if let Ok(seat) = arena.get(wake.seat) {
-                announce(seat, wake.wait, wake.phase);
-            }
-        }
-        for offset in self.rings {
-            if let Ok(word) = arena.word_at(offset) {
-                Ring(word).ring();
-            }
-        }
-    }
-}
-
-/// Tells a sleeper. One that has gone on to another wait, or knows more already, is left alone.
-pub(crate) fn announce(seat: &Seat, wait: u32, phase: u32) {
-    let word = &seat.wake.0;
-    let mut current = word.load();
-    loop {
-        if current & !phase::MASK != wait || current & phase::MASK >= phase {
-            return;
-        }
-        match word.compare_exchange(current, wait | phase) {
-            Ok(_) => break,
-            Err(now) => current = now,
-        }
-    }
-    if current & phase::MASK == phase::ASLEEP {
-        futex::wake(word, 1);
-    }
-}
-
-impl Arena {
-    fn journal_slot<'a>(&'a self, seat: &'a Seat, index: usize) -> Result<&'a Entry> {
-        match seat.journal.get(index) {
-            Some(entry) => Ok(entry),
-            None => self.overflow(Region::JournalOverflow, index - LOCAL_ENTRIES),
-        }
-    }
-
-    fn claim_slot<'a>(&'a self, seat: &'a Seat, index: usize) -> Result<&'a Free32> {
-        match seat.claims.get(index) {
-            Some(claim) => Ok(claim),
-            None => self.overflow(Region::ClaimOverflow, index - LOCAL_CLAIMS),
-        }
-    }
-
-    fn overflow<T>(&self, region: Region, index: usize) -> Result<&T> {
-        let region = region as usize;
-        self.commit(region, index + 1)?;
-        let offset = super::layout::OFFSETS[region] + index * size_of::<T>();
-        self.word_at(offset)
-    }
-
-    /// Writes the old values back, newest first, and empties the journal.
-    fn undo(&self, seat: &Seat, entries: usize) {
-        for index in (0..entries).rev() {
-            let Ok(entry) = self.journal_slot(seat, index) else { continue };
-            let (word, old) = (entry.word.load(), entry.old.load());
-            let offset = ((word >> 1) as usize).saturating_mul(4);
-            crash::point();
-            if word & 1 != 0 {
-                if let Ok(target) = self.word_at::<AtomicU64>(offset) {
-                    target.store(old, Ordering::Relaxed);
-                }
-            } else if let Ok(target) = self.word_at::<AtomicU32>(offset) {
-                target.store(old as u32, Ordering::Relaxed);
-            }
-        }
-        fence(Ordering::Release);
-        seat.journal_length.0.store(0);
-    }
-
-    fn lift_claims(&self, seat: &Seat, claims: usize) {
-        for index in 0..claims {
-            let Ok(claim) = self.claim_slot(seat, index) else { continue };
-            // A thread that died may have noted a claim that it did not make: then the word is not ours to store to.
-            if let Ok(word) = self.word_at::<Free64>(claim.load() as usize * 8)
-                && word.load() & CLAIM != 0
-            {
-                word.store(word.load() & !CLAIM);
-            }
-        }
-        if claims != 0 {
-            seat.claims_length.store(0);
-        }
-    }
-
-    /// Undoes what a dead holder of the lock left. The caller holds the lock.
-    ///
-    /// Follows `most` entries and claims at the most, and says how many it was.
-    pub(super) fn roll_back(&self, seat: &Seat, most: usize) -> usize {
-        // What has no memory was never written: a length that is noise is not to make memory exist.
-        let written = LOCAL_ENTRIES + self.committed(Region::JournalOverflow as usize);
-        let entries = (seat.journal_length.0.load() as usize).min(most).min(written);
-        if seat.journal_length.0.load() != 0 {
-            self.undo(seat, entries);
-        }
-        let written = LOCAL_CLAIMS + self.committed(Region::ClaimOverflow as usize);
-        let claims = (seat.claims_length.load() as usize).min(most - entries).min(written);
-        if seat.claims_length.load() != 0 {
-            self.lift_claims(seat, claims);
-            seat.claims_length.store(0);
-        }
-        entries + claims
+        OWN.with(Own::take_after);
     }
 }

@@ -8,7 +8,7 @@ use super::exchange::{self, Identity, Mailbox};
 use crate::arena::descriptor::Bell;
 use crate::arena::seat::Seat;
 use crate::arena::state::generation_of;
-use crate::arena::transaction::phase;
+use crate::arena::wake::phase;
 use crate::arena::{Ref, Txn};
 use crate::context::Current;
 use crate::handle::{self, Found};

@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use super::{NOWAIT, Type, disk, status_of, table, type_in};
 use crate::arena::descriptor::{poll, read_now, unread, write_now};
-use crate::arena::transaction::phase;
+use crate::arena::wake::phase;
 use crate::context::Current;
 use crate::dispatcher;
 use crate::handle::Found;

@@ -185,7 +185,7 @@ fn signal_file(current: &Current, file: &Found) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::arena::transaction::LONGEST_JOURNAL;
+    use crate::arena::journal::LONGEST_JOURNAL;
     use crate::context::attach_in_memory;
     use crate::io::{Operation, issue};
 

@@ -4,7 +4,7 @@ use crate::apc::{self, Queued};
 use crate::arena::block::BlockRef;
 use crate::arena::futex::{self, Deadline};
 use crate::arena::seat::SeatId;
-use crate::arena::transaction::phase;
+use crate::arena::wake::phase;
 use crate::arena::word::Guarded32;
 use crate::arena::{Arena, Ref, Txn};
 use crate::channel;

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use super::{Gone, Mode, Outcome};
 use crate::arena::futex::{self, Deadline, Deadlines, monotonic_now};
-use crate::arena::transaction::phase;
+use crate::arena::wake::phase;
 use crate::arena::{Ref, Txn};
 use crate::context::Current;
 use crate::dispatcher::{self, status};

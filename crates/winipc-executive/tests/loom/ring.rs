@@ -1,4 +1,4 @@
-//! `transaction::Ring` and the loop of `keeper::keep`: no ring is lost, whether the keeper sleeps or is about to.
+//! `wake::Ring` and the loop of `keeper::keep`: no ring is lost, whether the keeper sleeps or is about to.
 
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicU32, Ordering};

@@ -13,7 +13,7 @@ const LOOK: u32 = 2;
 const DONE: u32 = 3;
 const MASK: u32 = 3;
 
-/// `transaction::announce`.
+/// `wake::announce`.
 fn announce(word: &Word, wait: u32, phase: u32) {
     let mut current = word.load();
     loop {

@@ -15,6 +15,8 @@
 //! Nobody waits for longer than the process lives that it waits for. Words of a process's record say what it has to do,
 //! and whoever buries the dead rings for them again.
 
+mod message;
+
 use core::time::Duration;
 use std::collections::HashMap;
 use std::io;
@@ -22,12 +24,14 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard};
 
+pub(crate) use message::Identity;
+use message::{Address, Message};
+
 use super::{status_of, table};
-use crate::arena::mailbox::{self, Words};
-use crate::arena::state::generation_of;
+use crate::arena::mailbox;
 use crate::arena::{Arena, Ref, futex};
 use crate::context::Current;
-use crate::records::{Object, Process};
+use crate::records::Process;
 use crate::status::{Result, Status};
 use crate::{death, handle, keeper, process};
 
@@ -75,19 +79,6 @@ impl Mailbox {
     }
 }
 
-/// A process at one time: the number of its record and the generation.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Address {
-    process: u32,
-    generation: u32,
-}
-
-impl Address {
-    fn name(self, arena: &Arena) -> String {
-        mailbox::name(arena.identity().1, self.process, self.generation)
-    }
-}
-
 /// A process that takes part in a duplication.
 #[derive(Clone, Copy)]
 pub(crate) struct Party {
@@ -113,66 +104,6 @@ impl Party {
 
     fn lives(&self, arena: &Arena) -> bool {
         self.process.generation.load() == self.address.generation && !death::is_dead(arena, self.process)
-    }
-}
-
-/// Messages: the first word says what it is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Message {
-    /// A descriptor for an object comes with it.
-    Descriptor(Identity),
-    /// The descriptor for an object is to be sent to somebody, and somebody wants to know when it is.
-    Request { object: Identity, to: Address, number: u32, answer_to: Address },
-    /// How a request ended.
-    Answer { number: u32, status: Status },
-}
-
-/// An object at one time.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Identity {
-    pub(crate) object: Ref<Object>,
-    pub(crate) generation: u32,
-}
-
-impl Identity {
-    /// The object that a reference leads to now.
-    pub(crate) fn of(arena: &Arena, object: Ref<Object>) -> Result<Self> {
-        Ok(Identity { object, generation: generation_of(arena.get(object)?.state.load()) })
-    }
-}
-
-impl Message {
-    fn words(self) -> Words {
-        match self {
-            Message::Descriptor(object) => [1, object.object.index(), object.generation, 0, 0, 0, 0, 0],
-            Message::Request { object, to, number, answer_to } => [
-                2,
-                object.object.index(),
-                object.generation,
-                to.process,
-                to.generation,
-                number,
-                answer_to.process,
-                answer_to.generation,
-            ],
-            Message::Answer { number, status } => [3, number, status.0, 0, 0, 0, 0, 0],
-        }
-    }
-
-    fn from_words(words: Words) -> Option<Self> {
-        let [kind, a, b, c, d, e, f, g] = words;
-        let object = Identity { object: Ref::from_index(a), generation: b };
-        Some(match kind {
-            1 => Message::Descriptor(object),
-            2 => Message::Request {
-                object,
-                to: Address { process: c, generation: d },
-                number: e,
-                answer_to: Address { process: f, generation: g },
-            },
-            3 => Message::Answer { number: a, status: Status(b) },
-            _ => return None,
-        })
     }
 }
 
@@ -423,25 +354,5 @@ fn serve(current: &Current, object: Identity, to: Address) -> Option<Status> {
 fn ring(current: &Current, address: Address) {
     if let Ok(process) = current.arena().get(Ref::<Process>::from_index(address.process)) {
         keeper::doorbell(process).ring();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn messages_come_out_as_they_went_in() {
-        let object = Identity { object: Ref::from_index(7), generation: 8 };
-        let (to, answer_to) = (Address { process: 1, generation: 2 }, Address { process: 3, generation: 4 });
-        for message in [
-            Message::Descriptor(object),
-            Message::Request { object, to, number: 5, answer_to },
-            Message::Answer { number: 6, status: Status::FILE_INVALID },
-        ] {
-            assert_eq!(Message::from_words(message.words()), Some(message));
-        }
-        assert_eq!(Message::from_words([0; 8]), None);
-        assert_eq!(Message::from_words([4; 8]), None);
     }
 }

@@ -17,7 +17,7 @@ use crate::arena::file::{AttachError, Directory};
 use crate::arena::futex::{self, Deadline, Deadlines, MAXIMUM_WORDS, monotonic_now};
 use crate::arena::seat::{Life, Seat};
 use crate::arena::system;
-use crate::arena::transaction::Ring;
+use crate::arena::wake::Ring;
 use crate::arena::{Arena, Ref};
 use crate::context::{Context, Current, keeper_current};
 use crate::process::{DYING_INTERVAL, claim};

@@ -1,0 +1,39 @@
+//! Attachments of tests, to arenas on plain memory.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::attachment::take_back_join;
+use super::{Context, Current, sit_down_for};
+use crate::arena::Arena;
+use crate::arena::file::Place;
+use crate::arena::fork::ForkMark;
+use crate::process;
+
+/// Attaches the calling thread to an arena of its own on plain memory. Another seat plays the keeper.
+pub(crate) fn attach_in_memory() -> Current {
+    let arena: &'static Arena = Box::leak(Box::new(Arena::in_memory()));
+    let process = process::claim_record(arena).unwrap();
+    // Files of sections have names of their own; there is none of the arena.
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let place = Place::for_test(&format!("memory-{}", COUNT.fetch_add(1, Ordering::Relaxed)));
+    let context = Context::keep(arena, process, place, ForkMark::new().unwrap()).unwrap();
+    let current = sit_down_for(context).unwrap();
+    process::join(current).unwrap();
+    let keeper = context.arena.take_seat(process.index(), |_| Ok(())).unwrap();
+    context.process_record().keeper.store(keeper.index());
+    current
+}
+
+/// Has another process begin to join the arena and fail before it has a keeper.
+pub(crate) fn fail_to_join(arena: &'static Arena) {
+    let process = process::claim_record(arena).unwrap();
+    let context = Context::keep(arena, process, Place::default(), ForkMark::new().unwrap()).unwrap();
+    let current = sit_down_for(context).unwrap();
+    process::join(current).unwrap();
+    take_back_join(context);
+}
+
+/// Attaches the calling thread to the arena that another thread of the test has made.
+pub(crate) fn join_in_memory(context: &'static Context) -> Current {
+    sit_down_for(context).unwrap()
+}
