@@ -2,7 +2,7 @@
 
 use crate::arena::block::BlockRef;
 use crate::arena::layout::NAME_BUCKETS;
-use crate::arena::{Arena, Txn};
+use crate::arena::{Arena, Txn, system};
 use crate::quota::{self, Payer};
 use crate::status::{Result, Status};
 
@@ -117,6 +117,17 @@ fn upper(unit: u16) -> u16 {
         (Some(single), None) => u16::try_from(u32::from(single)).unwrap_or(unit),
         _ => unit,
     }
+}
+
+/// Whether `\\computer\...` names this computer: by `*`, for all, or by its own name, whole or to the first dot.
+pub fn is_here(computer: &[u16]) -> bool {
+    let computer = String::from_utf16_lossy(computer);
+    computer == "*" || system::host_name().is_some_and(|host| is_name_of(&host, &computer))
+}
+
+fn is_name_of(host: &str, computer: &str) -> bool {
+    let short = host.split('.').next().unwrap_or_default();
+    computer.eq_ignore_ascii_case(host) || computer.eq_ignore_ascii_case(short)
 }
 
 /// Finds what has a name: the number its creator gave to [`insert`].
@@ -252,6 +263,17 @@ mod tests {
         assert_eq!(parse("Local\\x\\y"), Err(Status::OBJECT_PATH_NOT_FOUND));
         assert_eq!(parse("Session\\1\\x"), Err(Status::OBJECT_PATH_NOT_FOUND));
         assert_eq!(parse("Global\\"), Err(Status::OBJECT_NAME_INVALID));
+    }
+
+    #[test]
+    fn a_computer_has_a_long_and_a_short_name() {
+        for computer in ["box", "BOX", "box.example.org", "Box.Example.Org"] {
+            assert!(is_name_of("box.example.org", computer), "{computer}");
+        }
+        for computer in ["", ".", "bo", "example", "example.org", "box.example", "*"] {
+            assert!(!is_name_of("box.example.org", computer), "{computer}");
+        }
+        assert!(is_here(&[u16::from(b'*')]) && !is_here(&[]));
     }
 
     #[test]

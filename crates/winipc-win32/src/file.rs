@@ -9,7 +9,6 @@ use winipc_executive::{Disposition, Kind, Status, file, io, mailslot, pipe};
 
 use crate::argument::{handle, inherit, only, present, usable};
 use crate::error::{Error, Result, boolean, set_last_error, value};
-use crate::mailslot::is_here;
 use crate::object::report_created;
 use crate::overlapped::{overlapped, overlapped_with_routine};
 use crate::strings::{Name, Path, ansi, wide};
@@ -81,31 +80,30 @@ fn create_file(
 ) -> Result<HANDLE> {
     let path = path?.filter(|path| !path.is_empty()).ok_or(Error(ERROR_PATH_NOT_FOUND))?;
     only(share, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE)?;
-    let units = path;
-    let path = Path::parse(units);
-    match path {
-        Path::RemotePipe => return Err(Error(ERROR_BAD_NETPATH)),
-        Path::NetworkMailslot(computer, _) if !is_here(computer) => return Err(Error(ERROR_BAD_NETPATH)),
-        Path::Other => return open_file(units, access, share, inherit, creation, flags),
-        Path::LocalPipe([]) | Path::LocalMailslot([]) | Path::NetworkMailslot(_, []) => {
-            return Err(Error(ERROR_NOT_SUPPORTED));
-        }
-        Path::LocalPipe(_) | Path::LocalMailslot(_) | Path::NetworkMailslot(..) => {}
-    }
-    let disposition = match creation {
-        OPEN_EXISTING => Disposition::Created,
-        OPEN_ALWAYS => Disposition::Opened,
-        _ => return Err(Error(ERROR_INVALID_PARAMETER)),
-    };
     let overlapped = flags & FILE_FLAG_OVERLAPPED != 0;
-    let file = match path {
-        Path::LocalMailslot(name) => mailslot::open(name, access, overlapped, inherit)?,
-        Path::NetworkMailslot(_, name) => mailslot::open_datagram(name, access, overlapped, inherit)?,
-        Path::LocalPipe(name) => open_pipe(name, access, overlapped, inherit)?,
-        Path::RemotePipe | Path::Other => return Err(Error(ERROR_NOT_SUPPORTED)),
+    let opened = |open: Open, name| {
+        let disposition = match creation {
+            OPEN_EXISTING => Disposition::Created,
+            OPEN_ALWAYS => Disposition::Opened,
+            _ => return Err(Error(ERROR_INVALID_PARAMETER)),
+        };
+        Ok(report_created((open(name, access, overlapped, inherit)?, disposition)))
     };
-    Ok(report_created((file, disposition)))
+    match Path::parse(path) {
+        Path::Other => open_file(path, access, share, inherit, creation, flags),
+        Path::RemotePipe => Err(Error(ERROR_BAD_NETPATH)),
+        Path::NetworkMailslot(computer, _) if !mailslot::is_here(computer) => Err(Error(ERROR_BAD_NETPATH)),
+        Path::LocalPipe([]) | Path::LocalMailslot([]) | Path::NetworkMailslot(_, []) => {
+            Err(Error(ERROR_NOT_SUPPORTED))
+        }
+        Path::LocalPipe(name) => opened(open_pipe, name),
+        Path::LocalMailslot(name) => opened(mailslot::open, name),
+        Path::NetworkMailslot(_, name) => opened(mailslot::open_datagram, name),
+    }
 }
+
+/// Opens what has a name, with these rights, for overlapped use or not, inheritable or not.
+type Open = fn(&[u16], u32, bool, bool) -> winipc_executive::Result<winipc_executive::Handle>;
 
 /// Opens a file that is no pipe.
 fn open_file(

@@ -1,7 +1,5 @@
 //! Mailslots: making, asking, and the read time-out. Clients open, write and close them as [files](crate::CreateFileW).
 
-use core::ffi::CStr;
-
 use windows_sys::Win32::Foundation::*;
 use windows_sys::Win32::Security::SECURITY_ATTRIBUTES;
 use windows_sys::core::{BOOL, PCWSTR};
@@ -52,26 +50,6 @@ fn create(path: Result<Name>, server: &mailslot::Server) -> Result<HANDLE> {
     let path = path?.ok_or(Error(ERROR_PATH_NOT_FOUND))?;
     let Path::LocalMailslot(name) = Path::parse(path) else { return Err(Error(ERROR_INVALID_NAME)) };
     Ok(report_created((mailslot::create(name, server)?, Disposition::Created)))
-}
-
-/// Whether messages for a computer, or for all (`*`), are delivered on this one.
-pub(crate) fn is_here(computer: &[u16]) -> bool {
-    let computer = String::from_utf16_lossy(computer);
-    computer == "*"
-        || host_name().is_some_and(|host| {
-            let short = host.split('.').next().unwrap_or_default();
-            computer.eq_ignore_ascii_case(&host) || computer.eq_ignore_ascii_case(short)
-        })
-}
-
-fn host_name() -> Option<String> {
-    let mut name = [0_u8; 256];
-    // SAFETY: the buffer is writable for one byte less than its length: the last stays a zero.
-    if unsafe { libc::gethostname(name.as_mut_ptr().cast(), name.len() - 1) } != 0 {
-        return None;
-    }
-    let name = CStr::from_bytes_until_nul(&name).ok()?.to_str().ok()?;
-    (!name.is_empty()).then(|| name.to_owned())
 }
 
 /// Tells what a mailslot is like and what lies in it. Any output may be NULL.

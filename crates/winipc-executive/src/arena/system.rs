@@ -30,6 +30,17 @@ pub(crate) fn kill(id: u32, is_right: impl Fn() -> bool) -> bool {
     }
 }
 
+/// The computer's name, if it has one.
+pub(crate) fn host_name() -> Option<String> {
+    let mut name = [0_u8; 256];
+    // SAFETY: the buffer is writable for one byte less than its length: the last stays a zero.
+    if unsafe { libc::gethostname(name.as_mut_ptr().cast(), name.len() - 1) } != 0 {
+        return None;
+    }
+    let name = CStr::from_bytes_until_nul(&name).ok()?.to_str().ok()?;
+    (!name.is_empty()).then(|| name.to_owned())
+}
+
 /// When a process started, in milliseconds since the system did, rounded down to a tick; `None` if none that lives has
 /// the id.
 pub(crate) fn started(id: u32) -> Option<u64> {

@@ -14,6 +14,7 @@ mod end;
 mod information;
 mod transfer;
 
+pub use crate::name::is_here;
 pub(crate) use end::end_closed;
 pub use end::{LONGEST_DATAGRAM, Server, create, open, open_datagram};
 pub use information::{Info, info, set_timeout};
