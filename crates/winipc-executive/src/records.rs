@@ -154,6 +154,8 @@ record! {
         closed_file: Guarded32,
         /// Whether others can send it descriptors (see [`crate::file::exchange`]).
         mailbox: Free32,
+        /// Counts the process's forks, begun and ended (see [`crate::arena::fork`]).
+        forks: [Free32; 2],
         /// The standard handles, input, output and error, where they are known (see [`crate::process::standard`]).
         standard: [Guarded32; 3],
         /// Pages of the handle table.
@@ -380,6 +382,19 @@ record! {
         /// Neighbours in the list of the process's views.
         next: Guarded32,
         previous: Guarded32,
-        spare: [Guarded32; 10],
+        /// How often the process had forked when it mapped the view.
+        forks: Guarded32,
+        spare: [Guarded32; 9],
+    }
+}
+
+record! {
+    /// Memory of the arena for a small section: a few whole pages, which views are mapped of.
+    pub(crate) struct Span in Span {
+        /// Number of the section's object.
+        section: Guarded32,
+        /// Bytes of its memory that exist. Only grows.
+        populated: Free32,
+        spare: [Guarded32; 12],
     }
 }

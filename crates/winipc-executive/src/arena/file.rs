@@ -212,7 +212,7 @@ impl Directory {
                 self.arena_path().display()
             )));
         }
-        let arena = map(&file)?;
+        let arena = map(file)?;
         let header = arena.header();
         if header.magic.load() != MAGIC || header.fingerprint.load() != fingerprint() {
             arena.unmap();
@@ -249,14 +249,15 @@ impl Directory {
         file.set_len(ARENA_SIZE as u64).map_err(|error| {
             AttachError::system(format!("cannot size the arena in {}", self.path.display()), error)
         })?;
-        let arena = map(&file)?;
-        if let Err(status) = arena.initialise(quota_in(&file)) {
+        let quota = quota_in(&file);
+        let source =
+            CString::new(format!("/proc/self/fd/{}", file.as_raw_fd())).expect("no NUL in a path of digits");
+        let arena = map(file)?;
+        if let Err(status) = arena.initialise(quota) {
             arena.unmap();
             let directory = self.path.display();
             return Err(AttachError::new(format!("no memory for an arena in {directory} ({status})")));
         }
-        let source =
-            CString::new(format!("/proc/self/fd/{}", file.as_raw_fd())).expect("no NUL in a path of digits");
         // SAFETY: valid directory and NUL-terminated paths.
         let linked = unsafe {
             libc::linkat(

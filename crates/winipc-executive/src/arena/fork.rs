@@ -4,7 +4,7 @@
 //! included, costs one load to look at, and needs no hook.
 
 use core::ptr::null_mut;
-use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 use std::io;
 
 use super::futex;
@@ -123,6 +123,61 @@ impl Drop for Joining {
             futex::wake(&self.0.joining, 1);
         }
     }
+}
+
+/// Where the process counts its forks: those that it has begun, and those that are over.
+static FORKS: AtomicPtr<[Free32; 2]> = AtomicPtr::new(null_mut());
+
+/// Has the process count its forks from now on, those that the C library makes.
+pub(crate) fn count(forks: &'static [Free32; 2]) {
+    static IS_HOOKED: AtomicBool = AtomicBool::new(false);
+    forks.iter().for_each(|count| count.store(0));
+    FORKS.store((forks as *const [Free32; 2]).cast_mut(), Ordering::Release);
+    // A child has what its parent has hooked.
+    if IS_HOOKED.swap(true, Ordering::Relaxed) {
+        return;
+    }
+    // SAFETY: functions that may be called at any time.
+    if unsafe { libc::pthread_atfork(Some(begin), Some(end), Some(forget)) } != 0 {
+        // Who cannot know must suppose it, whenever they ask.
+        IS_HOOKED.store(false, Ordering::Relaxed);
+        begin();
+    }
+}
+
+fn counted() -> Option<&'static [Free32; 2]> {
+    // SAFETY: null, or from a reference that lasts for ever.
+    unsafe { FORKS.load(Ordering::Acquire).as_ref() }
+}
+
+extern "C" fn begin() {
+    if let Some([begun, _]) = counted() {
+        begun.fetch_add(1);
+    }
+}
+
+extern "C" fn end() {
+    if let Some([_, ended]) = counted() {
+        ended.fetch_add(1);
+    }
+}
+
+/// A child's forks are not its parent's.
+extern "C" fn forget() {
+    FORKS.store(null_mut(), Ordering::Release);
+}
+
+/// How many forks a process has begun.
+pub(crate) fn begun(forks: &[Free32; 2]) -> u32 {
+    forks[0].load()
+}
+
+/// How many forks a process has made, or, while it makes one, another number than it has begun: what is mapped now may
+/// be in the child.
+pub(crate) fn settled(forks: &[Free32; 2]) -> u32 {
+    let ended = forks[1].load();
+    let begun = forks[0].load();
+    if begun == ended { begun } else { begun.wrapping_sub(1) }
 }
 
 /// A place for a reference that is set under a lock and read without one.

@@ -20,6 +20,7 @@ pub(crate) enum Region {
     Instance,
     Mailslot,
     View,
+    Span,
     JournalOverflow,
     ClaimOverflow,
     /// The smallest payload block; the other sizes follow, each twice the one before.
@@ -60,6 +61,7 @@ pub(crate) const EXTENTS: [Extent; REGIONS] = {
     extents[Region::Instance as usize] = extent(192, 1 << 20);
     extents[Region::Mailslot as usize] = extent(128, 1 << 20);
     extents[Region::View as usize] = extent(64, 1 << 20);
+    extents[Region::Span as usize] = extent(64, 1 << 12);
     extents[Region::JournalOverflow as usize] = extent(16, 1 << 20);
     extents[Region::ClaimOverflow as usize] = extent(4, 1 << 17);
     let mut class = 0;
@@ -71,7 +73,7 @@ pub(crate) const EXTENTS: [Extent; REGIONS] = {
     extents
 };
 
-/// Offset of each region; the last entry is the arena's size.
+/// Offset of each region; the last entry is where they end.
 pub(crate) const OFFSETS: [usize; REGIONS + 1] = {
     let mut offsets = [0; REGIONS + 1];
     offsets[0] = HEADER_SIZE;
@@ -84,8 +86,12 @@ pub(crate) const OFFSETS: [usize; REGIONS + 1] = {
     offsets
 };
 
+/// Bytes of memory that belong to the record of a span.
+pub(crate) const SPAN_SIZE: usize = 16 << 10;
+/// Offset of the memory of the spans.
+pub(crate) const SPANS: usize = OFFSETS[REGIONS];
 /// Bytes of address space that an arena takes.
-pub(crate) const ARENA_SIZE: usize = OFFSETS[REGIONS];
+pub(crate) const ARENA_SIZE: usize = SPANS + EXTENTS[Region::Span as usize].capacity * SPAN_SIZE;
 /// Bytes set aside for the header.
 pub(crate) const HEADER_SIZE: usize = core::mem::size_of::<Header>().next_multiple_of(1 << 16);
 
@@ -161,7 +167,7 @@ pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"winipc\0\x01");
 pub(crate) const fn fingerprint() -> u64 {
     let mut hash = 0xCBF2_9CE4_8422_2325_u64;
     let words = [
-        5, // raise it when a record's meaning changes and its size does not
+        6, // raise it when a record's meaning changes and its size does not
         core::mem::size_of::<Header>() as u64,
         core::mem::size_of::<libc::pthread_mutex_t>() as u64,
         if cfg!(target_env = "musl") { 1 } else { 0 },

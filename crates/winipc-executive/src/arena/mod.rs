@@ -29,6 +29,7 @@ mod mapping;
 pub(crate) mod seat;
 pub(crate) mod section;
 pub(crate) mod slab;
+pub(crate) mod span;
 pub(crate) mod spawn;
 pub(crate) mod state;
 pub(crate) mod system;
@@ -37,6 +38,8 @@ pub(crate) mod user;
 pub(crate) mod view;
 pub(crate) mod wake;
 pub(crate) mod word;
+
+use std::fs::File;
 
 use layout::{ARENA_SIZE, EXTENTS, Header, OFFSETS, Region, SlabHead};
 pub(crate) use slab::{Head, Record, Ref};
@@ -47,6 +50,8 @@ use crate::status::{Result, Status};
 /// One mapped arena. It stays mapped until the process ends.
 pub(crate) struct Arena {
     base: *mut u8,
+    /// The file; only an arena of a test's has none.
+    file: Option<File>,
     /// Device and inode of the file.
     identity: (u64, u64),
 }
@@ -61,8 +66,13 @@ impl Arena {
     ///
     /// # Safety
     /// `base` is aligned to a page and the mapping stays valid, readable and writable while the value lives.
-    unsafe fn from_mapping(base: *mut u8, identity: (u64, u64)) -> Self {
-        Arena { base, identity }
+    unsafe fn from_mapping(base: *mut u8, file: Option<File>, identity: (u64, u64)) -> Self {
+        Arena { base, file, identity }
+    }
+
+    /// The file, of which views of spans are mapped.
+    pub(crate) fn file(&self) -> Option<&File> {
+        self.file.as_ref()
     }
 
     /// Device and inode of the file.

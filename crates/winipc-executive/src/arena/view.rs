@@ -36,6 +36,8 @@ pub(crate) struct Request<'a> {
     pub(crate) execute: bool,
     /// Where, a multiple of [`GRANULARITY`]; anywhere if there is none.
     pub(crate) base: Option<usize>,
+    /// Its pages are mapped now and not when they are touched.
+    pub(crate) populate: bool,
 }
 
 /// Where the last view was unmapped, or below the last that was mapped: there is often room. Only a guess, which the
@@ -69,6 +71,7 @@ impl Request<'_> {
         let kind = if self.access == Access::Copy { libc::MAP_PRIVATE } else { libc::MAP_SHARED };
         let write = if self.access == Access::Read { 0 } else { libc::PROT_WRITE };
         let execute = if self.execute { libc::PROT_EXEC } else { 0 };
+        let populate = if self.populate { libc::MAP_POPULATE } else { 0 };
         let offset = i64::try_from(self.offset).map_err(|_| io::Error::from_raw_os_error(libc::EOVERFLOW))?;
         crash::point();
         // SAFETY: the kernel maps over nothing (MAP_FIXED_NOREPLACE).
@@ -77,7 +80,7 @@ impl Request<'_> {
                 address as *mut libc::c_void,
                 self.length,
                 libc::PROT_READ | write | execute,
-                kind | libc::MAP_FIXED_NOREPLACE,
+                kind | populate | libc::MAP_FIXED_NOREPLACE,
                 self.file.as_raw_fd(),
                 offset,
             )

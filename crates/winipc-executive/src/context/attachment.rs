@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use super::{CURRENT, Context, LEAVER, current, sit_down_for};
 use crate::arena::file::{AttachError, Directory};
-use crate::arena::fork::{ForkMark, Joining, Published};
+use crate::arena::fork::{self, ForkMark, Joining, Published};
 use crate::arena::seat::{Life, Seat};
 use crate::arena::{Arena, Ref, futex};
 use crate::process::heritage;
@@ -84,6 +84,7 @@ fn join(mark: ForkMark) -> core::result::Result<&'static Context, AttachError> {
         None => process::claim_record(arena).map_err(no_room)?,
     };
     let context = Context::keep(arena, process, directory.place(), mark).map_err(no_room)?;
+    fork::count(&context.process_record().forks);
     if let Some(heritage) = heritage {
         file::inheritance::take_over(context, &heritage.belongings);
         context.untaken.note(arena, context.record);

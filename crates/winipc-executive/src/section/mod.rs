@@ -1,7 +1,7 @@
 //! Sections: memory that processes share, under a name or by their handles.
 //!
-//! A section's memory is a file that every process of the namespace can open (see `arena::section`), and a view is a
-//! mapping of a part of it. The object is there before its file is, and its slot is not free before the file is removed:
+//! A section's memory is a file that every process of the namespace can open (see `arena::section`), or, if it is small, a
+//! part of the arena (see [`span`]), and a view is a mapping of a part of it. Where there is a file, the object is there before its file is, and its slot is not free before the file is removed:
 //! when the last reference goes, the object is put into a list of the arena, and whoever dropped the reference then
 //! removes the files of those in the list, without the lock. If they die, whoever buries them goes on.
 //!
@@ -9,15 +9,17 @@
 //! - `docs/conformance.md`, 8
 
 mod disk;
+mod span;
 mod view;
 
 pub use crate::arena::view::{Access, Unused};
 pub use disk::create_over;
 pub(crate) use disk::{ON_DISK, PATH, PATH_TAG, admit_length};
-#[cfg(test)]
-pub(crate) use view::enter;
+pub(crate) use span::{RETIRED, TAKEN};
 pub(crate) use view::{RECORD_SIZE as VIEW_RECORD_SIZE, Views, drop_some};
 pub use view::{Region, View, commit, flush, map, region, unmap};
+#[cfg(test)]
+pub(crate) use {span::take as take_span, view::enter};
 
 use crate::arena::section::SectionId;
 use crate::arena::state::{generation_of, next_generation};
@@ -40,10 +42,17 @@ pub(crate) const FLAGS: usize = 1;
 pub(crate) const VIEWS: usize = 2;
 pub(crate) const NEXT: usize = 3;
 
-/// Set in `FLAGS` when the file is there; below are the [`Protection`]'s bits.
+/// The number of the span, of a section whose memory is in the arena.
+pub(crate) const SPAN: usize = 4;
+
+/// Set in `FLAGS` when the memory is there; below are the [`Protection`]'s bits.
 pub(crate) const READY: u64 = 1 << 32;
 /// Memory is committed page by page ([`commit`]).
 pub(crate) const RESERVED: u64 = 1 << 33;
+/// The memory is a span of the arena (see [`span`]).
+pub(crate) const IN_ARENA: u64 = 1 << 35;
+/// A forked child may still have that memory.
+const FORKED: u64 = 1 << 36;
 
 /// What views of a section may do, by the number of the page protection (`PAGE_READONLY` and its fellows).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -126,10 +135,15 @@ pub fn create(
         return Ok((handle, Disposition::Opened));
     }
     let unnamed = Attributes { name: None, inherit: attributes.inherit };
+    let is_small = size <= span::MOST && !parameters.reserve && current.arena().file().is_some();
     let (handle, _) = object::create(&current, &unnamed, Kind::Section, access, |lock| {
-        allocate(lock, size, parameters.protection, parameters.reserve)
+        let section = allocate(lock, size, parameters.protection, parameters.reserve)?;
+        if is_small {
+            span::take(lock, section)?;
+        }
+        Ok(section)
     })?;
-    let published = make_file(&current, handle, size, !parameters.reserve)
+    let published = make_memory(&current, handle, size, !parameters.reserve)
         .and_then(|found| publish(&current, &found, attributes, access));
     settle(handle, published)
 }
@@ -170,10 +184,16 @@ pub(crate) fn allocate(
     Ok(reference)
 }
 
-/// Makes the file of a section that only its handle refers to yet.
-fn make_file(current: &Current, handle: Handle, size: u64, committed: bool) -> Result<Found> {
+/// Makes the memory of a section that only its handle refers to yet.
+fn make_memory(current: &Current, handle: Handle, size: u64, committed: bool) -> Result<Found> {
     let found = look_up(current, handle)?;
-    current.context.place.create_section(id_of(&found), size, committed)?;
+    if found.object.body[FLAGS].peek() & IN_ARENA == 0 {
+        current.context.place.create_section(id_of(&found), size, committed)?;
+    } else {
+        let cleared = current.arena().clear_span(span::of(found.object), size as usize);
+        cleared
+            .map_err(|status| if status == Status::NO_MEMORY { Status::COMMITMENT_LIMIT } else { status })?;
+    }
     Ok(found)
 }
 
@@ -223,13 +243,18 @@ pub(crate) fn protection_of(flags: u64) -> Option<Protection> {
     Protection::from_page(flags as u32).ok()
 }
 
-/// Nothing refers to a section any more. After the commit [`sweep`] is due.
-pub(crate) fn gone(lock: &mut Txn<'_>, reference: Ref<Object>, object: &Object) -> Result<()> {
+/// Nothing refers to a section any more. Returns whether its object is to be freed now; else that is due after the commit
+/// ([`sweep`]), with its file.
+pub(crate) fn gone(lock: &mut Txn<'_>, reference: Ref<Object>, object: &Object) -> Result<bool> {
+    if object.body[FLAGS].get(lock) & IN_ARENA != 0 {
+        span::give_back(lock, object)?;
+        return Ok(true);
+    }
     let list = &lock.arena().header().unused_sections.0;
     let next = list.get(lock);
     object.body[NEXT].set(lock, u64::from(next));
     list.set(lock, reference.index());
-    Ok(())
+    Ok(false)
 }
 
 /// Removes the files of sections that nothing refers to, and frees their objects.

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use super::{FLAGS, READY, RESERVED, SIZE, VIEWS, id_of, protection_of};
+use super::{FLAGS, IN_ARENA, READY, RESERVED, SIZE, VIEWS, id_of, protection_of, span};
 use crate::access;
 use crate::arena::backing;
 use crate::arena::section::{self, SectionId};
@@ -124,26 +124,33 @@ pub fn map(section: Handle, view: &View) -> Result<usize> {
     let mut lock = current.begin()?;
     let (length, is_reserved) = admit(&lock, &found, view)?;
     let backing = super::disk::backing_of(&lock, found.object)?;
+    let span = match found.object.body[FLAGS].get(&lock) & IN_ARENA {
+        0 => None,
+        _ => Some(span::offset(lock.arena(), found.reference, found.object)?),
+    };
     let record = enter(&mut lock, &current, found.reference)?;
     lock.commit()?;
     let id = id_of(&found);
-    let opened = match &backing {
-        Some(backing) => match current.context.views.files().get(&id) {
-            Some(file) => Ok(Arc::clone(file)),
-            None => backing::open(backing, view.access == Access::Write).map(Arc::new),
-        },
-        None => current.context.place.open_section(id).map(Arc::new),
-    };
-    let mapped = opened.and_then(|file| {
+    let map_of = |file: &File, start: u64| {
         view::map(&Request {
-            file: &file,
-            offset: view.offset,
+            file,
+            offset: start + view.offset,
             length,
             access: view.access,
             execute: view.execute,
             base: view.base,
+            // Its memory exists.
+            populate: span.is_some() && view.access != Access::Copy,
         })
-    });
+    };
+    let mapped = match (&backing, span, current.arena().file()) {
+        (None, Some(start), Some(file)) => map_of(file, start),
+        (None, ..) => current.context.place.open_section(id).and_then(|file| map_of(&file, 0)),
+        (Some(backing), ..) => match current.context.views.files().get(&id).cloned() {
+            Some(file) => map_of(&file, 0),
+            None => backing::open(backing, view.access == Access::Write).and_then(|file| map_of(&file, 0)),
+        },
+    };
     match mapped {
         Ok(address) => {
             let length = length.next_multiple_of(PAGE);
@@ -206,6 +213,8 @@ pub(crate) fn enter(
     record.section.set(lock, section.index());
     record.next.set(lock, next);
     record.previous.set(lock, 0);
+    let forks = span::forks_at_start(current.process());
+    record.forks.set(lock, forks);
     if let Some(next) = Ref::<records::View>::from_index(next).some() {
         arena.get(next)?.previous.set(lock, reference.index());
     }
@@ -243,8 +252,10 @@ fn forget(lock: &mut Txn<'static>, process: &Process, reference: Ref<records::Vi
     let payer = Payer::number(arena, record.process.get(lock))?;
     quota::give_back(lock, payer, RECORD_SIZE);
     let section = Ref::<Object>::from_index(record.section.get(lock));
+    let forks = record.forks.get(lock);
     lock.free(reference)?;
     let object = arena.get(section)?;
+    span::note_forks(lock, process, object, forks);
     let views = object.body[VIEWS].get(lock);
     object.body[VIEWS].set(lock, views.wrapping_sub(1));
     object::release(lock, section)

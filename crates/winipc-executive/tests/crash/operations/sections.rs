@@ -8,6 +8,7 @@ use crate::harness::{Operation, Stage, unnamed};
 use crate::support::{ALL, named, units};
 
 const MEMORY: Parameters = Parameters { size: 100_000, protection: Protection::ReadWrite, reserve: false };
+const SMALL: Parameters = Parameters { size: 5000, ..MEMORY };
 const WHOLE: View = View { access: Access::Write, execute: false, offset: 0, length: 0, base: None };
 
 fn create(name: &str, parameters: &Parameters) -> Handle {
@@ -287,6 +288,90 @@ pub(crate) fn set_event_while_views_are_held() -> Operation {
             let event = event::open(&units("event"), ALL, false).unwrap();
             victim.arm();
             event::set(event).unwrap();
+        })
+    }
+}
+
+/// Makes small sections until one has the memory that the victim's had, and finds nothing in it.
+fn take_its_memory(stage: &Stage) {
+    let (section, _) = section::create(&unnamed(), section::ALL_RIGHTS, &SMALL).unwrap();
+    let address = section::map(section, &WHOLE).unwrap();
+    for word in (address..address + 8192).step_by(8) {
+        // SAFETY: a view of so many bytes.
+        assert_eq!(unsafe { (word as *const u64).read_volatile() }, 0);
+    }
+    unmap(address);
+    handle::close(section).unwrap();
+    stage.traffic();
+}
+
+/// Makes a small section whose memory is not empty, and maps it.
+fn create_filled(name: &str) -> (Handle, usize) {
+    let section = create(name, &SMALL);
+    let address = section::map(section, &WHOLE).unwrap();
+    // SAFETY: a view of so many bytes.
+    unsafe { (address as *mut u8).write_bytes(0xFF, 8192) };
+    (section, address)
+}
+
+pub(crate) fn create_small_section() -> Operation {
+    Operation {
+        before: |_| {
+            let (section, address) = create_filled("before");
+            unmap(address);
+            handle::close(section).unwrap();
+        },
+        judge: |stage, _, _| {
+            assert_gone("new");
+            take_its_memory(stage);
+        },
+        ..Operation::new(|victim| {
+            namespace::attach().unwrap();
+            victim.arm();
+            create("new", &SMALL);
+        })
+    }
+}
+
+pub(crate) fn close_small_section() -> Operation {
+    Operation {
+        judge: |stage, _, _| {
+            assert_gone("new");
+            take_its_memory(stage);
+        },
+        ..Operation::new(|victim| {
+            let (section, address) = create_filled("new");
+            unmap(address);
+            victim.arm();
+            handle::close(section).unwrap();
+        })
+    }
+}
+
+/// The memory goes with the last view.
+pub(crate) fn unmap_last_view_of_small_section() -> Operation {
+    Operation {
+        judge: |stage, _, _| take_its_memory(stage),
+        ..Operation::new(|victim| {
+            let (section, address) = create_filled("new");
+            handle::close(section).unwrap();
+            victim.arm();
+            unmap(address);
+        })
+    }
+}
+
+pub(crate) fn map_view_of_small_section_of_another() -> Operation {
+    Operation {
+        before: |stage| stage.keep(create("small", &SMALL)),
+        meanwhile: |stage| {
+            unmap(section::map(stage.extra(), &WHOLE).unwrap());
+            stage.traffic();
+        },
+        ..Operation::new(|victim| {
+            let section = open("small").unwrap();
+            victim.arm();
+            section::map(section, &WHOLE).unwrap();
         })
     }
 }

@@ -8,8 +8,8 @@ use crate::context::attach_in_memory;
 use crate::handle::{self, look_up};
 use crate::inspect::check::files;
 use crate::object::Attributes;
-use crate::records::View;
-use crate::section::{self, FLAGS, Parameters, Protection, VIEWS};
+use crate::records::{Span, View};
+use crate::section::{self, FLAGS, Parameters, Protection, RETIRED, SPAN, VIEWS};
 
 #[test]
 fn damage_to_views_is_found() {
@@ -40,6 +40,11 @@ fn damage_to_sections_is_found() {
     };
     damaged("views of Section object", "expected 2, found 5", |world| set(world, VIEWS, 5));
     damaged("protection of Section object", "found 0x3", |world| set(world, FLAGS, 3));
+    damaged("memory of Section object", "found #900", |world| set(world, SPAN, 900));
+    damaged("span #1", "found none", |world| set(world, SPAN, 0));
+    let span = |world: &World| -> &'static Span { world.current.arena().get(Ref::from_index(1)).unwrap() };
+    damaged("section of span #1", "found 7", |world| world.set(&span(world).section, 7));
+    damaged("memory of Section object", "found #1", |world| world.set(&span(world).head.tag, RETIRED));
     let list = |world: &World| &world.current.arena().header().unused_sections.0;
     damaged("unused sections", "", |world| world.set(list(world), world.object(world.event).1.index()));
     damaged("references to unused section", "found 3", |world| {

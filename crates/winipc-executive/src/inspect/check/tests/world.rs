@@ -40,13 +40,14 @@ pub(super) struct World {
     pub(super) mutex: Handle,
     pub(super) semaphore: Handle,
     pub(super) timer: Handle,
-    /// It has two views, and no file.
+    /// It has two views, and its memory is in the arena.
     pub(super) section: Handle,
 }
 
 /// Makes a section with two views.
 fn section(current: &Current) -> Handle {
-    let (section, _) = object::create(current, &Attributes::default(), Kind::Section, ALL, allocate).unwrap();
+    let (section, _) =
+        object::create(current, &Attributes::default(), Kind::Section, ALL, allocate_small).unwrap();
     let reference = look_up(current, section).unwrap().reference;
     for _ in 0..2 {
         let mut lock = current.begin().unwrap();
@@ -58,6 +59,13 @@ fn section(current: &Current) -> Handle {
 
 fn allocate(lock: &mut Txn<'static>) -> Result<Ref<Object>> {
     section::allocate(lock, 4096, section::Protection::ReadWrite, false)
+}
+
+/// Makes a section whose memory is in the arena.
+fn allocate_small(lock: &mut Txn<'static>) -> Result<Ref<Object>> {
+    let section = allocate(lock)?;
+    section::take_span(lock, section)?;
+    Ok(section)
 }
 
 impl World {

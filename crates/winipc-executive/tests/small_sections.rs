@@ -1,0 +1,178 @@
+//! Small sections, whose memory is in the arena: what one process leaves there never reaches another's.
+
+#[path = "support/mod.rs"]
+mod support;
+
+use support::{State, World, assert_whole_and_empty, fork, progress, start_watchdog};
+use winipc_executive::section::{self, Access, Parameters, Protection, Unused, View};
+use winipc_executive::{Attributes, Handle, handle, namespace};
+
+const WHOLE: View = View { access: Access::Write, execute: false, offset: 0, length: 0, base: None };
+
+fn create(size: u64) -> Handle {
+    let parameters = Parameters { size, protection: Protection::ReadWrite, reserve: false };
+    section::create(&Attributes::default(), section::ALL_RIGHTS, &parameters).unwrap().0
+}
+
+/// The memory of a view of whole pages.
+fn words(view: usize, size: usize) -> &'static [std::sync::atomic::AtomicU64] {
+    // SAFETY: a view of so many bytes, of which nobody has references any more when it is unmapped.
+    unsafe { std::slice::from_raw_parts(view as *const _, size / 8) }
+}
+
+fn fill(view: usize, size: usize, value: u64) {
+    words(view, size).iter().for_each(|word| word.store(value, std::sync::atomic::Ordering::SeqCst));
+}
+
+fn is_all(view: usize, size: usize, value: u64) -> bool {
+    words(view, size).iter().all(|word| word.load(std::sync::atomic::Ordering::SeqCst) == value)
+}
+
+fn unmap(view: usize) {
+    // SAFETY: no view is used after it is unmapped.
+    section::unmap(unsafe { Unused::at(view) }).unwrap();
+}
+
+/// What of which file a view is mapped of, as the kernel tells it: the offset, the device, the inode and the path.
+fn mapped_of(view: usize) -> String {
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+    let own = maps.lines().find(|line| line.starts_with(&format!("{view:x}-"))).unwrap();
+    own.split_whitespace().skip(2).collect::<Vec<_>>().join(" ")
+}
+
+/// Declares a test for each role, each in a world and a process of its own.
+macro_rules! roles {
+    ($($role:ident,)*) => {
+        $(
+            #[test]
+            fn $role() {
+                let world = World::new(stringify!($role));
+                world.run("role", stringify!($role));
+                world.assert_empty();
+            }
+        )*
+
+        /// What a process that a test starts does.
+        #[test]
+        #[ignore = "a role that other tests start"]
+        fn plays_a_role() {
+            start_watchdog();
+            let role = std::env::var("ARGUMENT").unwrap();
+            progress(role.clone());
+            namespace::attach().unwrap();
+            match role.as_str() {
+                $(stringify!($role) => roles::$role(),)*
+                _ => panic!("no such role: {role}"),
+            }
+            assert_whole_and_empty();
+        }
+    };
+}
+
+roles! {
+    memory_that_is_used_again_is_empty,
+    a_forked_child_keeps_the_memory_that_it_has,
+    who_has_forked_before_uses_memory_again,
+    sections_beyond_all_spans_have_files,
+}
+
+mod roles {
+    use super::*;
+
+    pub(super) fn memory_that_is_used_again_is_empty() {
+        let mut last = String::new();
+        for size in [4096, 16384, 8192, 1, 16384] {
+            let section = create(size);
+            let view = section::map(section, &WHOLE).unwrap();
+            let length = (size as usize).next_multiple_of(4096);
+            assert!(is_all(view, length, 0), "{size}");
+            fill(view, length, u64::MAX);
+            let place = mapped_of(view);
+            assert!(last.is_empty() || place == last, "{place} is not used again: {last}");
+            last = place;
+            unmap(view);
+            handle::close(section).unwrap();
+        }
+        let (first, second) = (create(4096), create(4096));
+        let views = [first, second].map(|section| section::map(section, &WHOLE).unwrap());
+        fill(views[0], 4096, 1);
+        assert!(is_all(views[1], 4096, 0));
+        // The memory is the view's as long as there is one.
+        handle::close(first).unwrap();
+        let third = create(4096);
+        assert!(is_all(views[0], 4096, 1));
+        for view in views {
+            unmap(view);
+        }
+        handle::close(second).unwrap();
+        handle::close(third).unwrap();
+    }
+
+    /// Without a word of it nobody could know that the child still has the memory.
+    pub(super) fn a_forked_child_keeps_the_memory_that_it_has() {
+        let section = create(4096);
+        let view = section::map(section, &WHOLE).unwrap();
+        fill(view, 4096, 1);
+        let place = mapped_of(view);
+        let (go, mut told) = std::io::pipe().unwrap();
+        let (mut answer, done) = std::io::pipe().unwrap();
+        let mut child = fork(move || {
+            use std::io::{Read, Write};
+            let (mut go, mut done) = (go, done);
+            go.read_exact(&mut [0]).unwrap();
+            assert!(is_all(view, 4096, 1), "somebody else has it");
+            fill(view, 4096, 2);
+            done.write_all(b"x").unwrap();
+        });
+        unmap(view);
+        handle::close(section).unwrap();
+        let others: Vec<_> = (0..100)
+            .map(|_| {
+                let section = create(4096);
+                let view = section::map(section, &WHOLE).unwrap();
+                assert_ne!(mapped_of(view), place);
+                fill(view, 4096, 3);
+                (section, view)
+            })
+            .collect();
+        std::io::Write::write_all(&mut told, b"x").unwrap();
+        std::io::Read::read_exact(&mut answer, &mut [0]).unwrap();
+        assert_eq!(child.wait_for_end(), State::Exited(0));
+        for (section, view) in others {
+            assert!(is_all(view, 4096, 3), "the child has written there");
+            unmap(view);
+            handle::close(section).unwrap();
+        }
+    }
+
+    pub(super) fn who_has_forked_before_uses_memory_again() {
+        assert_eq!(fork(|| {}).wait_for_end(), State::Exited(0));
+        let mut places = (0..10).map(|_| {
+            let section = create(4096);
+            let view = section::map(section, &WHOLE).unwrap();
+            let place = mapped_of(view);
+            unmap(view);
+            handle::close(section).unwrap();
+            place
+        });
+        let first = places.next().unwrap();
+        assert!(places.all(|place| place == first));
+    }
+
+    pub(super) fn sections_beyond_all_spans_have_files() {
+        let sections: Vec<_> = (0..4200).map(|_| create(1)).collect();
+        for (number, section) in sections.iter().enumerate() {
+            let view = section::map(*section, &WHOLE).unwrap();
+            assert_eq!(mapped_of(view).contains(".section-"), number >= 4095, "{number}");
+            unmap(view);
+        }
+        for section in sections {
+            handle::close(section).unwrap();
+        }
+        let again = create(1);
+        let view = section::map(again, &WHOLE).unwrap();
+        assert!(!mapped_of(view).contains(".section-"));
+        unmap(view);
+        handle::close(again).unwrap();
+    }
+}
