@@ -1,14 +1,14 @@
 //! Files: anonymous pipes over the kernel's, in one process and between several.
 
-#[path = "support/mod.rs"]
 mod support;
+#[macro_use]
+#[path = "support/roles.rs"]
+mod declaration;
 
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::atomic::Ordering;
 
-use support::{
-    PROCESS_ALL, Page, State, World, assert_whole_and_empty, fork, progress, start_watchdog, until,
-};
+use support::{PROCESS_ALL, Page, State, fork, until};
 use winipc_executive::handle::Duplicate;
 use winipc_executive::inspect::{self, Call};
 use winipc_executive::io::{self, Outcome, ReadBuffer};
@@ -38,35 +38,6 @@ fn descriptors() -> usize {
     let entries = std::fs::read_dir("/proc/self/fd").unwrap();
     let targets = entries.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
     targets.filter(|target| target.to_string_lossy().starts_with("pipe:")).count()
-}
-
-/// Declares a test for each role, each in a world and a process of its own.
-macro_rules! roles {
-    ($($role:ident,)*) => {
-        $(
-            #[test]
-            fn $role() {
-                let world = World::new(stringify!($role));
-                world.run("role", stringify!($role));
-                world.assert_empty();
-            }
-        )*
-
-        /// What a process that a test starts does.
-        #[test]
-        #[ignore = "a role that other tests start"]
-        fn plays_a_role() {
-            start_watchdog();
-            let role = std::env::var("ARGUMENT").unwrap();
-            progress(role.clone());
-            namespace::attach().unwrap();
-            match role.as_str() {
-                $(stringify!($role) => roles::$role(),)*
-                _ => panic!("no such role: {role}"),
-            }
-            assert_whole_and_empty();
-        }
-    };
 }
 
 roles! {

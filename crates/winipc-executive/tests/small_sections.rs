@@ -1,11 +1,13 @@
 //! Small sections, whose memory is in the arena: what one process leaves there never reaches another's.
 
-#[path = "support/mod.rs"]
 mod support;
+#[macro_use]
+#[path = "support/roles.rs"]
+mod declaration;
 
-use support::{State, World, assert_whole_and_empty, fork, progress, start_watchdog};
+use support::{State, fork};
 use winipc_executive::section::{self, Access, Parameters, Protection, Unused, View};
-use winipc_executive::{Attributes, Handle, handle, namespace};
+use winipc_executive::{Attributes, Handle, handle};
 
 const WHOLE: View = View { access: Access::Write, execute: false, offset: 0, length: 0, base: None };
 
@@ -38,35 +40,6 @@ fn mapped_of(view: usize) -> String {
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
     let own = maps.lines().find(|line| line.starts_with(&format!("{view:x}-"))).unwrap();
     own.split_whitespace().skip(2).collect::<Vec<_>>().join(" ")
-}
-
-/// Declares a test for each role, each in a world and a process of its own.
-macro_rules! roles {
-    ($($role:ident,)*) => {
-        $(
-            #[test]
-            fn $role() {
-                let world = World::new(stringify!($role));
-                world.run("role", stringify!($role));
-                world.assert_empty();
-            }
-        )*
-
-        /// What a process that a test starts does.
-        #[test]
-        #[ignore = "a role that other tests start"]
-        fn plays_a_role() {
-            start_watchdog();
-            let role = std::env::var("ARGUMENT").unwrap();
-            progress(role.clone());
-            namespace::attach().unwrap();
-            match role.as_str() {
-                $(stringify!($role) => roles::$role(),)*
-                _ => panic!("no such role: {role}"),
-            }
-            assert_whole_and_empty();
-        }
-    };
 }
 
 roles! {
