@@ -8,7 +8,7 @@ use crate::arena::layout::Region;
 use crate::arena::state::value_of;
 use crate::arena::wake::phase;
 use crate::channel;
-use crate::context::{Current, attach_in_memory, fail_to_join, join_in_memory};
+use crate::context::{Current, attach_in_memory, join_in_memory, visit};
 use crate::dispatcher::{self, status};
 use crate::handle::{self, Handle, look_up};
 use crate::inspect::check_arena;
@@ -241,7 +241,7 @@ fn any_number_of_requests_ends_with_its_thread() {
 fn a_process_that_fails_to_join_leaves_nothing() {
     let current = attach_in_memory();
     let arena = current.arena();
-    std::thread::spawn(move || fail_to_join(arena)).join().unwrap();
+    std::thread::spawn(move || visit(arena, || ())).join().unwrap();
     assert_eq!(process::all(arena).count(), 1);
     assert!(arena.seats().all(|(_, seat)| seat.process() == current.context.process.index()));
     assert_eq!(check_arena(&current), []);

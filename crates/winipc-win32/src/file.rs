@@ -225,7 +225,8 @@ pub unsafe extern "system" fn ReadFile(
 /// - `ERROR_ACCESS_DENIED` (5): the handle cannot write.
 /// - `ERROR_INVALID_HANDLE` (6): not a handle to a file.
 /// - `ERROR_NOT_ENOUGH_MEMORY` (8): too many requests of the process are not over.
-/// - `ERROR_NOT_ENOUGH_QUOTA` (1816): the unread messages that the process has written take too much memory.
+/// - `ERROR_NOT_ENOUGH_QUOTA` (1816): the unread messages that the process has written take too much memory, or those in
+///   mailslots of the process that made the slot.
 /// - `ERROR_NOACCESS` (998): a NULL that is not allowed.
 #[cfg_attr(feature = "export", unsafe(no_mangle))]
 pub unsafe extern "system" fn WriteFile(

@@ -18,7 +18,7 @@ pub(crate) const OFFSET: usize = 0;
 pub(crate) const WRITER: usize = 1;
 /// How many are copying from it.
 pub(crate) const PINS: usize = 2;
-/// Who pays for it, where each message has a payer of its own and not the channel.
+/// Who pays for it beside the channel's payer; nobody does for a pipe's.
 pub(crate) const PAYER: usize = 3;
 
 pub(super) fn add(lock: &mut Txn<'_>, word: &Guarded32, count: u32) {

@@ -24,13 +24,15 @@ pub(crate) fn attach_in_memory() -> Current {
     current
 }
 
-/// Has another process begin to join the arena and fail before it has a keeper.
-pub(crate) fn fail_to_join(arena: &'static Arena) {
+/// Has another process begin to join the arena, do something there, and end before it has a keeper.
+pub(crate) fn visit<T>(arena: &'static Arena, call: impl FnOnce() -> T) -> T {
     let process = process::claim_record(arena).unwrap();
     let context = Context::keep(arena, process, Place::default(), ForkMark::new().unwrap()).unwrap();
     let current = sit_down_for(context).unwrap();
     process::join(current).unwrap();
+    let result = call();
     take_back_join(context);
+    result
 }
 
 /// Attaches the calling thread to the arena that another thread of the test has made.

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 pub(crate) use attachment::{attach, attached, has_members, is_inhabited, leave};
 #[cfg(test)]
-pub(crate) use in_memory::{attach_in_memory, fail_to_join, join_in_memory};
+pub(crate) use in_memory::{attach_in_memory, join_in_memory, visit};
 
 use crate::arena::file::Place;
 use crate::arena::fork::ForkMark;

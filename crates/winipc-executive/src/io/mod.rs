@@ -86,7 +86,8 @@ pub fn read(file: Handle, buffer: ReadBuffer, overlapped: Option<Overlapped>) ->
 /// # Errors
 /// As [`read`], except that [`Status::PIPE_CLOSING`] says that the other end is closed, and [`Status::PIPE_BROKEN`]
 /// that it was closed while the write waited. There is no [`Status::PIPE_EMPTY`].
-/// [`Status::QUOTA_EXCEEDED`]: the unread messages that the process has written take too much memory.
+/// [`Status::QUOTA_EXCEEDED`]: the unread messages that the process has written take too much memory, or what lies in
+/// mailslots of the one that made the slot.
 /// Of a mailslot: [`Status::INVALID_PARAMETER`]: the message is longer than the slot takes.
 /// [`Status::FILE_FORCED_CLOSED`]: the slot is gone. [`Status::BAD_NETWORK_PATH`]: it is longer than a datagram.
 ///

@@ -11,6 +11,7 @@ use crate::handle::{self, Handle};
 use crate::io::end::{BUSY, CLIENT, IDLE, IS_OVERLAPPED, SERVER, SIDE};
 use crate::name::{self, Name};
 use crate::object;
+use crate::quota::Payer;
 use crate::records::{Kind, Mailslot, Object};
 use crate::status::{Result, Status};
 
@@ -69,6 +70,8 @@ pub fn create(name: &[u16], server: &Server) -> Result<Handle> {
     }
     // No quota: nobody waits for room. It is less than the most there can be, where the sum of unread bytes stays.
     channel::reset(&mut lock, &slot.channel, u32::MAX - 1);
+    let payer = Payer::holder(&lock)?;
+    slot.channel.payer.set(&mut lock, payer.0);
     let access = file::GENERIC_READ | WRITE_DAC;
     let handle = handle::insert(&mut lock, current.process(), end, access, server.inherit)?;
     lock.commit()?;

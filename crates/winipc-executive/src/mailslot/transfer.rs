@@ -45,8 +45,10 @@ pub(crate) fn read(
         let messages = slot.messages.get(&lock);
         slot.messages.set(&mut lock, messages.wrapping_sub(1));
         let payer = Payer(lock.arena().block(taken.whole)?.words[PAYER].get(&lock));
-        let memory = lock.memory_of(taken.whole)?;
-        quota::give_back(&mut lock, payer, memory);
+        if payer != Payer::NOBODY {
+            let memory = lock.memory_of(taken.whole)?;
+            quota::give_back(&mut lock, payer, memory);
+        }
         channel::copy_taken(lock, current, taken, &buffer)?;
         return io::done(current, file, report, Status::SUCCESS, count);
     }
@@ -141,7 +143,8 @@ fn receiver(lock: &Txn<'static>, file: &Object, length: usize) -> Result<Option<
     Ok(fits(slot.maximum.get(lock), length).is_ok().then_some(slot))
 }
 
-/// Gives a message to who waits for one, or leaves it in the slot, at the calling process's expense.
+/// Gives a message to who waits for one, or leaves it in the slot, at the expense of the slot's payer and of the calling
+/// process: the one bounds what writers leave behind that have ended, the other what one writer leaves in many slots.
 fn deliver(lock: &mut Txn<'static>, slot: &Mailslot, message: BlockRef) -> Result<()> {
     let channel = &slot.channel;
     channel::link(lock, channel, message)?;
@@ -149,10 +152,13 @@ fn deliver(lock: &mut Txn<'static>, slot: &Mailslot, message: BlockRef) -> Resul
     if channel.last.get(lock) != message.0 {
         return Ok(());
     }
-    let payer = Payer::holder(lock)?;
     let memory = lock.memory_of(message)?;
-    quota::charge(lock, payer, memory)?;
-    lock.arena().block(message)?.words[PAYER].set(lock, payer.0);
+    quota::add_message(lock, channel, memory)?;
+    let payer = Payer::holder(lock)?;
+    if payer.0 != channel.payer.get(lock) {
+        quota::charge(lock, payer, memory)?;
+        lock.arena().block(message)?.words[PAYER].set(lock, payer.0);
+    }
     let messages = slot.messages.get(lock);
     slot.messages.set(lock, messages.wrapping_add(1));
     Ok(())

@@ -56,7 +56,7 @@ impl MailslotClient {
     /// - `ERROR_HANDLE_EOF`: the slot is gone.
     /// - `ERROR_INVALID_PARAMETER`: the message is longer than the slot takes, or 4 GiB or more.
     /// - `ERROR_BAD_NETPATH`: it is too long for a datagram.
-    /// - `ERROR_NOT_ENOUGH_QUOTA`: too many messages of this process are unread.
+    /// - `ERROR_NOT_ENOUGH_QUOTA`: too many messages of this process are unread, or in slots of the one that made the slot.
     pub fn send(&self, message: &[u8]) -> Result<()> {
         pipe::write(self.as_handle(), false, message).map(|_| ())
     }

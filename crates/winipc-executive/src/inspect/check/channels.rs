@@ -18,14 +18,6 @@ pub(super) struct Sides {
     pub(super) writer: u32,
     /// Reads and writes may wait.
     pub(super) is_connected: bool,
-    pub(super) payer: Pays,
-}
-
-/// What it is that knows who pays for the messages of a channel.
-#[derive(Clone, Copy)]
-pub(super) enum Pays {
-    Channel,
-    Message,
 }
 
 impl Checker<'_> {
@@ -48,10 +40,7 @@ impl Checker<'_> {
             let Ok(block) = self.arena.block(next) else { return };
             let pins = self.pins.get(&next.0).copied().unwrap_or(0);
             self.same(format!("pins of {message}"), pins, block.words[PINS].peek());
-            let payer = block.words[PAYER].peek();
-            if payer != 0 {
-                self.charge(payer, self.memory_of(next));
-            }
+            self.charge(block.words[PAYER].peek(), self.memory_of(next));
             self.same(format!("writer of {message}"), 0, block.words[WRITER].peek());
             next = BlockRef(block.head.link.peek());
         }
@@ -59,7 +48,7 @@ impl Checker<'_> {
 
     /// One direction: its messages, whether they fit, and who waits for what. Returns how many messages there are.
     pub(super) fn channel(&mut self, place: &str, channel: &Channel, sides: &Sides) -> u32 {
-        let Sides { reader, writer, is_connected, payer } = *sides;
+        let Sides { reader, writer, is_connected } = *sides;
         let first_unsettled = channel.first_unsettled.peek();
         let (mut settled, mut unsettled) = (0_u64, 0_u64);
         let mut fits = true;
@@ -85,10 +74,9 @@ impl Checker<'_> {
                 }
             }
             *if fits { &mut settled } else { &mut unsettled } += rest;
-            match payer {
-                Pays::Channel => memory = memory.saturating_add(self.memory_of(next)),
-                Pays::Message => self.charge(block.words[PAYER].peek(), self.memory_of(next)),
-            }
+            let taken = self.memory_of(next);
+            memory = memory.saturating_add(taken);
+            self.charge(block.words[PAYER].peek(), taken);
             messages.insert(next.0);
             let pins = self.pins.get(&next.0).copied().unwrap_or(0);
             self.same(format!("pins of {message}"), pins, block.words[PINS].peek());

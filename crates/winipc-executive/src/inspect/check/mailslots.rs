@@ -1,7 +1,7 @@
 //! Mailslots, and what lies in them.
 
 use super::Checker;
-use super::channels::{Pays, Sides};
+use super::channels::Sides;
 use crate::arena::Ref;
 use crate::arena::block::BlockRef;
 use crate::io::end;
@@ -98,7 +98,7 @@ impl Checker<'_> {
             let found = format!("block {} with server #{server}", slot.name.peek());
             self.fault(format!("name of {place}"), "one as long as there is a server", found);
         }
-        let sides = Sides { reader: server, writer: 0, is_connected: server != 0, payer: Pays::Message };
+        let sides = Sides { reader: server, writer: 0, is_connected: server != 0 };
         let messages = self.channel(&format!("channel of {place}"), &slot.channel, &sides);
         self.same(format!("count of messages of {place}"), messages, slot.messages.peek());
         if server == 0 && messages != 0 {

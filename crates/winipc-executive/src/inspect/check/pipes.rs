@@ -1,7 +1,7 @@
 //! Pipes, their instances, and what lies in them.
 
 use super::Checker;
-use super::channels::{Pays, Sides};
+use super::channels::Sides;
 use super::requests::Queue;
 use crate::arena::Ref;
 use crate::arena::block::BlockRef;
@@ -202,12 +202,8 @@ impl Checker<'_> {
         }
         for (side, channel) in instance.channels.iter().enumerate() {
             let place = format!("channel to end {side} of {place}");
-            let sides = Sides {
-                reader: ends[side],
-                writer: ends[1 - side],
-                is_connected: state == state::CONNECTED,
-                payer: Pays::Channel,
-            };
+            let sides =
+                Sides { reader: ends[side], writer: ends[1 - side], is_connected: state == state::CONNECTED };
             self.channel(&place, channel, &sides);
         }
     }

@@ -51,7 +51,8 @@ fn damage_to_a_mailslot_is_found() {
     });
     damaged("bytes charged to process record #1", "", |world| {
         let first = BlockRef(slot(world, 1).channel.first.peek());
-        world.set(&world.current.arena().block(first).unwrap().words[PAYER], 7);
+        let payer = slot(world, 1).channel.payer.peek();
+        world.set(&world.current.arena().block(first).unwrap().words[PAYER], payer);
     });
     damaged("readers of channel of mailslot #1", "found 1", |world| {
         let (full, empty) = (&slot(world, 1).channel, &slot(world, 2).channel);
