@@ -20,7 +20,7 @@ pub(crate) use queue::{append, link, settle};
 #[cfg(test)]
 pub(crate) use serve::MOST_TAKEN;
 pub(crate) use serve::{Mode, serve_readers, take};
-pub(crate) use staging::{copy_taken, reclaim, restock, stage, thread_ended, wait_for_message};
+pub(crate) use staging::{copy_taken, reclaim, restock, stage, thread_ended, unstage, wait_for_message};
 pub(crate) use withdraw::{fail_all, fail_queue, withdraw};
 
 use crate::arena::Txn;

@@ -28,15 +28,33 @@ pub(crate) fn stage(current: &Current, data: &[u8]) -> Result<BlockRef> {
     }
     let mut lock = current.begin()?;
     reclaim(&mut lock, thread)?;
-    if !spare.is_none() {
-        thread.spare_block.set(&mut lock, 0);
-        lock.free_chain(spare)?;
-    }
+    drop_spare(&mut lock, thread)?;
     let message = lock.allocate_chain(data.len(), SPARE_TAG)?;
     thread.spare_block.set(&mut lock, message.0);
     lock.commit()?;
     current.arena().copy_in(message, data)?;
     Ok(message)
+}
+
+/// Frees what a call has staged and not handed on: nobody pays for what is at a thread's hand, so only what is short may
+/// stay there.
+#[cold]
+pub(crate) fn unstage(current: &Current) {
+    let spare = BlockRef(current.thread.spare_block.peek());
+    if spare.is_none() || room_of(spare) <= LARGEST_SPARE {
+        return;
+    }
+    // In an arena that is damaged it stays.
+    let _ = current.begin().and_then(|mut lock| {
+        drop_spare(&mut lock, current.thread)?;
+        lock.commit()
+    });
+}
+
+fn drop_spare(lock: &mut Txn<'_>, thread: &Thread) -> Result<()> {
+    let spare = BlockRef(thread.spare_block.get(lock));
+    thread.spare_block.set(lock, 0);
+    if spare.is_none() { Ok(()) } else { lock.free_chain(spare) }
 }
 
 /// Puts memory for the next message of the same size at the thread's hand, while the lock is held anyway.
@@ -154,7 +172,5 @@ pub(crate) fn reclaim(lock: &mut Txn<'_>, thread: &Thread) -> Result<()> {
 /// What a thread that has ended was copying or had at hand goes.
 pub(crate) fn thread_ended(lock: &mut Txn<'_>, thread: &Thread) -> Result<()> {
     reclaim(lock, thread)?;
-    let spare = BlockRef(thread.spare_block.get(lock));
-    thread.spare_block.set(lock, 0);
-    if spare.is_none() { Ok(()) } else { lock.free_chain(spare) }
+    drop_spare(lock, thread)
 }

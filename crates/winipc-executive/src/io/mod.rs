@@ -26,6 +26,7 @@ pub(crate) use request::{
 };
 
 use crate::access;
+use crate::channel;
 use crate::context::current;
 use crate::file;
 use crate::handle::{Handle, look_up};
@@ -104,6 +105,9 @@ pub fn write(file: Handle, data: &[u8], overlapped: Option<Overlapped>) -> Resul
         Kind::File => file::write(&current, &found, data, overlapped),
         _ => pipe::write(&current, &found, data, overlapped),
     };
+    if outcome.is_err() {
+        channel::unstage(&current);
+    }
     deliver_for(&current);
     outcome
 }

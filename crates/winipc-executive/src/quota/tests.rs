@@ -75,6 +75,29 @@ fn buffer(length: usize) -> ReadBuffer {
     unsafe { ReadBuffer::new(bytes.as_mut_ptr(), length) }
 }
 
+/// Each call is refused, or writes nothing, when its bytes have been copied in already. They stayed at the thread's hand,
+/// and nobody paid for them.
+#[test]
+fn what_is_not_written_takes_no_memory() {
+    let current = attach();
+    let data = [1; 100_000];
+    let nothing_at_hand = |what: &str| assert_eq!(current.thread.spare_block.peek(), 0, "{what}");
+    let (server, client) = pipe(1000);
+    pipe::set_mode(client, true, true).unwrap();
+    assert_eq!(io::write(client, &data, None), Ok(io::Outcome::done(0)));
+    nothing_at_hand("a write that must not wait");
+    io::write(server, b"unread", None).unwrap();
+    assert_eq!(pipe::transact(client, &data, buffer(8), None), Err(Status::PIPE_BUSY));
+    nothing_at_hand("a transaction");
+    handle::close(server).unwrap();
+    assert_eq!(io::write(client, &data, None), Err(Status::PIPE_CLOSING));
+    nothing_at_hand("a write to a pipe that is closed");
+    let name: Vec<u16> = "nobody".encode_utf16().collect();
+    let client = mailslot::open_datagram(&name, 0x4000_0000, false, false).unwrap();
+    assert_eq!(io::write(client, &data[..10_000], None), Err(Status::BAD_NETWORK_PATH));
+    nothing_at_hand("a message that is too long");
+}
+
 #[test]
 fn a_reserve_is_never_smaller_than_what_it_is_for() {
     let sizes = [0, 1, LEAST, LEAST + 1, KEPT, STEP - 1, STEP, STEP + 1, MOST_MEMORY, u32::MAX];

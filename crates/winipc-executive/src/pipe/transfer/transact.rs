@@ -2,8 +2,8 @@
 
 use crate::access;
 use crate::channel;
-use crate::context::current;
-use crate::handle::{Handle, look_up};
+use crate::context::{Current, current};
+use crate::handle::{Found, Handle, look_up};
 use crate::io::end::begin_call;
 use crate::io::{self, Outcome, Overlapped, ReadBuffer, Report};
 use crate::pipe::{end_flag, place_of, state};
@@ -34,11 +34,26 @@ pub fn transact(
     if u32::try_from(input.len()).is_err() {
         return Err(Status::INVALID_PARAMETER);
     }
-    let report = overlapped.map(|overlapped| Report::begin(&current, overlapped)).transpose()?;
-    let message = channel::stage(&current, input)?;
-    let mut lock = begin_call(&current, &file)?;
+    let outcome = write_and_read(&current, &file, input, output, overlapped);
+    if outcome.is_err() {
+        channel::unstage(&current);
+    }
+    io::deliver_for(&current);
+    outcome
+}
+
+fn write_and_read(
+    current: &Current,
+    file: &Found,
+    input: &[u8],
+    output: ReadBuffer,
+    overlapped: Option<Overlapped>,
+) -> Result<Outcome> {
+    let report = overlapped.map(|overlapped| Report::begin(current, overlapped)).transpose()?;
+    let message = channel::stage(current, input)?;
+    let mut lock = begin_call(current, file)?;
     channel::reclaim(&mut lock, current.thread)?;
-    let place = place_of(&lock, &file)?;
+    let place = place_of(&lock, file)?;
     match place.instance.state.get(&lock) {
         state::CONNECTED => {}
         state::DISCONNECTED if !place.is_server() => return Err(Status::PIPE_DISCONNECTED),
@@ -56,7 +71,5 @@ pub fn transact(
     channel::append(&mut lock, outgoing, message)?;
     channel::serve_readers(&mut lock, outgoing)?;
     channel::settle(&mut lock, outgoing)?;
-    let outcome = read_in(lock, &current, &file, &place, output, report, Some(Spinner::new(None)));
-    io::deliver_for(&current);
-    outcome
+    read_in(lock, current, file, &place, output, report, Some(Spinner::new(None)))
 }

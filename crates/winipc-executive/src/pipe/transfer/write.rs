@@ -62,6 +62,7 @@ pub(crate) fn write(
         length = admitted(&lock, &place, length, is_message_type)?;
         if length == 0 && !data.is_empty() {
             lock.commit()?;
+            channel::unstage(current);
             return io::done(current, file, report, Status::SUCCESS, 0);
         }
     }
