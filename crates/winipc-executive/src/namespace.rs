@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-pub use crate::arena::file::AttachError;
+pub use crate::arena::attach_error::AttachError;
 
 /// Attaches the calling process and thread to their namespace, if they are not yet. Every other call does so on its own.
 ///
@@ -26,5 +26,5 @@ pub fn attach() -> Result<(), AttachError> {
 /// # Errors
 /// As [`attach`], as far as the directory is concerned.
 pub fn directory() -> Result<(PathBuf, String), AttachError> {
-    crate::arena::file::private_directory()
+    crate::arena::place::private_directory()
 }

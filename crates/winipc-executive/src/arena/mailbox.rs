@@ -2,15 +2,13 @@
 //! name in the namespace's directory, so that only its user's processes reach it.
 
 use core::mem::{MaybeUninit, offset_of};
-use std::ffi::CString;
-use std::fs::File;
+use std::ffi::{CString, OsStr};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
 
 use super::crash;
+use super::place::remove_at;
 
 /// Words of a message.
 pub(crate) const WORDS: usize = 8;
@@ -45,14 +43,12 @@ fn socket() -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
 }
 
-/// Calls a function with the address of a name in a directory, whose path may be longer than an address.
+/// Calls a function with the address of a name in a directory.
 fn with_address<T>(
-    directory: &Path,
+    directory: BorrowedFd<'_>,
     name: &str,
     call: impl FnOnce(*const libc::sockaddr, libc::socklen_t) -> io::Result<T>,
 ) -> io::Result<T> {
-    let flags = libc::O_PATH | libc::O_DIRECTORY | libc::O_NOFOLLOW;
-    let directory = File::options().read(true).custom_flags(flags).open(directory)?;
     let path = format!("/proc/self/fd/{}/{name}", directory.as_raw_fd());
     // SAFETY: zero is a valid value of every field.
     let mut address: libc::sockaddr_un = unsafe { core::mem::zeroed() };
@@ -68,9 +64,9 @@ fn with_address<T>(
 }
 
 /// Opens a socket with a name. One that an earlier process has left is replaced.
-pub(crate) fn open(directory: &Path, name: &str) -> io::Result<OwnedFd> {
+pub(crate) fn open(directory: BorrowedFd<'_>, name: &str) -> io::Result<OwnedFd> {
     let socket = socket()?;
-    remove(directory, name);
+    remove(directory, name.as_ref());
     crash::point();
     with_address(directory, name, |address, length| {
         // SAFETY: an address of that length.
@@ -84,17 +80,16 @@ pub(crate) fn open(directory: &Path, name: &str) -> io::Result<OwnedFd> {
 }
 
 /// Removes the name of a socket.
-pub(crate) fn remove(directory: &Path, name: &str) {
-    let path = directory.join(name);
-    if let Ok(path) = CString::new(path.as_os_str().as_bytes()) {
-        // SAFETY: a NUL-terminated path.
-        unsafe { libc::unlink(path.as_ptr()) };
+pub(crate) fn remove(directory: BorrowedFd<'_>, name: &OsStr) {
+    crash::point();
+    if let Ok(name) = CString::new(name.as_bytes()) {
+        remove_at(directory, &name);
     }
 }
 
 /// Sends a message, and a descriptor with it, without waiting. [`io::ErrorKind::WouldBlock`]: too many lie unread.
 pub(crate) fn send(
-    directory: &Path,
+    directory: BorrowedFd<'_>,
     name: &str,
     words: &Words,
     descriptor: Option<BorrowedFd<'_>>,

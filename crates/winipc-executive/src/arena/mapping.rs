@@ -6,7 +6,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 
 use super::Arena;
-use super::file::AttachError;
+use super::attach_error::AttachError;
 use super::layout::{ARENA_SIZE, EXTENTS, HEADER_SIZE, Header, MAGIC, REGIONS, Region, fingerprint};
 #[cfg(test)]
 use super::word::Free64;

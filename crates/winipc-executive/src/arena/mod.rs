@@ -6,6 +6,7 @@
 
 #![allow(unsafe_code)]
 
+pub(crate) mod attach_error;
 pub(crate) mod backing;
 pub(crate) mod block;
 pub(crate) mod child;
@@ -26,6 +27,7 @@ pub(crate) mod layout;
 pub(crate) mod lock;
 pub(crate) mod mailbox;
 mod mapping;
+pub(crate) mod place;
 pub(crate) mod seat;
 pub(crate) mod section;
 pub(crate) mod slab;

@@ -6,19 +6,21 @@
 //! object's slot is free: whoever finds a file without an object knows that nobody uses it.
 
 use core::sync::atomic::{AtomicU64, Ordering};
+use std::ffi::CString;
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::os::unix::ffi::OsStringExt;
 
 use super::crash;
-use super::file::{Directory, Place};
+use super::file::Directory;
+use super::place::{Place, entries, open_at, remove_at};
 use crate::status::{Result, Status};
 
 /// What distinguishes the files of sections from the arena's.
 const INFIX: &str = ".section-";
+/// How a file is opened.
+const FLAGS: libc::c_int = libc::O_RDWR | libc::O_NONBLOCK;
 /// The part of its file system that sections leave to the arena, so that objects and messages still have room.
 const RESERVE: u64 = 8;
 /// After so many bytes a process looks what is left.
@@ -42,10 +44,9 @@ pub(crate) struct SectionFile {
 }
 
 impl Place {
-    fn section_path(&self, id: SectionId) -> PathBuf {
-        let mut path = self.arena_path().into_os_string();
-        path.push(format!("{INFIX}{:x}-{:x}", id.number, id.generation));
-        path.into()
+    fn section_name(&self, id: SectionId) -> CString {
+        let name = format!("{}{INFIX}{:x}-{:x}", self.arena(), id.number, id.generation);
+        CString::new(name).expect("no NUL in a checked name")
     }
 
     /// Makes the file of a section, with memory for all of it if it is `committed`.
@@ -55,10 +56,10 @@ impl Place {
     /// [`Status::SECTION_TOO_BIG`]: no file can be so large. [`Status::ARENA_UNAVAILABLE`]: the directory is gone, or
     /// is not to be written to any more.
     pub(crate) fn create_section(&self, id: SectionId, size: u64, committed: bool) -> Result<()> {
-        let path = self.section_path(id);
+        let name = self.section_name(id);
         let open = || {
             crash::point();
-            options().create_new(true).mode(0o600).open(&path)
+            open_at(Some(self.directory()?), &name, FLAGS | libc::O_CREAT | libc::O_EXCL)
         };
         // Nobody but the section with this number and generation can have the name: what has it is debris.
         let opened = match open() {
@@ -83,24 +84,26 @@ impl Place {
     /// not there, or is no file.
     pub(crate) fn open_section(&self, id: SectionId) -> Result<File> {
         crash::point();
-        options().open(self.section_path(id)).map_err(|error| status_of(&error))
+        let file =
+            self.directory().and_then(|directory| open_at(Some(directory), &self.section_name(id), FLAGS));
+        file.map_err(|error| status_of(&error))
     }
 
     /// Removes the file of a section. Who has mapped it keeps its memory.
     pub(crate) fn remove_section(&self, id: SectionId) {
         crash::point();
         // It may be gone: whoever removes one may be killed before they can say so.
-        let _ = std::fs::remove_file(self.section_path(id));
+        if let Ok(directory) = self.directory() {
+            remove_at(directory, &self.section_name(id));
+        }
     }
 
     /// The files of all sections of the arena.
     pub(crate) fn section_files(&self) -> Vec<SectionFile> {
-        let path = self.arena_path();
-        let (Some(directory), Some(arena)) = (path.parent(), path.file_name()) else { return Vec::new() };
-        section_files_in(directory, arena)
-            .filter_map(|(path, id)| {
-                let size = std::fs::symlink_metadata(path).ok()?.len();
-                Some(SectionFile { id: id?, size })
+        let Ok(directory) = self.directory() else { return Vec::new() };
+        entries(directory, prefix(self))
+            .filter_map(|(entry, rest)| {
+                Some(SectionFile { id: id_from(&rest)?, size: entry.metadata().ok()?.len() })
             })
             .collect()
     }
@@ -109,40 +112,26 @@ impl Place {
 impl Directory {
     /// Removes the files of all sections of the arena that has the name, or had it. The caller knows that nobody uses it.
     pub(super) fn remove_sections(&self) {
-        let path = self.arena_path();
-        let (Some(directory), Some(arena)) = (path.parent(), path.file_name()) else { return };
-        for (path, _) in section_files_in(directory, arena) {
+        let directory = self.as_fd();
+        for (entry, _) in entries(directory, prefix(&self.place())) {
             crash::point();
-            let _ = std::fs::remove_file(path);
+            if let Ok(name) = CString::new(entry.file_name().into_vec()) {
+                remove_at(directory, &name);
+            }
         }
     }
 }
 
-/// Reading and writing, without following a link.
-fn options() -> std::fs::OpenOptions {
-    let mut options = File::options();
-    options.read(true).write(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
-    options
+/// How the files of sections begin.
+fn prefix(place: &Place) -> String {
+    format!("{}{INFIX}", place.arena())
 }
 
-/// The files in a directory that have the name of an arena's sections, and whose they are if they have all of it.
-fn section_files_in(
-    directory: &Path,
-    arena: &std::ffi::OsStr,
-) -> impl Iterator<Item = (PathBuf, Option<SectionId>)> + use<> {
-    let prefix = [arena.as_bytes(), INFIX.as_bytes()].concat();
-    let entries = std::fs::read_dir(directory).into_iter().flatten();
-    entries.filter_map(move |entry| {
-        let path = entry.ok()?.path();
-        let rest = path.file_name()?.as_bytes().strip_prefix(&prefix[..])?;
-        let id = core::str::from_utf8(rest).ok().and_then(|rest| rest.split_once('-')).and_then(
-            |(number, generation)| {
-                let hexadecimal = |digits| u32::from_str_radix(digits, 16).ok();
-                Some(SectionId { number: hexadecimal(number)?, generation: hexadecimal(generation)? })
-            },
-        );
-        Some((path, id))
-    })
+/// Which section's file has a name, of which this follows the prefix.
+fn id_from(rest: &[u8]) -> Option<SectionId> {
+    let (number, generation) = core::str::from_utf8(rest).ok()?.split_once('-')?;
+    let hexadecimal = |digits| u32::from_str_radix(digits, 16).ok();
+    Some(SectionId { number: hexadecimal(number)?, generation: hexadecimal(generation)? })
 }
 
 /// Gives a range of a file memory, so that a full file system is an error now and no signal later.
@@ -150,7 +139,7 @@ fn section_files_in(
 /// # Errors
 /// [`Status::COMMITMENT_LIMIT`]: there is no room. [`Status::SECTION_TOO_BIG`]: no file can be so large.
 pub(crate) fn commit(file: &File, offset: u64, length: u64) -> Result<()> {
-    let (Ok(offset), Ok(end)) = (i64::try_from(offset), i64::try_from(length)) else {
+    let (Ok(start), Ok(bytes)) = (i64::try_from(offset), i64::try_from(length)) else {
         return Err(Status::SECTION_TOO_BIG);
     };
     // To ask takes as long as to make a page. What many small ones leave is known well enough.
@@ -164,7 +153,7 @@ pub(crate) fn commit(file: &File, offset: u64, length: u64) -> Result<()> {
     loop {
         crash::point();
         // SAFETY: a valid descriptor.
-        if unsafe { libc::fallocate(file.as_raw_fd(), 0, offset, end) } == 0 {
+        if unsafe { libc::fallocate(file.as_raw_fd(), 0, start, bytes) } == 0 {
             return Ok(());
         }
         let error = io::Error::last_os_error();
@@ -214,7 +203,11 @@ mod tests {
         place.create_section(id, 4096, true).unwrap();
         assert_eq!(place.section_files()[0].size, 4096);
         place.remove_section(id);
-        std::os::unix::fs::symlink("/etc/passwd", place.section_path(id)).unwrap();
+        std::os::unix::fs::symlink(
+            "/etc/passwd",
+            place.path().join(place.section_name(id).to_str().unwrap()),
+        )
+        .unwrap();
         assert_eq!(place.open_section(id).map(|_| ()), Err(Status::ARENA_UNAVAILABLE));
         for place in [place, other] {
             place.remove_section(id);

@@ -3,7 +3,8 @@
 use std::sync::atomic::Ordering;
 
 use super::{CURRENT, Context, LEAVER, current, sit_down_for};
-use crate::arena::file::{AttachError, Directory};
+use crate::arena::attach_error::AttachError;
+use crate::arena::file::Directory;
 use crate::arena::fork::{self, ForkMark, Joining, Published};
 use crate::arena::seat::{Life, Seat};
 use crate::arena::{Arena, Ref, futex};
@@ -31,6 +32,7 @@ pub(crate) fn attach() -> core::result::Result<&'static Context, AttachError> {
     }
     if let Some(parent) = CONTEXT.get() {
         parent.files.abandon();
+        parent.place.abandon();
     }
     let context = join(ForkMark::new().map_err(cannot_mark)?)?;
     CONTEXT.set(context);

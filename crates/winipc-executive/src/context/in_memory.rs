@@ -1,12 +1,13 @@
 //! Attachments of tests, to arenas on plain memory.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::attachment::take_back_join;
 use super::{Context, Current, sit_down_for};
 use crate::arena::Arena;
-use crate::arena::file::Place;
 use crate::arena::fork::ForkMark;
+use crate::arena::place::Place;
 use crate::process;
 
 /// Attaches the calling thread to an arena of its own on plain memory. Another seat plays the keeper.
@@ -16,7 +17,7 @@ pub(crate) fn attach_in_memory() -> Current {
     // Files of sections have names of their own; there is none of the arena.
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let place = Place::for_test(&format!("memory-{}", COUNT.fetch_add(1, Ordering::Relaxed)));
-    let context = Context::keep(arena, process, place, ForkMark::new().unwrap()).unwrap();
+    let context = Context::keep(arena, process, Arc::new(place), ForkMark::new().unwrap()).unwrap();
     let current = sit_down_for(context).unwrap();
     process::join(current).unwrap();
     let keeper = context.arena.take_seat(process.index(), |_| Ok(())).unwrap();
@@ -27,7 +28,8 @@ pub(crate) fn attach_in_memory() -> Current {
 /// Has another process begin to join the arena, do something there, and end before it has a keeper.
 pub(crate) fn visit<T>(arena: &'static Arena, call: impl FnOnce() -> T) -> T {
     let process = process::claim_record(arena).unwrap();
-    let context = Context::keep(arena, process, Place::default(), ForkMark::new().unwrap()).unwrap();
+    let place = Arc::new(Place::for_test("visit"));
+    let context = Context::keep(arena, process, place, ForkMark::new().unwrap()).unwrap();
     let current = sit_down_for(context).unwrap();
     process::join(current).unwrap();
     let result = call();

@@ -6,14 +6,15 @@ mod in_memory;
 
 use core::time::Duration;
 use std::cell::Cell;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 pub(crate) use attachment::{attach, attached, has_members, is_inhabited, leave};
 #[cfg(test)]
 pub(crate) use in_memory::{attach_in_memory, join_in_memory, visit};
 
-use crate::arena::file::Place;
 use crate::arena::fork::ForkMark;
+use crate::arena::place::Place;
 use crate::arena::seat::{Seat, SeatId};
 use crate::arena::{Arena, Ref, Txn};
 use crate::file::Files;
@@ -35,7 +36,7 @@ pub(crate) struct Context {
     /// What `process` refers to.
     record: &'static Process,
     /// Where the arena's file is.
-    pub(crate) place: Place,
+    pub(crate) place: Arc<Place>,
     mark: ForkMark,
     /// Number of the seat of the thread that ends the process; 0 while nobody does.
     leaver: AtomicU32,
@@ -54,7 +55,7 @@ impl Context {
     fn keep(
         arena: &'static Arena,
         process: Ref<Process>,
-        place: Place,
+        place: Arc<Place>,
         mark: ForkMark,
     ) -> Result<&'static Self> {
         Ok(Box::leak(Box::new(Context {

@@ -16,7 +16,8 @@ pub use blocked::{Blocked, Link};
 pub use check::Fault;
 pub use view::{Call, Holder, Listing, ObjectView, PipeState, State, ThreadId, Waiter};
 
-use crate::arena::file::{AttachError, Directory};
+use crate::arena::attach_error::AttachError;
+use crate::arena::file::Directory;
 use crate::arena::{Arena, Txn};
 use crate::context;
 

@@ -13,7 +13,8 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 pub(crate) use watchers::Watchers;
 
-use crate::arena::file::{AttachError, Directory};
+use crate::arena::attach_error::AttachError;
+use crate::arena::file::Directory;
 use crate::arena::futex::{self, Deadline, Deadlines, MAXIMUM_WORDS, monotonic_now};
 use crate::arena::seat::{Life, Seat};
 use crate::arena::system;

@@ -89,6 +89,9 @@ fn enter() {
         "attach" => {
             println!("attached: {:?}", winipc_executive::namespace::attach().map_err(|e| e.to_string()))
         }
+        "moved" => crate::directory::work_where_it_was_moved(),
+        "removed" => crate::directory::fail_where_it_was_removed(),
+        "closed" => crate::directory::close_all_descriptors(),
         "as-nobody" => crate::place::attach_as_nobody(),
         "without-futex-waitv" => crate::system::attach_without_futex_waitv(argument),
         "without-threads" => crate::system::attach_without_threads(),

@@ -117,6 +117,10 @@ fn in_child(event: Handle, mutex: Handle) {
     let name: Vec<u16> = "forked".encode_utf16().collect();
     let own = event::open(&name, 0x1F_0003, false).unwrap();
     assert_eq!(wait::one(own, NOW, false), Ok(Outcome::Object(0)));
+    // It has not kept its parent's. Its keeper may just have opened another.
+    while descriptors_of_directory() > 1 {
+        std::thread::yield_now();
+    }
     handle::close(own).unwrap();
     assert_eq!(handle::close(own), Err(Status::INVALID_HANDLE));
 }
@@ -170,8 +174,8 @@ pub(crate) fn attach_in_child_of_one_that_attaches() {
     // SAFETY: a valid descriptor.
     assert_eq!(unsafe { libc::flock(directory.as_raw_fd(), libc::LOCK_EX) }, 0);
     let attaching = std::thread::spawn(|| namespace::attach().is_ok());
-    // It attaches, and waits for the directory.
-    while descriptors_of_directory() < 2 {
+    // It attaches, and waits for the directory, which it has opened twice: once to keep it, once for the lock.
+    while descriptors_of_directory() < 3 {
         std::thread::yield_now();
     }
     // SAFETY: the other thread sleeps between two looks at the directory; the child only calls winipc and ends.

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod child;
+mod directory;
 mod everything;
 mod forked;
 mod memory;

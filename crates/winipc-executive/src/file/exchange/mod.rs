@@ -125,7 +125,8 @@ fn open(current: &Current) -> Result<()> {
     // Whoever buries the process removes the name if this says that there may be one.
     word.store(state::WANTED);
     let own = Party::new(current.arena(), current.process());
-    let opened = mailbox::open(current.context.place.path(), &own.address.name(current.arena()));
+    let directory = current.context.place.directory();
+    let opened = directory.and_then(|directory| mailbox::open(directory, &own.address.name(current.arena())));
     word.store(if opened.is_ok() { state::OPEN } else { state::FAILED });
     futex::wake(word, u32::MAX);
     *socket = Some(opened.map_err(|error| status_of(&error))?);
@@ -135,8 +136,10 @@ fn open(current: &Current) -> Result<()> {
 /// Removes the name of a dead or leaving process's mailbox.
 pub(crate) fn remove_name(current: &Current, process: Ref<Process>, generation: u32) {
     let address = Address { process: process.index(), generation };
-    if current.arena().get(process).is_ok_and(|process| process.mailbox.load() != state::NONE) {
-        mailbox::remove(current.context.place.path(), &address.name(current.arena()));
+    if current.arena().get(process).is_ok_and(|process| process.mailbox.load() != state::NONE)
+        && let Ok(directory) = current.context.place.directory()
+    {
+        mailbox::remove(directory, address.name(current.arena()).as_ref());
     }
 }
 
@@ -275,7 +278,8 @@ fn request(current: &Current, from: &Party, to: &Party, object: Identity) -> Res
 
 fn send(current: &Current, to: Address, message: Message, descriptor: Option<&OwnedFd>) -> io::Result<()> {
     let descriptor = descriptor.map(AsFd::as_fd);
-    mailbox::send(current.context.place.path(), &to.name(current.arena()), &message.words(), descriptor)
+    let directory = current.context.place.directory()?;
+    mailbox::send(directory, &to.name(current.arena()), &message.words(), descriptor)
 }
 
 /// Whether there is no room in the mailbox now.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::{Checker, Fault};
 use crate::arena::block::BlockRef;
-use crate::arena::file::Place;
+use crate::arena::place::Place;
 use crate::arena::state::generation_of;
 use crate::arena::{Arena, Ref};
 use crate::records::{Kind, Object, Process, Span, View};

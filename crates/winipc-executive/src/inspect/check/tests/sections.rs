@@ -2,7 +2,7 @@
 
 use super::world::{World, damaged};
 use crate::arena::Ref;
-use crate::arena::file::Place;
+use crate::arena::place::Place;
 use crate::arena::section::SectionId;
 use crate::context::attach_in_memory;
 use crate::handle::{self, look_up};

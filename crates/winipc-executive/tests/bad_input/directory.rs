@@ -1,0 +1,106 @@
+//! What happens to the directory, and to the process in it, after the process has joined.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use winipc_executive::section::{self, Access, Parameters, Protection, Unused, View};
+use winipc_executive::{Attributes, Handle, Status, handle};
+
+use crate::child::{Scratch, succeeds};
+
+fn create() -> Result<Handle, Status> {
+    let parameters = Parameters { size: 4096, protection: Protection::ReadWrite, reserve: false };
+    section::create(&Attributes::default(), section::ALL_RIGHTS, &parameters).map(|(section, _)| section)
+}
+
+fn map_and_close(section: Handle) {
+    let view = View { access: Access::Write, execute: false, offset: 0, length: 0, base: None };
+    let address = section::map(section, &view).unwrap();
+    // SAFETY: a page that nobody else has.
+    unsafe { (address as *mut u64).write(1) };
+    // SAFETY: it is not used any more.
+    section::unmap(unsafe { Unused::at(address) }).unwrap();
+    handle::close(section).unwrap();
+}
+
+fn files_in(directory: &Path) -> usize {
+    std::fs::read_dir(directory).unwrap().count()
+}
+
+fn own_directory() -> PathBuf {
+    PathBuf::from(std::env::var_os("WINIPC_DIR").unwrap())
+}
+
+/// Puts a directory that everybody can write to into the place of another.
+fn replace(directory: &Path) {
+    std::fs::create_dir(directory).unwrap();
+    std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o777)).unwrap();
+}
+
+/// Runs in a process of its own.
+pub(crate) fn work_where_it_was_moved() {
+    let directory = own_directory();
+    let moved = directory.with_extension("moved");
+    let before = create().unwrap();
+    std::fs::rename(&directory, &moved).unwrap();
+    replace(&directory);
+    let after = create().unwrap();
+    assert_eq!((files_in(&directory), files_in(&moved)), (0, 3));
+    map_and_close(before);
+    map_and_close(after);
+    assert_eq!((files_in(&directory), files_in(&moved)), (0, 1));
+}
+
+/// Files of sections were made in whatever had the path.
+#[test]
+fn what_takes_the_place_of_the_directory_is_not_used() {
+    let scratch = Scratch::private("moved");
+    let directory = scratch.path().join("world");
+    succeeds("moved", &directory);
+    assert_eq!((files_in(&directory), files_in(&directory.with_extension("moved"))), (0, 0));
+}
+
+/// Runs in a process of its own.
+pub(crate) fn fail_where_it_was_removed() {
+    let directory = own_directory();
+    handle::close(create().unwrap()).unwrap();
+    std::fs::remove_dir_all(&directory).unwrap();
+    replace(&directory);
+    assert_eq!(create(), Err(Status::ARENA_UNAVAILABLE));
+    assert_eq!(files_in(&directory), 0);
+}
+
+#[test]
+fn a_directory_that_was_removed_is_not_made_again() {
+    let scratch = Scratch::private("removed");
+    let directory = scratch.path().join("world");
+    succeeds("removed", &directory);
+    assert_eq!(files_in(&directory), 0);
+}
+
+/// Runs in a process of its own.
+pub(crate) fn close_all_descriptors() {
+    let section = create().unwrap();
+    let other = own_directory().join("other");
+    for _ in 0..2 {
+        // SAFETY: closes what the scenario does not use itself.
+        assert_eq!(unsafe { libc::close_range(3, u32::MAX, 0) }, 0);
+        map_and_close(create().unwrap());
+        // All numbers lead somewhere else.
+        std::fs::create_dir(&other).unwrap();
+        let files: Vec<_> = (0..20).map(|_| std::fs::File::open(&other).unwrap()).collect();
+        map_and_close(create().unwrap());
+        assert_eq!(files_in(&other), 0);
+        std::fs::remove_dir(&other).unwrap();
+        // They are closed by their number again.
+        files.into_iter().for_each(std::mem::forget);
+    }
+    map_and_close(section);
+}
+
+#[test]
+fn a_program_may_close_what_it_does_not_know() {
+    let scratch = Scratch::private("closed");
+    succeeds("closed", scratch.path());
+    assert_eq!(files_in(scratch.path()), 0);
+}
