@@ -7,7 +7,8 @@ pub use crate::arena::attach_error::AttachError;
 /// Attaches the calling process and thread to their namespace, if they are not yet. Every other call does so on its own.
 ///
 /// The namespace is named by the environment variable `WINIPC_NAMESPACE`, `default` without it, and lies in the
-/// directory `/dev/shm/winipc-<uid>` or the one that `WINIPC_DIR` names.
+/// directory `/dev/shm/winipc-<uid>` or the one that `WINIPC_DIR` names. A relative path means what it meant when the
+/// process first used the library.
 ///
 /// # Errors
 /// The directory belongs to somebody else or is open to others; the kernel or a sandbox refuses `futex_waitv`; there is

@@ -7,13 +7,14 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use super::attach_error::AttachError;
 use super::layout::fingerprint;
 
 /// The variables that name the directory and the namespace.
-const DIRECTORY_VARIABLE: &str = "WINIPC_DIR";
+pub(crate) const DIRECTORY_VARIABLE: &str = "WINIPC_DIR";
 const NAMESPACE_VARIABLE: &str = "WINIPC_NAMESPACE";
 /// Longest name of a namespace in bytes.
 const LONGEST_NAMESPACE: usize = 64;
@@ -34,7 +35,7 @@ pub(crate) struct Place {
 /// Names the directory and the namespace that the environment asks for.
 fn configured() -> Result<(PathBuf, String), AttachError> {
     let directory = match std::env::var_os(DIRECTORY_VARIABLE) {
-        Some(directory) if !directory.is_empty() => directory.into(),
+        Some(directory) if !directory.is_empty() => absolute(directory.into())?,
         // SAFETY: geteuid cannot fail.
         _ => PathBuf::from(format!("/dev/shm/winipc-{}", unsafe { libc::geteuid() })),
     };
@@ -50,6 +51,27 @@ fn configured() -> Result<(PathBuf, String), AttachError> {
         )));
     }
     Ok((directory, namespace))
+}
+
+/// A relative path means what it meant when the process first asked, also if it has gone elsewhere since.
+pub(crate) fn absolute(path: PathBuf) -> Result<PathBuf, AttachError> {
+    static START: OnceLock<PathBuf> = OnceLock::new();
+    if path.is_absolute() {
+        return Ok(path);
+    }
+    let start = match START.get() {
+        Some(start) => start,
+        None => {
+            let here = std::env::current_dir().map_err(|error| {
+                AttachError::system(
+                    format!("WINIPC_DIR is {}, and there is no current directory", path.display()),
+                    error,
+                )
+            })?;
+            START.get_or_init(|| here)
+        }
+    };
+    Ok(start.join(path))
 }
 
 /// The directory of the caller's arenas, made if it is missing and checked to be private, and the namespace.

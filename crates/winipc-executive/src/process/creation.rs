@@ -10,6 +10,7 @@ use super::{claim, claim_free_record, make_object, program, standard};
 use crate::access;
 use crate::arena::Ref;
 use crate::arena::child::ProcessDescriptor;
+use crate::arena::place;
 use crate::arena::spawn::{Cradle, Program, Refusal, spawn};
 use crate::context::{self, Current, current};
 use crate::file::inheritance::{Bequest, bequeath};
@@ -189,7 +190,7 @@ fn prepare(current: &Current, creation: &Creation<'_>) -> Result<Program> {
     let environment = match creation.environment {
         None => std::env::vars_os()
             .filter(|(name, _)| name != heritage::VARIABLE)
-            .map(|(name, value)| variable(name, &value))
+            .map(|(name, value)| passed_on(&name, &value))
             .collect::<Result<_>>()?,
         Some(given) => environment_of(current, given)?,
     };
@@ -212,10 +213,12 @@ fn environment_of(current: &Current, given: &[OsString]) -> Result<Vec<CString>>
         })
     };
     let mut environment = Vec::with_capacity(given.len() + 3);
-    let own = heritage::VARIABLE.as_bytes();
     for entry in given {
-        if entry.as_bytes().split(|&byte| byte == b'=').next() != Some(own) {
-            environment.push(string(entry)?);
+        let mut parts = entry.as_bytes().splitn(2, |&byte| byte == b'=').map(OsStr::from_bytes);
+        match (parts.next(), parts.next()) {
+            (Some(name), _) if name == heritage::VARIABLE => {}
+            (Some(name), Some(value)) => environment.push(passed_on(name, value)?),
+            _ => environment.push(string(entry)?),
         }
     }
     for (name, value) in current.context.place.variables() {
@@ -224,6 +227,15 @@ fn environment_of(current: &Current, given: &[OsString]) -> Result<Vec<CString>>
         }
     }
     Ok(environment)
+}
+
+/// An entry of a child's environment. A relative directory of namespaces means what it means to the parent.
+fn passed_on(name: &OsStr, value: &OsStr) -> Result<CString> {
+    if name == place::DIRECTORY_VARIABLE && !value.is_empty() {
+        let path = place::absolute(value.into()).map_err(|_| Status::OBJECT_PATH_NOT_FOUND)?;
+        return variable(name, path.as_os_str());
+    }
+    variable(name, value)
 }
 
 fn absolute(path: &Path) -> Result<PathBuf> {

@@ -1,12 +1,15 @@
 //! What happens to the directory, and to the process in it, after the process has joined.
 
+use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use winipc_executive::process::{Console, Creation, Inherited};
 use winipc_executive::section::{self, Access, Parameters, Protection, Unused, View};
-use winipc_executive::{Attributes, Handle, Status, handle};
+use winipc_executive::wait::Outcome;
+use winipc_executive::{Attributes, Handle, Status, handle, namespace, process, wait};
 
-use crate::child::{Scratch, succeeds};
+use crate::child::{Scratch, assert_success, command, succeeds};
 
 fn create() -> Result<Handle, Status> {
     let parameters = Parameters { size: 4096, protection: Protection::ReadWrite, reserve: false };
@@ -103,4 +106,47 @@ fn a_program_may_close_what_it_does_not_know() {
     let scratch = Scratch::private("closed");
     succeeds("closed", scratch.path());
     assert_eq!(files_in(scratch.path()), 0);
+}
+
+/// Runs in a process of its own.
+pub(crate) fn go_elsewhere() {
+    let here = std::env::current_dir().unwrap();
+    let before = namespace::directory().unwrap();
+    assert_eq!(before.0, here.join("world"));
+    std::env::set_current_dir("/").unwrap();
+    assert_eq!(namespace::directory().unwrap(), before);
+    map_and_close(create().unwrap());
+    for environment in [None, Some(std::env::vars_os().map(|(name, value)| joined(&name, &value)).collect())]
+    {
+        let environment: Option<Vec<OsString>> = environment;
+        let arguments = ["sh", "-c", "[ \"$WINIPC_DIR\" = \"$0\" ]"].map(OsString::from);
+        let created = process::create(&Creation {
+            program: Path::new("/bin/sh"),
+            arguments: &[&arguments[..], &[before.0.clone().into()]].concat(),
+            environment: environment.as_deref(),
+            directory: None,
+            inherited: Inherited::Nothing,
+            standard: None,
+            is_suspended: false,
+            leads_group: false,
+            console: Console::Same,
+            inherit_handles: [false; 2],
+        })
+        .unwrap();
+        assert_eq!(wait::one(created.process, None, false), Ok(Outcome::Object(0)));
+        assert_eq!(process::exit_code(created.process), Ok(0), "its WINIPC_DIR is another");
+    }
+}
+
+fn joined(name: &std::ffi::OsStr, value: &std::ffi::OsStr) -> OsString {
+    [name, value].join("=".as_ref())
+}
+
+/// A relative directory was another one for a process that had changed its current directory, and for its children.
+#[test]
+fn a_relative_directory_stays_where_it_is() {
+    let scratch = Scratch::private("relative");
+    let output = command("relative", Path::new("world")).current_dir(scratch.path()).output().unwrap();
+    assert_success("relative", &output);
+    assert_eq!(files_in(&scratch.path().join("world")), 0);
 }
