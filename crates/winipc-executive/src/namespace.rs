@@ -8,7 +8,7 @@ pub use crate::arena::attach_error::AttachError;
 ///
 /// The namespace is named by the environment variable `WINIPC_NAMESPACE`, `default` without it, and lies in the
 /// directory `/dev/shm/winipc-<uid>` or the one that `WINIPC_DIR` names. A relative path means what it meant when the
-/// process first used the library.
+/// process first used the library. Programs with rights that their callers lack (setuid) do without the variables.
 ///
 /// # Errors
 /// The directory belongs to somebody else or is open to others; the kernel or a sandbox refuses `futex_waitv`; there is

@@ -16,6 +16,7 @@ pub mod crash;
 mod crash;
 pub(crate) mod descriptor;
 pub(crate) mod disk;
+pub(crate) mod environment;
 pub(crate) mod escape;
 pub(crate) mod file;
 pub(crate) mod fork;

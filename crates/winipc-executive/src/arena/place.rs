@@ -11,6 +11,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use super::attach_error::AttachError;
+use super::environment;
 use super::layout::fingerprint;
 
 /// The variables that name the directory and the namespace.
@@ -34,12 +35,12 @@ pub(crate) struct Place {
 
 /// Names the directory and the namespace that the environment asks for.
 fn configured() -> Result<(PathBuf, String), AttachError> {
-    let directory = match std::env::var_os(DIRECTORY_VARIABLE) {
+    let directory = match environment::variable(DIRECTORY_VARIABLE) {
         Some(directory) if !directory.is_empty() => absolute(directory.into())?,
         // SAFETY: geteuid cannot fail.
         _ => PathBuf::from(format!("/dev/shm/winipc-{}", unsafe { libc::geteuid() })),
     };
-    let namespace = match std::env::var_os(NAMESPACE_VARIABLE).map(OsString::into_string) {
+    let namespace = match environment::variable(NAMESPACE_VARIABLE).map(OsString::into_string) {
         Some(Ok(name)) if !name.is_empty() => name,
         Some(Ok(_)) | None => "default".to_owned(),
         Some(Err(_)) => return Err(AttachError::new("WINIPC_NAMESPACE is not valid UTF-8")),

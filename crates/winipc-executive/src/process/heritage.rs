@@ -7,7 +7,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
 use super::{all, claim};
-use crate::arena::{Arena, Ref, system};
+use crate::arena::{Arena, Ref, environment, system};
 use crate::file::inheritance::Belonging;
 use crate::records::Process;
 
@@ -109,7 +109,7 @@ pub(crate) struct Heritage {
 /// The record that the calling process's parent has made for it in the arena, taken over. The caller holds the directory's
 /// lock. Until it has a seat, [`super::children::bury_unborn`] sees to it that nothing is left of it.
 pub(crate) fn take_over(arena: &Arena) -> Option<Heritage> {
-    let testament = std::env::var_os(VARIABLE)?;
+    let testament = environment::variable(VARIABLE)?;
     let ([file, number, generation], belongings) = parse(&testament)?;
     if file != arena.identity().1 {
         return None;

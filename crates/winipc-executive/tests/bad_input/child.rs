@@ -93,6 +93,7 @@ fn enter() {
         "removed" => crate::directory::fail_where_it_was_removed(),
         "closed" => crate::directory::close_all_descriptors(),
         "relative" => crate::directory::go_elsewhere(),
+        "tell-directory" => crate::directory::tell_directory(),
         "as-nobody" => crate::place::attach_as_nobody(),
         "without-futex-waitv" => crate::system::attach_without_futex_waitv(argument),
         "without-threads" => crate::system::attach_without_threads(),

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 
 use winipc_executive::process::{Console, Creation, Inherited};
@@ -9,7 +10,7 @@ use winipc_executive::section::{self, Access, Parameters, Protection, Unused, Vi
 use winipc_executive::wait::Outcome;
 use winipc_executive::{Attributes, Handle, Status, handle, namespace, process, wait};
 
-use crate::child::{Scratch, assert_success, command, succeeds};
+use crate::child::{Scratch, assert_success, command, is_root, succeeds};
 
 fn create() -> Result<Handle, Status> {
     let parameters = Parameters { size: 4096, protection: Protection::ReadWrite, reserve: false };
@@ -149,4 +150,37 @@ fn a_relative_directory_stays_where_it_is() {
     let output = command("relative", Path::new("world")).current_dir(scratch.path()).output().unwrap();
     assert_success("relative", &output);
     assert_eq!(files_in(&scratch.path().join("world")), 0);
+}
+
+/// Runs in a process of its own.
+pub(crate) fn tell_directory() {
+    let (directory, namespace) = namespace::directory().unwrap();
+    println!("in {} of {}", namespace, directory.display());
+}
+
+/// A program with rights that its caller lacks went where the caller told it to.
+#[test]
+fn a_program_with_more_rights_than_its_caller_ignores_the_environment() {
+    if !is_root() {
+        eprintln!("left out: a_program_with_more_rights_than_its_caller_ignores_the_environment needs root");
+        return;
+    }
+    let scratch = Scratch::private("secure");
+    let mut plain = command("tell-directory", scratch.path());
+    let text = assert_success("tell-directory", &plain.output().unwrap());
+    assert!(text.contains(&format!("in bad-input of {}\n", scratch.path().display())), "{text}");
+
+    let mut secure = command("tell-directory", scratch.path());
+    // As the system starts a program that has the group's rights from its file.
+    let be_another_groups = || {
+        // SAFETY: a plain system call.
+        match unsafe { libc::setresgid(65_534, 0, 0) } {
+            0 => Ok(()),
+            _ => Err(std::io::Error::last_os_error()),
+        }
+    };
+    // SAFETY: it makes one system call.
+    unsafe { secure.pre_exec(be_another_groups) };
+    let text = assert_success("tell-directory", &secure.output().unwrap());
+    assert!(text.contains("in default of /dev/shm/winipc-0\n"), "{text}");
 }
