@@ -13,7 +13,8 @@ use winipc_executive::{Attributes, Handle, Status, handle, namespace, process, w
 use crate::child::{Scratch, assert_success, command, is_root, succeeds};
 
 fn create() -> Result<Handle, Status> {
-    let parameters = Parameters { size: 4096, protection: Protection::ReadWrite, reserve: false };
+    // Too large for a part of the arena.
+    let parameters = Parameters { size: 1 << 20, protection: Protection::ReadWrite, reserve: false };
     section::create(&Attributes::default(), section::ALL_RIGHTS, &parameters).map(|(section, _)| section)
 }
 
