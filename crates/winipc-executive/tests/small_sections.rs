@@ -5,15 +5,34 @@ mod support;
 #[path = "support/roles.rs"]
 mod declaration;
 
+use std::fs::File;
+use std::os::fd::AsRawFd;
+use std::path::PathBuf;
+
 use support::{State, fork};
 use winipc_executive::section::{self, Access, Parameters, Protection, Unused, View};
-use winipc_executive::{Attributes, Handle, handle};
+use winipc_executive::{Attributes, Handle, handle, namespace, process};
 
 const WHOLE: View = View { access: Access::Write, execute: false, offset: 0, length: 0, base: None };
 
 fn create(size: u64) -> Handle {
     let parameters = Parameters { size, protection: Protection::ReadWrite, reserve: false };
     section::create(&Attributes::default(), section::ALL_RIGHTS, &parameters).unwrap().0
+}
+
+/// The path of the arena's file.
+fn arena() -> PathBuf {
+    let files = std::fs::read_dir(std::env::var_os("WINIPC_DIR").unwrap()).unwrap();
+    let mut files = files.map(|entry| entry.unwrap().path()).filter(|path| path.is_file());
+    files.find(|path| !path.to_string_lossy().contains(".section-")).unwrap()
+}
+
+/// Numbers of the descriptors that lead to a file.
+fn descriptors_of(path: &PathBuf) -> Vec<i32> {
+    let leads_there =
+        |entry: &std::fs::DirEntry| std::fs::read_link(entry.path()).is_ok_and(|to| to == *path);
+    let entries = std::fs::read_dir("/proc/self/fd").unwrap().map(Result::unwrap).filter(leads_there);
+    entries.map(|entry| entry.file_name().to_str().unwrap().parse().unwrap()).collect()
 }
 
 /// The memory of a view of whole pages.
@@ -47,6 +66,8 @@ roles! {
     a_forked_child_keeps_the_memory_that_it_has,
     who_has_forked_before_uses_memory_again,
     sections_beyond_all_spans_have_files,
+    a_program_that_closes_descriptors_maps_no_other_file,
+    a_forked_child_that_joins_closes_its_parents_file,
 }
 
 mod roles {
@@ -147,5 +168,37 @@ mod roles {
         assert!(!mapped_of(view).contains(".section-"));
         unmap(view);
         handle::close(again).unwrap();
+    }
+
+    /// As a daemon does that closes all that it has not opened itself.
+    pub(super) fn a_program_that_closes_descriptors_maps_no_other_file() {
+        let path = std::env::temp_dir().join(format!("winipc-small-sections-{}", std::process::id()));
+        std::fs::write(&path, [7; 4096]).unwrap();
+        let other = File::options().read(true).write(true).open(&path).unwrap();
+        let kept = descriptors_of(&arena());
+        assert_eq!(kept.len(), 1);
+        // SAFETY: a descriptor of nobody's who relies on it.
+        assert_eq!(unsafe { libc::dup2(other.as_raw_fd(), kept[0]) }, kept[0]);
+        for _ in 0..2 {
+            let section = create(4096);
+            let view = section::map(section, &WHOLE).unwrap();
+            assert!(mapped_of(view).ends_with(arena().to_str().unwrap()));
+            fill(view, 4096, 1);
+            unmap(view);
+            handle::close(section).unwrap();
+        }
+        assert_eq!(std::fs::read(&path).unwrap(), [7; 4096]);
+        assert_eq!(descriptors_of(&path).len(), 2, "the program's own are not closed");
+        std::fs::remove_file(&path).unwrap();
+    }
+
+    pub(super) fn a_forked_child_that_joins_closes_its_parents_file() {
+        let mut child = fork(|| {
+            namespace::attach().unwrap();
+            assert_eq!(descriptors_of(&arena()).len(), 1);
+            process::exit(0);
+        });
+        assert_eq!(child.wait_for_end(), State::Exited(0));
+        assert_eq!(descriptors_of(&arena()).len(), 1);
     }
 }

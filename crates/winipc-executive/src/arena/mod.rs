@@ -24,6 +24,7 @@ pub(crate) mod futex;
 pub(crate) mod journal;
 #[cfg(test)]
 mod journal_tests;
+mod kept;
 pub(crate) mod layout;
 pub(crate) mod lock;
 pub(crate) mod mailbox;
@@ -42,8 +43,7 @@ pub(crate) mod view;
 pub(crate) mod wake;
 pub(crate) mod word;
 
-use std::fs::File;
-
+use kept::Kept;
 use layout::{ARENA_SIZE, EXTENTS, Header, OFFSETS, Region, SlabHead};
 pub(crate) use slab::{Head, Record, Ref};
 pub(crate) use transaction::Txn;
@@ -54,9 +54,7 @@ use crate::status::{Result, Status};
 pub(crate) struct Arena {
     base: *mut u8,
     /// The file; only an arena of a test's has none.
-    file: Option<File>,
-    /// Device and inode of the file.
-    identity: (u64, u64),
+    file: Option<Kept>,
 }
 
 // SAFETY: the mapping is valid in every thread, and all access to it goes through atomics or owned payload blocks.
@@ -69,18 +67,13 @@ impl Arena {
     ///
     /// # Safety
     /// `base` is aligned to a page and the mapping stays valid, readable and writable while the value lives.
-    unsafe fn from_mapping(base: *mut u8, file: Option<File>, identity: (u64, u64)) -> Self {
-        Arena { base, file, identity }
-    }
-
-    /// The file, of which views of spans are mapped.
-    pub(crate) fn file(&self) -> Option<&File> {
-        self.file.as_ref()
+    unsafe fn from_mapping(base: *mut u8, file: Option<Kept>) -> Self {
+        Arena { base, file }
     }
 
     /// Device and inode of the file.
     pub(crate) fn identity(&self) -> (u64, u64) {
-        self.identity
+        self.file.as_ref().map_or((0, 0), Kept::identity)
     }
 
     /// The number of a record of this arena.

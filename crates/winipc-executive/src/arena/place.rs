@@ -3,15 +3,15 @@
 use std::ffi::{CStr, CString, OsString};
 use std::fs::{DirEntry, File, Metadata};
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicI32, Ordering};
 
 use super::attach_error::AttachError;
 use super::environment;
+use super::kept::Kept;
 use super::layout::fingerprint;
 
 /// The variables that name the directory and the namespace.
@@ -28,9 +28,7 @@ pub(crate) struct Place {
     path: PathBuf,
     namespace: String,
     arena: String,
-    descriptor: AtomicI32,
-    /// Device and inode of the directory.
-    identity: (u64, u64),
+    kept: Kept,
 }
 
 /// Names the directory and the namespace that the environment asks for.
@@ -96,8 +94,7 @@ impl Place {
 
     fn new(directory: File, metadata: &Metadata, path: PathBuf, namespace: String) -> Self {
         let arena = format!("{namespace}.{:016x}", fingerprint());
-        let identity = (metadata.dev(), metadata.ino());
-        Place { path, namespace, arena, descriptor: AtomicI32::new(directory.into_raw_fd()), identity }
+        Place { path, namespace, arena, kept: Kept::new(directory, metadata) }
     }
 
     /// A place of a test's.
@@ -134,49 +131,16 @@ impl Place {
     /// # Errors
     /// It has been removed, and the program has closed the descriptor.
     pub(crate) fn directory(&self) -> io::Result<BorrowedFd<'_>> {
-        let descriptor = self.descriptor.load(Ordering::Acquire);
-        let descriptor = if self.is_own(descriptor) { descriptor } else { self.open_again(descriptor)? };
-        // SAFETY: it was open just now. Who closes what is not theirs makes calls fail here, and nothing else.
-        Ok(unsafe { BorrowedFd::borrow_raw(descriptor) })
-    }
-
-    /// Whether a descriptor still is the directory's: a program may close those that it does not know, and have others
-    /// under their numbers then.
-    fn is_own(&self, descriptor: RawFd) -> bool {
-        // SAFETY: zero is a valid value of every field.
-        let mut status: libc::stat = unsafe { core::mem::zeroed() };
-        // SAFETY: a place for the result.
-        let result = unsafe { libc::fstat(descriptor, &mut status) };
-        result == 0 && self.identity == (status.st_dev, status.st_ino)
-    }
-
-    #[cold]
-    fn open_again(&self, lost: RawFd) -> io::Result<RawFd> {
-        let (directory, _) = open_directory(&self.path).map_err(|_| io::ErrorKind::NotFound)?;
-        if !self.is_own(directory.as_raw_fd()) {
-            return Err(io::ErrorKind::NotFound.into());
-        }
-        let own = directory.as_raw_fd();
-        match self.descriptor.compare_exchange(lost, own, Ordering::AcqRel, Ordering::Acquire) {
-            Ok(_) => Ok(directory.into_raw_fd()),
-            // Another thread was faster.
-            Err(other) => Ok(other),
-        }
+        self.kept.get(|| {
+            open_directory(&self.path)
+                .map(|(directory, _)| directory)
+                .map_err(|_| io::ErrorKind::NotFound.into())
+        })
     }
 
     /// Closes the descriptor: a forked child has another one when it joins.
     pub(crate) fn abandon(&self) {
-        let descriptor = self.descriptor.swap(-1, Ordering::AcqRel);
-        if self.is_own(descriptor) {
-            // SAFETY: the descriptor is this place's, and nobody else finds it here now.
-            unsafe { libc::close(descriptor) };
-        }
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.abandon();
+        self.kept.abandon();
     }
 }
 

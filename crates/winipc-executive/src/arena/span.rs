@@ -3,7 +3,10 @@
 //! They lie behind all records, as many bytes for each [`Span`]. Unlike a record's, the memory of a span is of no form:
 //! nothing in the executive reads it.
 
+use std::os::fd::BorrowedFd;
+
 use super::layout::{EXTENTS, Region, SPAN_SIZE, SPANS};
+use super::place::Place;
 use super::{Arena, Ref};
 use crate::records::Span;
 use crate::status::{Result, Status};
@@ -18,6 +21,27 @@ fn offset_of(span: Ref<Span>) -> Result<usize> {
 }
 
 impl Arena {
+    /// Whether views can be mapped of the arena: all but those of tests have a file.
+    pub(crate) fn has_file(&self) -> bool {
+        self.file.is_some()
+    }
+
+    /// The arena's file, of which views of spans are mapped.
+    ///
+    /// # Errors
+    /// [`Status::ARENA_UNAVAILABLE`]: the program has closed the descriptor, and the file cannot be opened again.
+    pub(crate) fn file(&self, place: &Place) -> Result<BorrowedFd<'_>> {
+        let file = self.file.as_ref().ok_or(Status::ARENA_UNAVAILABLE)?;
+        file.get(|| place.open_arena()).map_err(|_| Status::ARENA_UNAVAILABLE)
+    }
+
+    /// Closes the file: a forked child has another one when it joins.
+    pub(crate) fn abandon_file(&self) {
+        if let Some(file) = &self.file {
+            file.abandon();
+        }
+    }
+
     /// Offset of a span's memory in the arena's file.
     ///
     /// # Errors

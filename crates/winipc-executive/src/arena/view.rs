@@ -2,9 +2,8 @@
 
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicUsize, Ordering};
-use std::fs::File;
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, BorrowedFd};
 
 use super::crash;
 use crate::status::{Result, Status};
@@ -27,7 +26,7 @@ pub enum Access {
 
 /// What is to be mapped.
 pub(crate) struct Request<'a> {
-    pub(crate) file: &'a File,
+    pub(crate) file: BorrowedFd<'a>,
     /// A multiple of [`GRANULARITY`].
     pub(crate) offset: u64,
     /// Bytes, not 0.

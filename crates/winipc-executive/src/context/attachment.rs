@@ -33,6 +33,7 @@ pub(crate) fn attach() -> core::result::Result<&'static Context, AttachError> {
     if let Some(parent) = CONTEXT.get() {
         parent.files.abandon();
         parent.place.abandon();
+        parent.arena.abandon_file();
     }
     let context = join(ForkMark::new().map_err(cannot_mark)?)?;
     CONTEXT.set(context);

@@ -135,7 +135,7 @@ pub fn create(
         return Ok((handle, Disposition::Opened));
     }
     let unnamed = Attributes { name: None, inherit: attributes.inherit };
-    let is_small = size <= span::MOST && !parameters.reserve && current.arena().file().is_some();
+    let is_small = size <= span::MOST && !parameters.reserve && current.arena().has_file();
     let (handle, _) = object::create(&current, &unnamed, Kind::Section, access, |lock| {
         let section = allocate(lock, size, parameters.protection, parameters.reserve)?;
         if is_small {

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::{FLAGS, IN_ARENA, READY, RESERVED, SIZE, VIEWS, id_of, protection_of, span};
@@ -131,7 +132,7 @@ pub fn map(section: Handle, view: &View) -> Result<usize> {
     let record = enter(&mut lock, &current, found.reference)?;
     lock.commit()?;
     let id = id_of(&found);
-    let map_of = |file: &File, start: u64| {
+    let map_of = |file: BorrowedFd<'_>, start: u64| {
         view::map(&Request {
             file,
             offset: start + view.offset,
@@ -143,12 +144,17 @@ pub fn map(section: Handle, view: &View) -> Result<usize> {
             populate: span.is_some() && view.access != Access::Copy,
         })
     };
-    let mapped = match (&backing, span, current.arena().file()) {
-        (None, Some(start), Some(file)) => map_of(file, start),
-        (None, ..) => current.context.place.open_section(id).and_then(|file| map_of(&file, 0)),
-        (Some(backing), ..) => match current.context.views.files().get(&id).cloned() {
-            Some(file) => map_of(&file, 0),
-            None => backing::open(backing, view.access == Access::Write).and_then(|file| map_of(&file, 0)),
+    let mapped = match (&backing, span) {
+        (None, Some(start)) => {
+            let file = current.arena().file(&current.context.place);
+            file.and_then(|file| map_of(file, start))
+        }
+        (None, None) => current.context.place.open_section(id).and_then(|file| map_of(file.as_fd(), 0)),
+        (Some(backing), _) => match current.context.views.files().get(&id).cloned() {
+            Some(file) => map_of(file.as_fd(), 0),
+            None => {
+                backing::open(backing, view.access == Access::Write).and_then(|file| map_of(file.as_fd(), 0))
+            }
         },
     };
     match mapped {

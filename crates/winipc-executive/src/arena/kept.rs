@@ -1,0 +1,77 @@
+//! Descriptors that the process keeps for itself.
+//!
+//! A program may close descriptors that it does not know, and have others under their numbers then. So whoever uses one
+//! that is kept looks first whether it still is what it was.
+
+use std::fs::{File, Metadata};
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd, RawFd};
+use std::os::unix::fs::MetadataExt;
+use std::sync::atomic::{AtomicI32, Ordering};
+
+/// A file or a directory that is kept open.
+pub(super) struct Kept {
+    descriptor: AtomicI32,
+    /// Device and inode.
+    identity: (u64, u64),
+}
+
+impl Kept {
+    pub(super) fn new(file: File, metadata: &Metadata) -> Self {
+        let identity = (metadata.dev(), metadata.ino());
+        Kept { descriptor: AtomicI32::new(file.into_raw_fd()), identity }
+    }
+
+    /// Device and inode.
+    pub(super) fn identity(&self) -> (u64, u64) {
+        self.identity
+    }
+
+    /// The descriptor; one that `open_again` gives where the program has closed it.
+    ///
+    /// # Errors
+    /// Of `open_again`; not found, where that opens something else.
+    pub(super) fn get(&self, open_again: impl FnOnce() -> io::Result<File>) -> io::Result<BorrowedFd<'_>> {
+        let descriptor = self.descriptor.load(Ordering::Acquire);
+        let descriptor =
+            if self.is_own(descriptor) { descriptor } else { self.replace(descriptor, open_again()?)? };
+        // SAFETY: it was open just now. Who closes what is not theirs makes calls fail here, and nothing else.
+        Ok(unsafe { BorrowedFd::borrow_raw(descriptor) })
+    }
+
+    fn is_own(&self, descriptor: RawFd) -> bool {
+        // SAFETY: zero is a valid value of every field.
+        let mut status: libc::stat = unsafe { core::mem::zeroed() };
+        // SAFETY: a place for the result.
+        let result = unsafe { libc::fstat(descriptor, &mut status) };
+        result == 0 && self.identity == (status.st_dev, status.st_ino)
+    }
+
+    #[cold]
+    fn replace(&self, lost: RawFd, file: File) -> io::Result<RawFd> {
+        if !self.is_own(file.as_raw_fd()) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        let own = file.as_raw_fd();
+        match self.descriptor.compare_exchange(lost, own, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => Ok(file.into_raw_fd()),
+            // Another thread was faster.
+            Err(other) => Ok(other),
+        }
+    }
+
+    /// Closes the descriptor: a forked child has another one when it joins.
+    pub(super) fn abandon(&self) {
+        let descriptor = self.descriptor.swap(-1, Ordering::AcqRel);
+        if self.is_own(descriptor) {
+            // SAFETY: the descriptor is the keeper's, and nobody else finds it here now.
+            unsafe { libc::close(descriptor) };
+        }
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        self.abandon();
+    }
+}
