@@ -1,17 +1,21 @@
 //! Starting programs.
 
+mod child;
+mod inherited;
+mod line;
+
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
+pub use child::Child;
+pub use inherited::inherited_handle;
+
+use crate::sys::call::handle;
 use crate::sys::call::process::{self as call, Creation};
-use crate::sys::call::{handle, thread};
 use crate::sys::text::wide;
 use crate::sys::{CREATE_NEW_PROCESS_GROUP, CREATE_SUSPENDED};
-use crate::{
-    AsHandle, BorrowedHandle, OwnedHandle, PipeReader, PipeWriter, Process, Result, Stdio, Waitable,
-    Win32Error,
-};
+use crate::{AsHandle, BorrowedHandle, OwnedHandle, Process, Result, Stdio, Win32Error};
 
 /// A program to start, in the manner of [`std::process::Command`], with what that does not have: children that
 /// [inherit handles](Command::inherit) to any kind of object, whose pipes can be waited for and peeked into, that start
@@ -205,7 +209,7 @@ impl<'a> Command<'a> {
             (streams[2], stderr) = self.streams[2].output(2)?;
         }
         let created = call::create(Creation {
-            command_line: self.command_line()?,
+            command_line: line::of(&self.program, &self.arguments)?,
             environment: self.environment(&passed)?,
             directory: self
                 .directory
@@ -219,23 +223,6 @@ impl<'a> Command<'a> {
         })?;
         let process = Process::from(created.process);
         Ok(Child { process, thread: created.thread, id: created.id, stdin, stdout, stderr })
-    }
-
-    /// The words, each so quoted that it is one when the line is taken apart.
-    fn command_line(&self) -> Result<Vec<u16>> {
-        let program = wide(&self.program)?;
-        if program.contains(&QUOTE) {
-            return Err(Win32Error::INVALID_PARAMETER);
-        }
-        let mut line = vec![QUOTE];
-        line.extend(program);
-        line.push(QUOTE);
-        for argument in &self.arguments {
-            line.push(u16::from(b' '));
-            append_quoted(&mut line, &wide(argument)?);
-        }
-        line.push(0);
-        Ok(line)
     }
 
     /// The block of variables, with the numbers of the handles that the child inherits.
@@ -274,157 +261,18 @@ impl<'a> Command<'a> {
     }
 }
 
-const QUOTE: u16 = b'"' as u16;
-const BACKSLASH: u16 = b'\\' as u16;
-
-fn append_quoted(line: &mut Vec<u16>, argument: &[u16]) {
-    let needs_quotes = argument.is_empty() || argument.iter().any(|&unit| unit == 32 || unit == 9);
-    if needs_quotes {
-        line.push(QUOTE);
-    }
-    let mut backslashes = 0;
-    for &unit in argument {
-        if unit == QUOTE {
-            // Those before it are doubled, and one more takes it literally.
-            line.extend(std::iter::repeat_n(BACKSLASH, backslashes + 1));
-        }
-        backslashes = if unit == BACKSLASH { backslashes + 1 } else { 0 };
-        line.push(unit);
-    }
-    if needs_quotes {
-        line.extend(std::iter::repeat_n(BACKSLASH, backslashes));
-        line.push(QUOTE);
-    }
-}
-
 fn terminated(text: &OsStr) -> Result<Vec<u16>> {
     let mut units = wide(text)?;
     units.push(0);
     Ok(units)
 }
 
-/// A program that [`Command::spawn`] has started. It is signaled once it has ended ([`Waitable`]).
-///
-/// Dropping it neither ends the child nor waits for it, and no trace is left of a child that has ended.
-///
-/// # Examples
-///
-/// ```
-/// use std::time::Duration;
-/// use winipc::{Command, Event, WaitResult, wait_any};
-///
-/// let event = Event::auto_reset()?;
-/// let child = Command::new("cargo").arg("--version").spawn()?;
-/// assert_eq!(wait_any(&[&event, &child], Some(Duration::from_secs(60)))?, WaitResult::Signaled(1));
-/// # Ok::<(), winipc::Win32Error>(())
-/// ```
-#[derive(Debug)]
-pub struct Child {
-    process: Process,
-    thread: OwnedHandle,
-    id: u32,
-    /// What the child reads from its standard input, where that is [piped](Stdio::piped). The child finds the end of it when
-    /// this is dropped.
-    pub stdin: Option<PipeWriter>,
-    /// What the child writes to its standard output, where that is piped.
-    pub stdout: Option<PipeReader>,
-    /// What the child writes to its standard error, where that is piped.
-    pub stderr: Option<PipeReader>,
-}
-
-impl Child {
-    /// The child's process id.
-    pub fn id(&self) -> u32 {
-        self.id
-    }
-
-    /// The code that the child ended with, or `None` while it runs (`GetExitCodeProcess`).
-    ///
-    /// On Linux, that of a child that was killed by a signal is 1, unless somebody has [terminated](Child::terminate) it
-    /// with another code; and eight bits are all there is of the code of a program that does not use this crate.
-    ///
-    /// # Errors
-    ///
-    /// None in practice.
-    pub fn exit_code(&self) -> Result<Option<u32>> {
-        self.process.exit_code()
-    }
-
-    /// Lets a child run that was started suspended (`ResumeThread`). Returns whether it was the call that did.
-    ///
-    /// # Errors
-    ///
-    /// None in practice.
-    pub fn resume(&self) -> Result<bool> {
-        Ok(thread::resume(self.thread.borrow())? == 1)
-    }
-
-    /// Ends the child with this exit code, without asking it (`TerminateProcess`). Its end is not waited for.
-    ///
-    /// # Errors
-    ///
-    /// - `ERROR_ACCESS_DENIED`: the child has ended already.
-    pub fn terminate(&self, exit_code: u32) -> Result<()> {
-        self.process.terminate(exit_code)
-    }
-
-    /// The child's process, with full access.
-    pub fn process(&self) -> &Process {
-        &self.process
-    }
-
-    /// The child's process, with full access, without what else belongs to the child.
-    pub fn into_process(self) -> Process {
-        self.process
-    }
-}
-
-impl AsHandle for Child {
-    fn as_handle(&self) -> BorrowedHandle<'_> {
-        self.process.as_handle()
-    }
-}
-
-impl Waitable for Child {}
-
-/// The handle that this process has inherited under a name ([`Command::inherit`]). It can be taken once, and children
-/// of this process do not inherit it any more.
-///
-/// [`Event::from`](crate::Event), [`Process::from`](crate::Process) and their like make of it what it is.
-///
-/// # Errors
-///
-/// - `ERROR_NOT_FOUND`: this process has inherited nothing under the name, or it has been taken already. A variable that
-///   names any other handle, because somebody else has set it or it was meant for this process's parent, is no
-///   inheritance.
-/// - `ERROR_INVALID_HANDLE`: what was inherited has been closed.
-pub fn inherited_handle(name: &str) -> Result<OwnedHandle> {
-    let number = std::env::var(name).ok().and_then(|value| value.parse::<isize>().ok());
-    call::take_inherited(number.ok_or(Win32Error::NOT_FOUND)?)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn line(arguments: &[&str]) -> String {
-        let line = Command::new("p").args(arguments).command_line().unwrap();
-        String::from_utf16(&line[..line.len() - 1]).unwrap()
-    }
-
     #[test]
-    fn words_are_quoted_where_they_need_it() {
-        assert_eq!(line(&[]), r#""p""#);
-        assert_eq!(line(&["a", "b c", ""]), r#""p" a "b c" """#);
-        assert_eq!(line(&[r"a\", r"b c\", r"\\d"]), r#""p" a\ "b c\\" \\d"#);
-        assert_eq!(line(&[r#"a"b"#, r#"\"c d\\""#]), r#""p" a\"b "\\\"c d\\\\\"""#);
-    }
-
-    #[test]
-    fn what_no_line_can_say_is_refused() {
-        let error = |command: &Command<'_>| command.command_line().err();
-        assert_eq!(error(&Command::new("a\"b")), Some(Win32Error::INVALID_PARAMETER));
-        assert_eq!(error(Command::new("a").arg("b\0c")), Some(Win32Error::INVALID_PARAMETER));
+    fn what_no_environment_can_say_is_refused() {
         let environment = |command: &Command<'_>| command.environment(&[]).err();
         assert_eq!(environment(Command::new("a").env("b=c", "d")), Some(Win32Error::INVALID_PARAMETER));
         assert_eq!(environment(Command::new("a").env("b", "c\0")), Some(Win32Error::INVALID_PARAMETER));
