@@ -1,14 +1,21 @@
 //! A value that processes share behind a lock.
 
+mod error;
+mod guard;
+mod memory;
+
 use std::fmt;
 use std::marker::PhantomData;
-use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
-use super::{Section, SectionOptions, WritableView};
+pub use error::{SharedLockError, SharedResult};
+pub use guard::SharedMutexGuard;
+use memory::{MAGIC, Memory, total, word};
+
+use super::SectionOptions;
 use crate::sys::call::thread;
 use crate::{Disposition, LockError, LockResult, Mutex, MutexGuard, MutexOptions, Result, Win32Error};
 
@@ -18,8 +25,7 @@ pub trait Plain: FromBytes + IntoBytes + Immutable {}
 
 impl<T: FromBytes + IntoBytes + Immutable> Plain for T {}
 
-/// A value of plain data that processes share, one at a time: a [`Section`] and a
-/// [`Mutex`].
+/// A value of plain data that processes share, one at a time: a [`Section`](super::Section) and a [`Mutex`].
 ///
 /// Taking the lock gives a guard with a copy of the value. What is changed through the guard becomes the shared value
 /// when the guard is dropped, at once and as a whole: somebody who is killed meanwhile leaves the old value or the new
@@ -59,91 +65,6 @@ pub struct SharedMutex<T> {
     disposition: Disposition,
     value: PhantomData<fn() -> T>,
 }
-
-/// What is shared: a header, how many threads wait for each condition of a [`Monitor`](super::Monitor), and two places
-/// for the value.
-struct Memory {
-    /// Others find the section by its name as long as somebody has a handle.
-    _section: Section,
-    view: WritableView,
-    conditions: usize,
-    size: usize,
-}
-
-/// Words of the header.
-mod word {
-    /// [`super::MAGIC`] when there is a value.
-    pub(super) const MAGIC: usize = 0;
-    /// The value's size, and the number of conditions.
-    pub(super) const SIZE: usize = 1;
-    pub(super) const CONDITIONS: usize = 2;
-    /// Which of the two places has the value.
-    pub(super) const ACTIVE: usize = 3;
-    /// Id of the thread that has a guard, 0 if nobody has.
-    pub(super) const HOLDER: usize = 4;
-    /// Those of the conditions are behind these.
-    pub(super) const COUNT: usize = 16;
-}
-
-/// In place of the id of a thread that ended while it had a guard.
-const DEAD: u32 = u32::MAX;
-
-const MAGIC: u32 = u32::from_le_bytes(*b"shm1");
-/// The two places of the value begin at multiples of so many bytes.
-const ALIGNMENT: usize = 64;
-
-/// What a lock that processes share gives: a guard, or why there is none, or not simply one.
-pub type SharedResult<G> = std::result::Result<G, SharedLockError<G>>;
-
-/// Why a [`SharedMutex`] or [`Monitor`](super::Monitor) was not simply taken.
-#[derive(Debug)]
-pub enum SharedLockError<G> {
-    /// It *is* taken, and this is the guard; but the thread that had it before ended without giving it back. The value is
-    /// as one of them left it whole; what that thread was about to change it has not.
-    Abandoned(G),
-    /// Another thread had it all the time (`WAIT_TIMEOUT`).
-    Timeout,
-    /// It failed. `ERROR_POSSIBLE_DEADLOCK`: the calling thread has a guard of it already.
-    Failed(Win32Error),
-}
-
-impl<G> SharedLockError<G> {
-    /// The guard of what was abandoned.
-    ///
-    /// # Errors
-    ///
-    /// - `WAIT_TIMEOUT` for [`Timeout`](SharedLockError::Timeout).
-    /// - The error of [`Failed`](SharedLockError::Failed).
-    pub fn into_guard(self) -> Result<G> {
-        match self {
-            SharedLockError::Abandoned(guard) => Ok(guard),
-            SharedLockError::Timeout => Err(Win32Error::WAIT_TIMEOUT),
-            SharedLockError::Failed(error) => Err(error),
-        }
-    }
-
-    pub(super) fn map<H>(self, change: impl FnOnce(G) -> H) -> SharedLockError<H> {
-        match self {
-            SharedLockError::Abandoned(guard) => SharedLockError::Abandoned(change(guard)),
-            SharedLockError::Timeout => SharedLockError::Timeout,
-            SharedLockError::Failed(error) => SharedLockError::Failed(error),
-        }
-    }
-}
-
-impl<G> fmt::Display for SharedLockError<G> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            SharedLockError::Abandoned(_) => {
-                f.write_str("the lock is taken, but its last owner ended owning it")
-            }
-            SharedLockError::Timeout => f.write_str("another thread owns the lock"),
-            SharedLockError::Failed(error) => write!(f, "the lock cannot be taken: {error}"),
-        }
-    }
-}
-
-impl<G: fmt::Debug> std::error::Error for SharedLockError<G> {}
 
 impl<T: Plain> SharedMutex<T> {
     /// Shares a value under a name, or opens the one that is shared under it, which is kept;
@@ -291,129 +212,8 @@ fn look(mutex: &Mutex) -> Result<(MutexGuard<'_>, bool)> {
     }
 }
 
-/// Bytes of a value's place.
-fn stride(size: usize) -> Result<usize> {
-    size.checked_next_multiple_of(ALIGNMENT).ok_or(Win32Error::NOT_ENOUGH_MEMORY)
-}
-
-/// Where the places begin.
-fn places(conditions: usize) -> usize {
-    ((word::COUNT + conditions) * size_of::<u32>()).next_multiple_of(ALIGNMENT)
-}
-
-/// Bytes of the whole section.
-fn total<T>(conditions: usize) -> Result<usize> {
-    let places_size = stride(size_of::<T>())?.checked_mul(2);
-    places_size.and_then(|size| size.checked_add(places(conditions))).ok_or(Win32Error::NOT_ENOUGH_MEMORY)
-}
-
-impl Memory {
-    fn map<T>(section: Section, conditions: usize) -> Result<Memory> {
-        let view = section.writable_view()?;
-        if view.len() < total::<T>(conditions)? {
-            return Err(Win32Error::INVALID_PARAMETER);
-        }
-        Ok(Memory { _section: section, view, conditions, size: size_of::<T>() })
-    }
-
-    /// One of the words before the places.
-    fn word(&self, index: usize) -> &AtomicU32 {
-        self.view.atomic(index * size_of::<u32>()).expect("the view is large enough")
-    }
-
-    /// Where a place of the value is.
-    fn place(&self, number: u32) -> usize {
-        let stride = self.size.next_multiple_of(ALIGNMENT);
-        places(self.conditions) + if number == 0 { 0 } else { stride }
-    }
-
-    fn active(&self) -> u32 {
-        self.word(word::ACTIVE).load(Ordering::Acquire)
-    }
-
-    /// Makes sure that the value is of the right kind, as far as that can be seen. The caller has the lock.
-    fn check(&self, was_abandoned: bool) -> Result<()> {
-        let has = |index, expected: usize| self.word(index).load(Ordering::Relaxed) == expected as u32;
-        if !has(word::SIZE, self.size) || !has(word::CONDITIONS, self.conditions) {
-            return Err(Win32Error::INVALID_PARAMETER);
-        }
-        // Who takes the lock next is to learn of it, also if its thread has the id of the one that has ended.
-        if was_abandoned && self.word(word::HOLDER).load(Ordering::Relaxed) != 0 {
-            self.word(word::HOLDER).store(DEAD, Ordering::Relaxed);
-        }
-        Ok(())
-    }
-}
-
 impl<T> fmt::Debug for SharedMutex<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SharedMutex").field("mutex", &self.mutex).finish_non_exhaustive()
-    }
-}
-
-/// A copy of the value of a [`SharedMutex`], which nobody else can take meanwhile. Dropping it makes what was changed the
-/// shared value, and gives the lock back.
-///
-/// It is bound to its thread, as a [`MutexGuard`] is. In a child of `fork`, dropping a copy of it does nothing.
-///
-/// # Examples
-///
-/// ```
-/// use winipc::section::SharedMutex;
-///
-/// let shared = SharedMutex::new([0_u32; 100])?;
-/// let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-///     let mut numbers = shared.lock().unwrap();
-///     numbers[0] = 1;
-///     panic!("before it is done");
-/// }));
-/// assert!(outcome.is_err());
-/// assert_eq!(shared.lock().unwrap()[0], 0);
-/// # Ok::<(), winipc::Win32Error>(())
-/// ```
-#[must_use = "the lock is given back when the guard is dropped"]
-pub struct SharedMutexGuard<'a, T: Plain> {
-    shared: &'a SharedMutex<T>,
-    /// Taken out to be given back.
-    lock: Option<MutexGuard<'a>>,
-    value: T,
-    is_changed: bool,
-}
-
-impl<T: Plain> Deref for SharedMutexGuard<'_, T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.value
-    }
-}
-
-impl<T: Plain> DerefMut for SharedMutexGuard<'_, T> {
-    fn deref_mut(&mut self) -> &mut T {
-        self.is_changed = true;
-        &mut self.value
-    }
-}
-
-impl<T: Plain> Drop for SharedMutexGuard<'_, T> {
-    fn drop(&mut self) {
-        let memory = &self.shared.memory;
-        // A forked child has a copy of the guard, and not the lock.
-        if memory.view.is_own() {
-            if self.is_changed && !std::thread::panicking() {
-                let inactive = u32::from(memory.active() == 0);
-                if memory.view.store(memory.place(inactive), &self.value).is_ok() {
-                    memory.word(word::ACTIVE).store(inactive, Ordering::Release);
-                }
-            }
-            memory.word(word::HOLDER).store(0, Ordering::Relaxed);
-        }
-        drop(self.lock.take());
-    }
-}
-
-impl<T: Plain> fmt::Debug for SharedMutexGuard<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SharedMutexGuard").finish_non_exhaustive()
     }
 }
