@@ -212,6 +212,7 @@ impl Waitable for Mailslot {}
 
 /// What lies in a mailslot, and what it is like ([`Mailslot::info`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct MailslotInfo {
     /// The longest message in bytes; `None` for any length.
     pub max_message: Option<u32>,

@@ -19,6 +19,7 @@ use crate::sys::{PIPE_NOWAIT, PIPE_READMODE_MESSAGE, PIPE_SERVER_END, PIPE_TYPE_
 /// # Ok::<(), winipc::Win32Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct PipeInfo {
     /// Whether this is the server's end.
     pub is_server: bool,
@@ -37,15 +38,17 @@ pub struct PipeInfo {
 /// # Examples
 ///
 /// ```
-/// use winipc::{PipeMode, PipeState, ServerOptions};
+/// use winipc::{PipeMode, ServerOptions};
 ///
 /// let name = format!(r"\\.\pipe\winipc-doc-state-{}", std::process::id());
 /// let server = ServerOptions::new().pipe_mode(PipeMode::Message).create(&name)?;
 /// server.set_mode(PipeMode::Byte, false)?;
-/// assert_eq!(server.state()?, PipeState { read_mode: PipeMode::Byte, nowait: false, instances: 1 });
+/// let state = server.state()?;
+/// assert_eq!((state.read_mode, state.nowait, state.instances), (PipeMode::Byte, false, 1));
 /// # Ok::<(), winipc::Win32Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct PipeState {
     /// How this end reads.
     pub read_mode: PipeMode,
