@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use winipc_executive::pipe::{self, Direction, Server};
+use winipc_executive::pipe::{self, Server};
 use winipc_executive::{Attributes, Disposition, Status, event, handle, inspect};
 
 const ALL: u32 = 0x1F_0003;
@@ -32,21 +32,7 @@ fuzz_target!(init: {
             }
         }
     }
-    let server = Server {
-        direction: Direction::Duplex,
-        extra_access: 0,
-        overlapped: true,
-        first_instance: true,
-        message_type: false,
-        message_read: false,
-        nowait: false,
-        reject_remote: false,
-        max_instances: 1,
-        out_quota: 1,
-        in_quota: 1,
-        default_timeout_ms: 50,
-        inherit: false,
-    };
+    let server = Server { overlapped: true, first_instance: true, max_instances: 1, ..Server::new(false, 1) };
     match pipe::create(&name, &server) {
         Ok((end, _)) => {
             let client = pipe::open(&name, 0xC000_0000, true, false).unwrap();

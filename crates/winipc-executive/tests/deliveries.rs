@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use winipc_executive::io::{self, Outcome, Overlapped, ReadBuffer, StatusBlock};
-use winipc_executive::pipe::{self, Direction, Server};
+use winipc_executive::pipe::{self, Server};
 use winipc_executive::{Attributes, Handle, Status, apc, event, handle, wait};
 
 use support::{ALL, NOW, State, fork, units};
@@ -27,21 +27,8 @@ fn namespace() {
 /// Both ends of a pipe of bytes, for overlapped use.
 fn pair(name: &str, quota: u32) -> (Handle, Handle) {
     namespace();
-    let server = Server {
-        direction: Direction::Duplex,
-        extra_access: 0,
-        overlapped: true,
-        first_instance: true,
-        message_type: false,
-        message_read: false,
-        nowait: false,
-        reject_remote: false,
-        max_instances: 1,
-        out_quota: quota,
-        in_quota: quota,
-        default_timeout_ms: 50,
-        inherit: false,
-    };
+    let server =
+        Server { overlapped: true, first_instance: true, max_instances: 1, ..Server::new(false, quota) };
     let (end, _) = pipe::create(&units(name), &server).unwrap();
     (end, pipe::open(&units(name), 0xC000_0000, true, false).unwrap())
 }

@@ -247,21 +247,7 @@ fn a_wait_for_all_has_no_way_out() {
 #[test]
 fn both_ends_of_a_pipe_are_told() {
     namespace();
-    let server = pipe::Server {
-        direction: pipe::Direction::Duplex,
-        extra_access: 0,
-        overlapped: false,
-        first_instance: true,
-        message_type: true,
-        message_read: true,
-        nowait: false,
-        reject_remote: false,
-        max_instances: 1,
-        out_quota: 100,
-        in_quota: 100,
-        default_timeout_ms: 50,
-        inherit: false,
-    };
+    let server = pipe::Server { first_instance: true, max_instances: 1, ..pipe::Server::new(true, 100) };
     let (server, _) = pipe::create(&units("told"), &server).unwrap();
     let name = "\\\\.\\pipe\\told";
     let ends = |listing: &Listing| -> Vec<State> {

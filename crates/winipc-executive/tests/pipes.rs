@@ -3,7 +3,7 @@
 use std::sync::Once;
 
 use winipc_executive::io::{self, Outcome, Overlapped, ReadBuffer, StatusBlock};
-use winipc_executive::pipe::{self, Direction, Server};
+use winipc_executive::pipe::{self, Server};
 use winipc_executive::{Handle, Status, handle};
 
 const READ_WRITE: u32 = 0xC000_0000;
@@ -17,21 +17,7 @@ fn namespace() {
 }
 
 fn server(message: bool, quota: u32) -> Server {
-    Server {
-        direction: Direction::Duplex,
-        extra_access: 0,
-        overlapped: false,
-        first_instance: false,
-        message_type: message,
-        message_read: message,
-        nowait: false,
-        reject_remote: false,
-        max_instances: 3,
-        out_quota: quota,
-        in_quota: quota,
-        default_timeout_ms: 50,
-        inherit: false,
-    }
+    Server { max_instances: 3, ..Server::new(message, quota) }
 }
 
 fn units(name: &str) -> Vec<u16> {

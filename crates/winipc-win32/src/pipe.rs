@@ -18,9 +18,6 @@ use crate::strings::{Name, Path, ansi, wide};
 /// The right to see the audit list; windows-sys has it in a module that nothing else here needs.
 const ACCESS_SYSTEM_SECURITY: u32 = 0x0100_0000;
 
-/// The time-out in milliseconds of a pipe whose creator gave 0.
-const DEFAULT_TIMEOUT_MS: u32 = 50;
-
 /// Creates an instance of a named pipe, and returns its server end, which listens.
 ///
 /// `path` is `\\.\pipe\NAME`. `open_mode` is one of `PIPE_ACCESS_INBOUND` (1), `_OUTBOUND` (2) and `_DUPLEX` (3) with
@@ -106,7 +103,7 @@ fn create(
         max_instances,
         out_quota,
         in_quota,
-        default_timeout_ms: if default_timeout == 0 { DEFAULT_TIMEOUT_MS } else { default_timeout },
+        default_timeout_ms: if default_timeout == 0 { pipe::DEFAULT_TIMEOUT_MS } else { default_timeout },
         inherit,
     };
     let (instance, _) = pipe::create(name, &server)?;

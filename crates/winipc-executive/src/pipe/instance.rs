@@ -50,6 +50,9 @@ impl Direction {
     }
 }
 
+/// How long [`wait_available`](super::wait_available) waits for a pipe that does not say, in milliseconds.
+pub const DEFAULT_TIMEOUT_MS: u32 = 50;
+
 /// How [`create`] makes an instance.
 #[derive(Clone, Copy, Debug)]
 pub struct Server {
@@ -79,6 +82,28 @@ pub struct Server {
     pub default_timeout_ms: u32,
     /// Children inherit the handle.
     pub inherit: bool,
+}
+
+impl Server {
+    /// Any number of instances in both directions, for blocking use, with so many bytes each way that may lie unread; of
+    /// messages, which are read as such, or of bytes.
+    pub const fn new(message: bool, quota: u32) -> Self {
+        Server {
+            direction: Direction::Duplex,
+            extra_access: 0,
+            overlapped: false,
+            first_instance: false,
+            message_type: message,
+            message_read: message,
+            nowait: false,
+            reject_remote: false,
+            max_instances: UNLIMITED_INSTANCES,
+            out_quota: quota,
+            in_quota: quota,
+            default_timeout_ms: DEFAULT_TIMEOUT_MS,
+            inherit: false,
+        }
+    }
 }
 
 /// Creates an instance of a pipe, and the pipe with the first one.

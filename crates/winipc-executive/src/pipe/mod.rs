@@ -21,7 +21,7 @@ pub use availability::{PipeTimeout, wait_available};
 pub use connection::{disconnect, listen, open};
 pub use information::{Info, State, client_process_id, info, server_process_id, set_mode, state};
 pub(crate) use instance::end_closed;
-pub use instance::{Direction, Server, create};
+pub use instance::{DEFAULT_TIMEOUT_MS, Direction, Server, create};
 pub use transfer::{Peek, peek, transact};
 pub(crate) use transfer::{flush, read, write};
 

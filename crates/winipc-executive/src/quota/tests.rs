@@ -11,7 +11,7 @@ use crate::inspect::check_arena;
 use crate::io::end;
 use crate::io::{self, Overlapped, ReadBuffer, StatusBlock};
 use crate::object::Attributes;
-use crate::pipe::{self, Direction, Server};
+use crate::pipe::{self, Server};
 use crate::{apc, event, mailslot};
 
 const ALL: u32 = 0x1F_0003;
@@ -42,21 +42,8 @@ fn until_refused<T>(mut action: impl FnMut(usize) -> Result<T>) -> (Vec<T>, Stat
 
 /// Both ends of a byte pipe, for overlapped use.
 fn pipe(quota: u32) -> (Handle, Handle) {
-    let server = Server {
-        direction: Direction::Duplex,
-        extra_access: 0,
-        overlapped: true,
-        first_instance: true,
-        message_type: true,
-        message_read: true,
-        nowait: false,
-        reject_remote: false,
-        max_instances: 1,
-        out_quota: quota,
-        in_quota: quota,
-        default_timeout_ms: 50,
-        inherit: false,
-    };
+    let server =
+        Server { overlapped: true, first_instance: true, max_instances: 1, ..Server::new(true, quota) };
     let name: Vec<u16> = "pipe".encode_utf16().collect();
     let (server, _) = pipe::create(&name, &server).unwrap();
     (server, pipe::open(&name, 0xC000_0000, true, false).unwrap())

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use winipc_executive::io::{self, Overlapped, ReadBuffer, StatusBlock};
-use winipc_executive::pipe::{self, Direction, PipeTimeout, Server};
+use winipc_executive::pipe::{self, PipeTimeout, Server};
 use winipc_executive::section::{Access, Parameters, Protection, Unused, View};
 use winipc_executive::wait::{self, Mode};
 use winipc_executive::{
@@ -27,21 +27,7 @@ pub(crate) fn units(name: &str) -> Vec<u16> {
 }
 
 pub(crate) fn server(overlapped: bool, nowait: bool) -> Server {
-    Server {
-        direction: Direction::Duplex,
-        extra_access: 0,
-        overlapped,
-        first_instance: false,
-        message_type: true,
-        message_read: true,
-        nowait,
-        reject_remote: false,
-        max_instances: 255,
-        out_quota: 64,
-        in_quota: 64,
-        default_timeout_ms: 1,
-        inherit: false,
-    }
+    Server { overlapped, nowait, default_timeout_ms: 1, ..Server::new(true, 64) }
 }
 
 /// Memory for an overlapped call. It stays for ever: what a damaged arena holds back is never known to be over.

@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 
 use winipc_executive::inspect::{self, Call as Blocking};
 use winipc_executive::io::{self, Outcome, Overlapped, ReadBuffer, StatusBlock};
-use winipc_executive::pipe::{self, Direction, PipeTimeout, Server};
+use winipc_executive::pipe::{self, PipeTimeout, Server};
 use winipc_executive::{Disposition, Handle, Result, Status, handle, thread};
 
 use crate::model::{Ending, Model, SERVER, Shape};
@@ -246,19 +246,15 @@ impl Driver {
         }
         let shape = self.model.shape;
         let server = Server {
-            direction: Direction::Duplex,
-            extra_access: 0,
             overlapped: true,
             first_instance: flags & 0x38 == 0x38,
             message_type: shape.message_type,
             message_read: flags & 1 != 0,
             nowait: flags & 6 == 6,
-            reject_remote: false,
             max_instances: shape.max_instances,
             out_quota: shape.quotas[1],
             in_quota: shape.quotas[0],
-            default_timeout_ms: 50,
-            inherit: false,
+            ..Server::new(true, 0)
         };
         let is_new = self.model.count() == 0;
         let result = pipe::create(&self.name, &server);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use winipc_executive::io::{self, Overlapped, ReadBuffer, StatusBlock};
-use winipc_executive::pipe::{self, Direction, Server};
+use winipc_executive::pipe::{self, Server};
 use winipc_executive::wait::{self, Outcome};
 use winipc_executive::{Attributes, Handle, Result, Status, event, handle};
 
@@ -86,19 +86,11 @@ impl Ends {
         let is_overlapped = random.is_one_in(3);
         let made = if is_server {
             let server = Server {
-                direction: Direction::Duplex,
-                extra_access: 0,
                 overlapped: is_overlapped,
-                first_instance: false,
-                message_type: true,
-                message_read: true,
                 nowait: !is_overlapped,
-                reject_remote: false,
                 max_instances: 4,
-                out_quota: 300,
-                in_quota: 300,
                 default_timeout_ms: 1,
-                inherit: false,
+                ..Server::new(true, 300)
             };
             expect(
                 "create",

@@ -1,7 +1,7 @@
 //! Both ends of a pipe, for operations with the victim at either.
 
 use winipc_executive::io::{self, Overlapped, ReadBuffer, StatusBlock};
-use winipc_executive::pipe::{self, Direction, Server};
+use winipc_executive::pipe::{self, Server};
 use winipc_executive::wait::Outcome;
 use winipc_executive::{Handle, Result, Status, event, handle};
 
@@ -12,21 +12,7 @@ pub(super) const READ_WRITE: u32 = 0xC000_0000;
 const QUOTA: u32 = 64;
 
 fn server() -> Server {
-    Server {
-        direction: Direction::Duplex,
-        extra_access: 0,
-        overlapped: false,
-        first_instance: false,
-        message_type: true,
-        message_read: true,
-        nowait: false,
-        reject_remote: false,
-        max_instances: 3,
-        out_quota: QUOTA,
-        in_quota: QUOTA,
-        default_timeout_ms: 50,
-        inherit: false,
-    }
+    Server { max_instances: 3, ..Server::new(true, QUOTA) }
 }
 
 pub(super) fn create(name: &str) -> Handle {

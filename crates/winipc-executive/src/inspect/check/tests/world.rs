@@ -11,7 +11,7 @@ use crate::handle::{Handle, look_up};
 use crate::inspect::check::{Fault, run};
 use crate::io::end;
 use crate::object::Attributes;
-use crate::pipe::{self, Direction, PipeTimeout, Server};
+use crate::pipe::{self, PipeTimeout, Server};
 use crate::records::{Instance, Kind, Object, Pipe};
 use crate::status::Result;
 use crate::wait::{self, Mode, Outcome};
@@ -116,21 +116,7 @@ impl World {
     /// another instance.
     fn pipes(&self) {
         let server = |name: &str, instances: u32| {
-            let server = Server {
-                direction: Direction::Duplex,
-                extra_access: 0,
-                overlapped: true,
-                first_instance: false,
-                message_type: true,
-                message_read: true,
-                nowait: false,
-                reject_remote: false,
-                max_instances: instances,
-                out_quota: 16,
-                in_quota: 16,
-                default_timeout_ms: 50,
-                inherit: false,
-            };
+            let server = Server { overlapped: true, max_instances: instances, ..Server::new(true, 16) };
             pipe::create(&named(name), &server).unwrap().0
         };
         let client =
