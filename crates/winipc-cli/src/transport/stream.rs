@@ -1,6 +1,6 @@
 //! Frames over a stream of bytes: the length in four bytes, the lowest first, and then the frame.
 
-use std::io::{BufReader, ErrorKind, Read, Write};
+use std::io::{self, BufReader, ErrorKind, Read, Write};
 
 use super::{FRAME_LIMIT, FrameReceiver, FrameSender};
 use crate::error::{Error, Result};
@@ -9,8 +9,7 @@ pub(super) struct StreamSender<W>(pub(super) W);
 
 impl<W: Write + Send> FrameSender for StreamSender<W> {
     fn send(&mut self, frame: &[u8]) -> Result<()> {
-        let length = u32::try_from(frame.len()).expect("frames are short");
-        let bytes = [&length.to_le_bytes(), frame].concat();
+        let bytes = [&prefix(frame), frame].concat();
         self.0.write_all(&bytes).map_err(|error| Error::because("cannot write to the peer", error))
     }
 }
@@ -21,29 +20,36 @@ impl<R: Read> StreamReceiver<R> {
     pub(super) fn new(stream: R) -> Self {
         Self(BufReader::new(stream))
     }
+}
 
-    /// # Errors
-    /// Also where the stream ends: in the midst of a frame the peer has died while it wrote.
-    fn read(&mut self, frame: &mut Vec<u8>) -> std::io::Result<()> {
-        let mut length = [0; 4];
-        self.0.read_exact(&mut length)?;
-        let length = u32::from_le_bytes(length) as usize;
-        if length > FRAME_LIMIT {
-            let text = format!("received a message of {length} bytes, above {FRAME_LIMIT}");
-            return Err(std::io::Error::new(ErrorKind::InvalidData, text));
-        }
-        frame.clear();
-        // Memory for what comes, not for what was announced.
-        let received = (&mut self.0).take(length as u64).read_to_end(frame)?;
-        if received < length { Err(ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
+/// What goes before a frame.
+pub(super) fn prefix(frame: &[u8]) -> [u8; 4] {
+    u32::try_from(frame.len()).expect("frames are short").to_le_bytes()
+}
+
+/// Reads a frame after its prefix into `frame`.
+///
+/// # Errors
+/// `InvalidData` for one above the limit, `UnexpectedEof` where the input ends, those of the input.
+pub(super) fn read_frame(input: &mut impl Read, frame: &mut Vec<u8>) -> io::Result<()> {
+    let mut length = [0; 4];
+    input.read_exact(&mut length)?;
+    let length = u32::from_le_bytes(length) as usize;
+    if length > FRAME_LIMIT {
+        let text = format!("received a message of {length} bytes, above {FRAME_LIMIT}");
+        return Err(io::Error::new(ErrorKind::InvalidData, text));
     }
+    frame.clear();
+    // Memory for what comes, not for what was announced.
+    let received = input.take(length as u64).read_to_end(frame)?;
+    if received < length { Err(ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
 }
 
 impl<R: Read + Send> FrameReceiver for StreamReceiver<R> {
     fn receive(&mut self, frame: &mut Vec<u8>) -> Result<bool> {
-        match self.read(frame) {
+        match read_frame(&mut self.0, frame) {
             Ok(()) => Ok(true),
-            // A peer that dies with something unread resets a connection.
+            // It may have died while it wrote; if it dies with something unread, that resets a connection.
             Err(error) if [ErrorKind::UnexpectedEof, ErrorKind::ConnectionReset].contains(&error.kind()) => {
                 Ok(false)
             }

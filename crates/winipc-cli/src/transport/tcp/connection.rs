@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use super::word::Word;
 use super::{Counted, lock};
 use crate::error::{Error, Result};
+use crate::transport::stream::prefix;
 use crate::transport::{FrameReceiver, FrameSender, Link};
 
 /// After so long without a word of the peer's it is asked for one.
@@ -145,8 +146,7 @@ impl Connection {
     }
 
     fn write_frame(&self, frame: &[u8]) -> io::Result<()> {
-        let length = u32::try_from(frame.len()).expect("frames are short");
-        let bytes = [&[Word::FRAME][..], &length.to_le_bytes(), frame].concat();
+        let bytes = [&[Word::FRAME][..], &prefix(frame), frame].concat();
         let output = lock(&self.output);
         (&self.stream).write_all(&bytes)?;
         drop(output);

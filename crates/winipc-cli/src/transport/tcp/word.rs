@@ -2,11 +2,11 @@
 
 use std::io::{self, ErrorKind, Read};
 
-use crate::transport::FRAME_LIMIT;
+use crate::transport::stream::read_frame;
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Word {
-    /// Followed by the length in four bytes, the lowest first, and the bytes.
+    /// Followed by the frame as in a [stream](crate::transport::stream).
     Frame(Vec<u8>),
     /// The frame has been received.
     Acknowledgement,
@@ -25,28 +25,21 @@ impl Word {
     /// # Errors
     /// `InvalidData` for what is no word, `UnexpectedEof` where the input ends, and those of the input.
     pub(super) fn read(input: &mut impl Read) -> io::Result<Self> {
-        let invalid = |text: &str| Err(io::Error::new(ErrorKind::InvalidData, text));
         let mut word = [0];
         input.read_exact(&mut word)?;
         match word[0] {
             Self::FRAME => {
-                let mut length = [0; 4];
-                input.read_exact(&mut length)?;
-                let length = u32::from_le_bytes(length) as usize;
-                if length > FRAME_LIMIT {
-                    return invalid("received a message above the limit");
-                }
                 let mut frame = Vec::new();
-                // Memory for what comes, not for what was announced.
-                if input.take(length as u64).read_to_end(&mut frame)? < length {
-                    return Err(ErrorKind::UnexpectedEof.into());
-                }
+                read_frame(input, &mut frame)?;
                 Ok(Self::Frame(frame))
             }
             Self::ACKNOWLEDGEMENT => Ok(Self::Acknowledgement),
             Self::PING => Ok(Self::Ping),
             Self::PONG => Ok(Self::Pong),
-            _ => invalid("received something that is no word of winipc chat"),
+            _ => {
+                let text = "received something that is no word of winipc chat";
+                Err(io::Error::new(ErrorKind::InvalidData, text))
+            }
         }
     }
 }

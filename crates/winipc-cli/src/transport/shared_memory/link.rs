@@ -1,166 +1,23 @@
-//! Rooms over shared memory: two rings of bytes in a section for each member, and events for those who wait.
+//! A link over shared memory: two rings of bytes in a section.
 //!
-//! Members knock at a *door*, a small value behind a lock that the server has under the room's name: they leave a token
-//! there, by which the server finds the section and the events that they have made. A ring has one who writes and one who
-//! reads, so that two positions, each changed by one of them, are all that it needs; a full or empty ring is waited for
-//! by an event, together with those that tell of the end: that the link was left, and that the peer's process has died.
+//! A ring has one who writes and one who reads, so that two positions, each changed by one of them, are all that it needs;
+//! a full or empty ring is waited for by an event, together with those that tell of the end: that the link was left, and
+//! that the peer's process has died.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, ErrorKind, Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use winipc::section::{
-    Section, SectionOptions, SharedLockError, SharedMutex, SharedMutexGuard, WritableView,
-};
-use winipc::{Event, EventOptions, Process, WaitResult, Waitable, Win32Error, wait_any};
+use winipc::section::{Section, SectionOptions, WritableView};
+use winipc::{Event, EventOptions, Process, WaitResult, Waitable, wait_any};
 
-use super::stream::{StreamReceiver, StreamSender};
-use super::{Claim, Link, Listener, Mechanism, Opening, RoomName, Transport, exclusive, explained};
-use crate::error::Result;
-
-pub(super) static MECHANISM: Mechanism = Mechanism {
-    name: "shared-memory",
-    how: "Two rings of bytes in a section of shared memory for each member, with events to wait by",
-    open: Opening::Local(|| Arc::new(SharedMemory)),
-};
-
-struct SharedMemory;
-
-/// How long a client waits for a server that lives.
-const ANSWER_PATIENCE: Duration = Duration::from_secs(1);
-
-/// What is at the door: the server's process id, 0 if it is closed; how many have knocked; their tokens.
-type Door = [u64; 64];
-const SERVER: usize = 0;
-const COUNT: usize = 1;
-const TOKENS: usize = 2;
-
-fn door_name(room: &RoomName) -> String {
-    format!(r"Global\winipc-chat-shared-memory-{room}-door")
-}
-
-fn knocking(door: &str) -> EventOptions {
-    let mut options = EventOptions::new();
-    options.name(format!("{door}.knocking"));
-    options
-}
-
-fn opened(door: &SharedMutex<Door>) -> winipc::Result<SharedMutexGuard<'_, Door>> {
-    // Who died has changed nothing.
-    door.lock().or_else(SharedLockError::into_guard)
-}
-
-impl Transport for SharedMemory {
-    fn claim(&self, room: &RoomName, patience: Duration) -> Result<Option<Box<dyn Claim>>> {
-        let name = door_name(room);
-        exclusive::claim(&MECHANISM, room, patience, move || {
-            let listen = || {
-                let door = SharedMutex::create(&name, [0; TOKENS + 62])?;
-                let knocking = knocking(&name).create()?;
-                let mut value = opened(&door)?;
-                // Those who knocked at a former server's see that it has died.
-                value[SERVER] = std::process::id().into();
-                value[COUNT] = 0;
-                drop(value);
-                Ok(DoorListener { door, knocking, name: name.clone() })
-            };
-            match listen() {
-                Ok(listener) => Ok(Box::new(listener) as Box<dyn Listener>),
-                Err(error) => Err(explained("cannot open the room", error)),
-            }
-        })
-    }
-
-    fn connect(&self, room: &RoomName) -> Result<Option<Link>> {
-        match knock(&door_name(room)) {
-            Ok(link) => Ok(link),
-            // Nobody serves, or the server died while we came in.
-            Err(Win32Error::FILE_NOT_FOUND) => Ok(None),
-            Err(error) => Err(explained(&format!("cannot enter the room \"{room}\""), error)),
-        }
-    }
-}
-
-/// A link to the server behind a door, if there is one that answers.
-fn knock(name: &str) -> winipc::Result<Option<Link>> {
-    let door = SharedMutex::<Door>::open(name)?;
-    let knocking = knocking(name).open()?;
-    let token = RandomState::new().build_hasher().finish();
-    let mut value = opened(&door)?;
-    let Ok(server) = Process::open(value[SERVER] as u32) else { return Ok(None) };
-    let count = value[COUNT] as usize;
-    if count >= value.len() - TOKENS {
-        return Ok(None);
-    }
-    let parts = Parts::make(name, token)?;
-    parts.memory.store(OWNER, &std::process::id())?;
-    value[TOKENS + count] = token;
-    value[COUNT] += 1;
-    drop(value);
-    knocking.set()?;
-    match wait_any(&[&parts.answered, &server], Some(ANSWER_PATIENCE))? {
-        WaitResult::Signaled(0) => Ok(Some(link(parts, server, Side::Client))),
-        _ => {
-            parts.left[Side::Client as usize].set()?;
-            Ok(None)
-        }
-    }
-}
-
-/// The server's side of the door.
-struct DoorListener {
-    door: SharedMutex<Door>,
-    knocking: Event,
-    name: String,
-}
-
-impl DoorListener {
-    /// The first of those who have knocked and are still there. The others go back.
-    fn take(&self) -> winipc::Result<Option<Link>> {
-        let mut door = opened(&self.door)?;
-        let count = (door[COUNT] as usize).min(door.len() - TOKENS);
-        let Some(token) = door[TOKENS..TOKENS + count].first().copied() else { return Ok(None) };
-        door.copy_within(TOKENS + 1..TOKENS + count, TOKENS);
-        door[COUNT] = count as u64 - 1;
-        drop(door);
-        self.admit(token).map(Some).or_else(|_| self.take())
-    }
-
-    fn admit(&self, token: u64) -> winipc::Result<Link> {
-        let parts = Parts::find(&self.name, token)?;
-        let client = Process::open(parts.memory.load(OWNER)?)?;
-        parts.answered.set()?;
-        Ok(link(parts, client, Side::Server))
-    }
-}
-
-impl Listener for DoorListener {
-    fn accept(&mut self) -> Result<Link> {
-        let failed = |error| explained("cannot wait for members", error);
-        loop {
-            if let Some(link) = self.take().map_err(failed)? {
-                return Ok(link);
-            }
-            let _ = self.knocking.wait(None).map_err(failed)?;
-        }
-    }
-}
-
-impl Drop for DoorListener {
-    fn drop(&mut self) {
-        // Who has knocked, and nobody has opened to, gives up after a while.
-        if let Ok(mut door) = opened(&self.door) {
-            door[SERVER] = 0;
-            door[COUNT] = 0;
-        }
-    }
-}
+use crate::transport::Link;
+use crate::transport::stream::{StreamReceiver, StreamSender};
 
 /// The sides of a link. Each reads from its own ring.
 #[derive(Clone, Copy)]
-enum Side {
+pub(super) enum Side {
     Server = 0,
     Client = 1,
 }
@@ -187,11 +44,12 @@ fn bytes_at(ring: usize) -> usize {
 const SIZE: usize = 4096 + 2 * CAPACITY;
 
 /// What a link consists of, in the order of [`Side`] where it is two of a kind.
-struct Parts {
+pub(super) struct Parts {
     /// Its name lasts as long as this.
     _section: Section,
     memory: WritableView,
-    answered: Event,
+    /// That the server has found them.
+    pub(super) answered: Event,
     /// That there is something in a ring that was empty, and room in one that was full.
     filled: [Event; 2],
     emptied: [Event; 2],
@@ -200,16 +58,20 @@ struct Parts {
 }
 
 impl Parts {
+    /// Those of a link of this process's.
+    ///
     /// # Errors
     /// There is no room for them.
-    fn make(door: &str, token: u64) -> winipc::Result<Self> {
+    pub(super) fn make(door: &str, token: u64) -> winipc::Result<Self> {
         let section = SectionOptions::new().name(format!("{door}.{token:016x}")).create(SIZE as u64)?;
-        Self::around(door, token, section, |options| options.create())
+        let parts = Self::around(door, token, section, |options| options.create())?;
+        parts.memory.store(OWNER, &std::process::id())?;
+        Ok(parts)
     }
 
     /// # Errors
     /// The client is gone.
-    fn find(door: &str, token: u64) -> winipc::Result<Self> {
+    pub(super) fn find(door: &str, token: u64) -> winipc::Result<Self> {
         let section = SectionOptions::new().name(format!("{door}.{token:016x}")).open()?;
         Self::around(door, token, section, |options| options.open())
     }
@@ -232,6 +94,19 @@ impl Parts {
             left: [event("left-0", true)?, event("left-1", true)?],
         })
     }
+
+    /// The process that has made them.
+    ///
+    /// # Errors
+    /// It is gone.
+    pub(super) fn owner(&self) -> winipc::Result<Process> {
+        Process::open(self.memory.load(OWNER)?)
+    }
+
+    pub(super) fn leave(&self, side: Side) {
+        // It fails only where the event is gone, with everybody who could wait for it.
+        let _ = self.left[side as usize].set();
+    }
 }
 
 /// A side's hold of a link; its halves and whoever may abort it have it together.
@@ -243,16 +118,11 @@ struct Hold {
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        self.leave();
+        self.parts.leave(self.side);
     }
 }
 
 impl Hold {
-    fn leave(&self) {
-        // It fails only where the event is gone, with everybody who could wait for it.
-        let _ = self.parts.left[self.side as usize].set();
-    }
-
     /// Waits until an event of the ring is set, or looks whether the link has ended. True: the peer has left, or died.
     ///
     /// # Errors
@@ -365,7 +235,7 @@ impl Read for Incoming {
     }
 }
 
-fn link(parts: Parts, peer: Process, side: Side) -> Link {
+pub(super) fn link(parts: Parts, peer: Process, side: Side) -> Link {
     let hold = Arc::new(Hold { parts, peer, side });
     // Whoever may abort the link is not to keep it.
     let weak = Arc::downgrade(&hold);
@@ -374,7 +244,7 @@ fn link(parts: Parts, peer: Process, side: Side) -> Link {
         receiver: Box::new(StreamReceiver::new(Incoming(hold))),
         abort: Arc::new(move || {
             if let Some(hold) = weak.upgrade() {
-                hold.leave();
+                hold.parts.leave(hold.side);
             }
         }),
     }
@@ -397,27 +267,5 @@ mod tests {
         }
         assert_eq!(filling(3, u32::MAX).unwrap(), 4);
         assert!(filling(3, 4).is_err());
-    }
-
-    /// Clients that have died, and what nobody understands, keep nobody out.
-    #[test]
-    fn tokens_that_lead_nowhere_are_passed_over() {
-        let room = RoomName::new(&format!("tokens-{}", std::process::id())).unwrap();
-        let claim = SharedMemory.claim(&room, Duration::ZERO).unwrap().unwrap();
-        let mut listener = claim.listen().unwrap();
-        let door = SharedMutex::<Door>::open(&door_name(&room)).unwrap();
-        {
-            let mut value = door.lock().unwrap();
-            value[COUNT] = 3;
-            value[TOKENS..TOKENS + 3].copy_from_slice(&[0, 1, u64::MAX]);
-        }
-        let mut client = std::thread::scope(|scope| {
-            let client = scope.spawn(|| SharedMemory.connect(&room).unwrap().unwrap());
-            listener.accept().unwrap().sender.send(b"welcome").unwrap();
-            client.join().unwrap()
-        });
-        let mut frame = Vec::new();
-        assert!(client.receiver.receive(&mut frame).unwrap());
-        assert_eq!(frame, b"welcome");
     }
 }
