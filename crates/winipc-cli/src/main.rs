@@ -10,6 +10,7 @@ mod error;
 mod inspect;
 mod lab;
 mod man;
+mod number;
 mod stage;
 mod statistics;
 mod table;
@@ -17,9 +18,12 @@ mod tool;
 mod tour;
 mod transport;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
+
+use error::Result;
 
 /// Windows interprocess communication: a messenger over it, and tools to watch and compare it
 #[derive(Parser)]
@@ -29,7 +33,7 @@ struct Program {
     command: Command,
 }
 
-#[derive(clap::Subcommand)]
+#[derive(Subcommand)]
 enum Command {
     Chat(chat::Arguments),
     Tour(tour::Arguments),
@@ -43,53 +47,34 @@ enum Command {
     Bench(bench::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
+}
+
+/// What this program starts itself as. No subcommands of [`Program`], which suggests and completes those.
+#[derive(Parser)]
+#[command(name = "winipc")]
+enum Internal {
     /// The second process of a benchmark
-    #[command(hide = true)]
     BenchHelper(bench::HelperArguments),
     /// One side of a benchmark, measured from outside
-    #[command(hide = true)]
     BenchSide(bench::SideArguments),
     /// What being attached costs
     #[cfg(target_os = "linux")]
-    #[command(hide = true)]
     BenchCosts,
     /// One process of the tour
-    #[command(hide = true)]
     TourActor(tour::ActorArguments),
     /// One process of a lab
-    #[command(hide = true)]
     LabActor(lab::ActorArguments),
 }
 
 fn main() -> ExitCode {
-    let command = Program::parse().command;
-    // A process that cannot attach has one error number for every call; here the reason is told.
-    #[cfg(target_os = "linux")]
-    if let Command::Chat(_) | Command::Tour(_) | Command::Lab(_) | Command::Tool(_) | Command::Bench(_) =
-        &command
-        && let Err(error) = winipc_executive::namespace::attach()
-    {
-        error::complain(error);
-        return ExitCode::FAILURE;
-    }
-    let result = match command {
-        Command::Chat(arguments) => chat::run(arguments),
-        Command::Tour(arguments) => tour::run(&arguments),
-        Command::Lab(arguments) => lab::run(&arguments),
-        #[cfg(target_os = "linux")]
-        Command::Objects(arguments) => inspect::objects(&arguments),
-        #[cfg(target_os = "linux")]
-        Command::Check(arguments) => inspect::check(&arguments),
-        Command::Tool(tool) => return tool::run(tool),
-        Command::Bench(arguments) => bench::run(arguments),
-        Command::Completions(arguments) => completions::run::<Program>(&arguments),
-        Command::Man(arguments) => man::run::<Program>(&arguments),
-        Command::BenchHelper(arguments) => bench::help(arguments),
-        Command::BenchSide(arguments) => bench::side(arguments),
-        #[cfg(target_os = "linux")]
-        Command::BenchCosts => bench::print_costs(),
-        Command::TourActor(arguments) => tour::act(&arguments),
-        Command::LabActor(arguments) => lab::act(arguments),
+    let is_internal = |name: OsString| name.to_str().is_some_and(Internal::has_subcommand);
+    let result = if std::env::args_os().nth(1).is_some_and(is_internal) {
+        run_internal(Internal::parse())
+    } else {
+        match Program::parse().command {
+            Command::Tool(tool) => return tool::run(tool),
+            command => run(command),
+        }
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -100,4 +85,41 @@ fn main() -> ExitCode {
             error.exit_code()
         }
     }
+}
+
+fn run(command: Command) -> Result<()> {
+    match command {
+        Command::Chat(arguments) => attach().and_then(|()| chat::run(arguments)),
+        Command::Tour(arguments) => attach().and_then(|()| tour::run(&arguments)),
+        Command::Lab(arguments) => attach().and_then(|()| lab::run(&arguments)),
+        #[cfg(target_os = "linux")]
+        Command::Objects(arguments) => inspect::objects(&arguments),
+        #[cfg(target_os = "linux")]
+        Command::Check(arguments) => inspect::check(&arguments),
+        Command::Tool(_) => unreachable!("tools have exit statuses of their own"),
+        Command::Bench(arguments) => attach().and_then(|()| bench::run(arguments)),
+        Command::Completions(arguments) => completions::run::<Program>(&arguments),
+        Command::Man(arguments) => man::run::<Program>(&arguments),
+    }
+}
+
+fn run_internal(command: Internal) -> Result<()> {
+    match command {
+        Internal::BenchHelper(arguments) => bench::help(arguments),
+        Internal::BenchSide(arguments) => bench::side(arguments),
+        #[cfg(target_os = "linux")]
+        Internal::BenchCosts => bench::print_costs(),
+        Internal::TourActor(arguments) => tour::act(&arguments),
+        Internal::LabActor(arguments) => lab::act(arguments),
+    }
+}
+
+/// Attaches to the namespace. A process that cannot has one error number for every call; here the reason is told.
+///
+/// # Errors
+/// The namespace cannot be used.
+fn attach() -> Result<()> {
+    #[cfg(target_os = "linux")]
+    winipc_executive::namespace::attach().map_err(|error| error::Error::new(error.to_string()))?;
+    Ok(())
 }

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use clap::{Command, CommandFactory};
 use clap_mangen::Man;
 
-use crate::completions::visible;
 use crate::error::{Error, Result};
 
 /// Write the pages of the manual, one for each command
@@ -26,7 +25,7 @@ pub(crate) fn run<Program: CommandFactory>(arguments: &Arguments) -> Result<()> 
     let directory = &arguments.directory;
     let failed = |error| Error::because(format_args!("cannot write to {}", directory.display()), error);
     fs::create_dir_all(directory).map_err(failed)?;
-    let mut command = visible(&Program::command()).disable_help_subcommand(true);
+    let mut command = Program::command().disable_help_subcommand(true);
     command.build();
     write(&command, directory).map_err(failed)
 }
@@ -48,7 +47,7 @@ fn write(command: &Command, directory: &Path) -> io::Result<()> {
     if command.has_subcommands() {
         man.render_subcommands_section(&mut page)?;
     }
-    if let Some(help) = command.get_after_help() {
+    if let Some(help) = command.get_after_long_help().or(command.get_after_help()) {
         page.extend_from_slice(notes(&help.to_string()).as_bytes());
     }
     fs::write(directory.join(man.get_filename()), page)

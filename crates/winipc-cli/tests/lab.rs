@@ -172,9 +172,9 @@ fn three_ways() {
 fn unknown_labs_and_closed_output() {
     let world = World::new();
     let output = world.run(&["lab", "alchemy"]);
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(2));
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(errors.contains("there are: anonymous-pipe, named-pipe"), "{errors}");
+    assert!(errors.contains("[possible values: anonymous-pipe, named-pipe"), "{errors}");
     let mut lab = world.winipc();
     let mut lab = lab.args(["lab", "race"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop(lab.stdout.take());

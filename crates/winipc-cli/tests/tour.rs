@@ -95,3 +95,27 @@ fn help_explains() {
         assert!(!text.contains("bench-helper") && !text.contains("tour-actor"), "hidden commands are hidden");
     }
 }
+
+#[test]
+fn help_lists_what_can_be_chosen() {
+    let names_of = |arguments: &[&str]| {
+        let text = String::from_utf8(World::new().run(arguments).stdout).unwrap();
+        let lines = text.lines().filter_map(|line| line.trim().strip_prefix("- ")?.split_once(':'));
+        lines.map(|(name, _)| name.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(names_of(&["tour", "--help"]), mechanisms());
+    let labs = names_of(&["lab", "--help"]);
+    assert!(labs.contains(&"race".to_string()), "{labs:?}");
+}
+
+/// `winipc tuor` was told of a command that is none for people.
+#[test]
+fn what_is_mistyped_is_not_taken_for_what_is_hidden() {
+    for typed in ["tuor", "tour-acto", "lab-actr", "bench-hlper"] {
+        let output = World::new().run(&[typed]);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{errors}");
+        let hint = errors.replacen(typed, "", 1);
+        assert!(!hint.contains("actor") && !hint.contains("helper"), "{errors}");
+    }
+}

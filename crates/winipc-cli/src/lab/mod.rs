@@ -16,6 +16,9 @@ mod shared_memory;
 mod three_ways;
 mod winsock;
 
+use clap::ValueEnum;
+use clap::builder::PossibleValue;
+
 use crate::error::{Error, Result};
 use crate::table::{Table, print};
 use play::Play;
@@ -34,7 +37,7 @@ struct Lab {
     look_for: &'static [&'static str],
 }
 
-const LABS: &[&Lab] = &[
+static LABS: &[&Lab] = &[
     &anonymous_pipe::LAB,
     &named_pipe::LAB,
     &mailslot::LAB,
@@ -45,6 +48,16 @@ const LABS: &[&Lab] = &[
     &bounded_buffer::LAB,
     &three_ways::LAB,
 ];
+
+impl ValueEnum for &'static Lab {
+    fn value_variants<'a>() -> &'a [Self] {
+        LABS
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.name).help(self.title))
+    }
+}
 
 /// How fast a lab goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -62,21 +75,21 @@ Without a NAME, the labs are listed. Each runs as several processes, whose lines
 what to look for in them.\n\nThe exit status is 0 if what the lab shows has happened.")]
 pub(crate) struct Arguments {
     /// Which one
-    name: Option<String>,
+    #[arg(value_enum)]
+    name: Option<&'static Lab>,
     /// How fast it goes
     #[arg(long, value_enum, default_value = "quick")]
     pace: Pace,
 }
 
 /// # Errors
-/// There is no such lab; what it shows has not happened.
+/// What the lab shows has not happened.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let Some(name) = &arguments.name else {
+    let Some(lab) = arguments.name else {
         let mut table = Table::new(["lab", "what happens"]);
         LABS.iter().for_each(|lab| table.row([lab.name.to_string(), lab.title.to_string()]));
         return print(table);
     };
-    let lab = find(name)?;
     print(format_args!("{}: {}\n", lab.name, lab.title))?;
     (lab.play)(&mut Play::new(lab.name, arguments.pace)).map_err(|error| {
         // Whoever has closed standard output need not be told.
@@ -84,13 +97,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     })?;
     print("\nwhat to look for\n")?;
     lab.look_for.iter().try_for_each(|line| print(format_args!("  - {line}\n")))
-}
-
-fn find(name: &str) -> Result<&'static Lab> {
-    LABS.iter().find(|lab| lab.name == name).copied().ok_or_else(|| {
-        let names: Vec<_> = LABS.iter().map(|lab| lab.name).collect();
-        Error::new(format!("there is no lab \"{name}\"")).advice(format!("there are: {}", names.join(", ")))
-    })
 }
 
 /// # Errors

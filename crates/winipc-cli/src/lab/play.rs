@@ -8,7 +8,7 @@ use winipc::section::{Monitor, Plain, SectionOptions};
 use winipc::{EventOptions, MutexOptions, SemaphoreOptions};
 
 use super::board::Board;
-use super::role::{Line, object_name};
+use super::role::{Line, actor_arguments, object_name};
 use super::{Pace, failed};
 use crate::chat::printable;
 use crate::error::Result;
@@ -128,12 +128,8 @@ impl Scene<'_> {
     /// # Errors
     /// It cannot be started.
     pub(super) fn enter(&mut self, name: &'static str, words: &[&str]) -> Result<()> {
-        let pace = match self.play.pace {
-            Pace::Quick => "quick",
-            Pace::Real => "real",
-        };
         self.cast.push(name);
-        let arguments = ["lab-actor", self.play.lab, name, &self.tag, pace];
+        let arguments = actor_arguments(self.play.lab, name, &self.tag, self.play.pace);
         self.stage.enter(name, arguments.iter().chain(words))
     }
 

@@ -11,14 +11,15 @@ use winipc::section::{Monitor, Plain, SectionOptions, WritableView};
 use winipc::{Event, EventOptions, MutexOptions, Semaphore, SemaphoreOptions};
 
 use super::board::Board;
-use super::{Pace, anonymous_pipe, failed, find};
+use super::{Lab, Pace, anonymous_pipe, failed};
 use crate::error::Result;
 use crate::stage::{listen_to_parent, report};
 
 /// What the hidden command takes.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    lab: String,
+    #[arg(value_enum)]
+    lab: &'static Lab,
     name: String,
     /// Part of the names of all objects of this run
     tag: String,
@@ -40,7 +41,7 @@ pub(super) enum Line {
 /// One process of a lab.
 pub(super) struct Role {
     pub(super) name: String,
-    lab: String,
+    lab: &'static Lab,
     tag: String,
     pace: Pace,
     /// What the lab tells it.
@@ -58,7 +59,16 @@ pub(crate) fn act(arguments: Arguments) -> Result<()> {
     }
     let answers = Mutex::new(listen_to_parent());
     let Arguments { lab, name, tag, pace, words } = arguments;
-    (find(&lab)?.act)(&Role { name, lab, tag, pace, words, answers })
+    (lab.act)(&Role { name, lab, tag, pace, words, answers })
+}
+
+/// The arguments with which this program plays the process of a lab called `name`.
+pub(super) fn actor_arguments<'a>(lab: &'a str, name: &'a str, tag: &'a str, pace: Pace) -> [&'a str; 5] {
+    let pace = match pace {
+        Pace::Quick => "quick",
+        Pace::Real => "real",
+    };
+    ["lab-actor", lab, name, tag, pace]
 }
 
 /// The name of an object of a run.
@@ -95,8 +105,7 @@ impl Role {
 
     /// The arguments with which this program plays another process of the lab.
     pub(super) fn arguments_of(&self, name: &str) -> [String; 5] {
-        let pace = if self.pace == Pace::Real { "real" } else { "quick" };
-        ["lab-actor", &self.lab, name, &self.tag, pace].map(str::to_owned)
+        actor_arguments(self.lab.name, name, &self.tag, self.pace).map(str::to_owned)
     }
 
     /// Takes its time, in real tempo.

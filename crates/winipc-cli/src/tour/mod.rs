@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::number::number;
 use crate::stage::Stage;
 use crate::statistics::{median, percentile};
 use crate::table::{Table, print};
@@ -28,10 +29,10 @@ the other two. The delivery time is that from one client to another, through the
 message was lost.")]
 pub(crate) struct Arguments {
     /// How many messages the clients send over each mechanism
-    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = number(1..=1_000_000_u64))]
     messages: u64,
     /// Only this mechanism
-    #[arg(long, value_name = "NAME", value_enum, hide_possible_values = true)]
+    #[arg(long, value_name = "NAME", value_enum)]
     only: Option<&'static Mechanism>,
     /// Print JSON, without the conversation
     #[arg(long)]
