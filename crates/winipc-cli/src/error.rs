@@ -37,6 +37,10 @@ impl Error {
         self
     }
 
+    pub(crate) fn status(&self) -> u8 {
+        self.exit_status
+    }
+
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(self.exit_status)
     }

@@ -6,17 +6,20 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 
 use super::signal::Forwarding;
-use super::status::{COMMAND_NOT_FOUND, COMMAND_NOT_RUNNABLE, Status, not_run};
-use crate::error::{Error, Result};
+use super::status::{COMMAND_NOT_FOUND, COMMAND_NOT_RUNNABLE, Status};
+use crate::error::{Error, Result, complain};
 
 /// Runs a command to its end, with our standard streams. Signals that would end this process go to the command.
 ///
 /// # Errors
 /// It cannot be run.
 pub(super) fn run(command: &[OsString], environment: &[(&str, &str)]) -> Result<Status> {
-    let forwarding = Forwarding::begin().map_err(not_run)?;
+    let forwarding = Forwarding::begin()?;
     let mut child = start(prepare(command).envs(environment.iter().copied()))?;
-    forwarding.to(&child)?;
+    if let Err(error) = forwarding.to(&child) {
+        // It runs, and what is held for it must be held until it has ended.
+        complain(error);
+    }
     let status = child.wait().map_err(|error| Error::because("cannot wait for the command", error))?;
     Ok(Status::Of(code(status)))
 }

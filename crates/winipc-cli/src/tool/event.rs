@@ -1,11 +1,11 @@
 //! `winipc event`.
 
 use clap::builder::NonEmptyStringValueParser;
-use winipc::EventOptions;
+use winipc::{Event, EventOptions};
 
 use super::hold::{Holding, lifetime};
-use super::patience::Patience;
-use super::status::{Status, failed, help};
+use super::status::{Status, help};
+use super::target::{Target, described};
 use crate::error::Result;
 
 /// Use events: something that is set or not, and that processes wait for
@@ -51,49 +51,24 @@ pub(crate) struct Create {
     #[arg(long)]
     set: bool,
     #[command(flatten)]
-    holding: Holding,
-}
-
-// An event by its name. No comment of documentation, which would be the help of the commands.
-#[derive(clap::Args)]
-pub(crate) struct Target {
-    /// The event's name, with Global\ in front for all sessions
-    #[arg(value_parser = NonEmptyStringValueParser::new())]
-    name: String,
-    #[command(flatten)]
-    patience: Patience,
+    pub(super) holding: Holding,
 }
 
 /// # Errors
 /// The event is not there or cannot be made.
 pub(super) fn run(command: Command) -> Result<Status> {
     match command {
-        Command::Create(Create { name, manual, set, holding }) => holding.hold(&described(&name), || {
-            let event = EventOptions::new().name(name).manual_reset(manual).initially_set(set).create()?;
-            let disposition = event.disposition();
-            Ok((event.into(), disposition))
-        }),
-        Command::Set(target) => target.change("set", winipc::Event::set),
-        Command::Reset(target) => target.change("reset", winipc::Event::reset),
-        Command::Pulse(target) => target.change("pulse", winipc::Event::pulse),
-        Command::Wait(target) => {
-            let what = described(&target.name);
-            let deadline = target.patience.begin();
-            let event = deadline.open(&what, || EventOptions::new().name(&target.name).open())?;
-            deadline.wait(&what, &event)
+        Command::Create(Create { name, manual, set, holding }) => {
+            holding.hold(&described::<Event>(&name), || {
+                let event =
+                    EventOptions::new().name(name).manual_reset(manual).initially_set(set).create()?;
+                let disposition = event.disposition();
+                Ok((event.into(), disposition))
+            })
         }
+        Command::Set(target) => target.change("cannot set", Event::set),
+        Command::Reset(target) => target.change("cannot reset", Event::reset),
+        Command::Pulse(target) => target.change("cannot pulse", Event::pulse),
+        Command::Wait(target) => target.wait::<Event>().map(|(_, status)| status),
     }
-}
-
-impl Target {
-    fn change(&self, verb: &str, change: impl Fn(&winipc::Event) -> winipc::Result<()>) -> Result<Status> {
-        let what = described(&self.name);
-        let event = self.patience.begin().open(&what, || EventOptions::new().name(&self.name).open())?;
-        change(&event).map_err(|error| failed(format_args!("cannot {verb} {what}"), error))?;
-        Ok(Status::Done)
-    }
-}
-
-fn described(name: &str) -> String {
-    format!("the event \"{name}\"")
 }

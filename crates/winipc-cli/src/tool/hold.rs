@@ -7,7 +7,7 @@ use std::thread;
 
 use winipc::{Disposition, OwnedHandle};
 
-use super::status::{Status, THERE_ALREADY, failed, not_run};
+use super::status::{Status, THERE_ALREADY, failed};
 use super::{child, signal};
 use crate::error::{Error, Result};
 use crate::table::print;
@@ -45,6 +45,10 @@ pub(super) struct Holding {
 }
 
 impl Holding {
+    pub(super) fn has_command(&self) -> bool {
+        !self.command.is_empty()
+    }
+
     /// Has `create` make the object called `what`, and holds it.
     ///
     /// # Errors
@@ -65,8 +69,8 @@ impl Holding {
             }
             Ok((object, disposition))
         };
-        if !self.command.is_empty() {
-            let (_object, _) = create().map_err(not_run)?;
+        if self.has_command() {
+            let (_object, _) = create()?;
             return child::run(&self.command, &[]);
         }
         let (_object, disposition) = create()?;

@@ -6,7 +6,7 @@ use clap::builder::NonEmptyStringValueParser;
 use winipc::{LockError, MutexOptions};
 
 use super::patience::Deadline;
-use super::status::{Status, failed, help, not_run};
+use super::status::{Status, failed, help};
 use super::{child, time};
 use crate::error::{Result, complain};
 
@@ -42,7 +42,7 @@ pub(crate) struct Run {
 /// The mutex cannot be had; the command cannot be run.
 pub(super) fn run(Command::Run(Run { name, timeout, command }): Command) -> Result<Status> {
     let what = format!("the mutex \"{name}\"");
-    let failed = |error| not_run(failed(format_args!("cannot take {what}"), error));
+    let failed = |error| failed(format_args!("cannot take {what}"), error);
     let deadline = Deadline::after(timeout);
     let mutex = MutexOptions::new().name(&name).create().map_err(failed)?;
     let result = match deadline.left() {

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use winipc::{WaitResult, Waitable, Win32Error};
 
-use super::status::{Status, failed};
+use super::status::{Status, TIMED_OUT, failed};
 use super::time;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// How often an object that is not there is looked for: nothing tells that a name appears.
 const LOOK_INTERVAL: Duration = Duration::from_millis(10);
@@ -47,9 +47,14 @@ impl Deadline {
         self.end.map(|end| end.saturating_duration_since(Instant::now()))
     }
 
-    /// Whether looking for what is not there has ended because the time was up.
-    pub(super) fn has_retried_in_vain(&self) -> bool {
-        self.retry && self.left() == Some(Duration::ZERO)
+    /// Why what is called `what` could not be opened.
+    pub(super) fn not_opened(&self, what: &str, error: Win32Error) -> Error {
+        let failure = failed(format_args!("cannot open {what}"), error);
+        if error == Win32Error::FILE_NOT_FOUND && self.retry {
+            failure.exit_status(TIMED_OUT).advice("it was not there before the time was up")
+        } else {
+            failure
+        }
     }
 
     /// Opens what is called `what`, if need be again and again.
@@ -57,7 +62,7 @@ impl Deadline {
     /// # Errors
     /// Those of `open`.
     pub(super) fn open<T>(&self, what: &str, open: impl FnMut() -> winipc::Result<T>) -> Result<T> {
-        self.retry(open).map_err(|error| failed(format_args!("cannot open {what}"), error))
+        self.retry(open).map_err(|error| self.not_opened(what, error))
     }
 
     /// # Errors

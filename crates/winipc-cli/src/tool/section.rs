@@ -34,10 +34,10 @@ pub(crate) struct Create {
     #[arg(value_parser = NonEmptyStringValueParser::new())]
     name: String,
     /// Its size in bytes, or with K, M or G; it becomes a multiple of 4096. One that is there keeps its own
-    #[arg(value_parser = bytes)]
+    #[arg(value_parser = size)]
     size: u64,
     #[command(flatten)]
-    holding: Holding,
+    pub(super) holding: Holding,
 }
 
 /// Print what is in a section
@@ -189,9 +189,21 @@ fn bytes(text: &str) -> std::result::Result<u64, String> {
         Some((at, 'G')) => (&text[..at], 1 << 30),
         _ => (text, 1),
     };
-    let number: u64 =
-        number.parse().map_err(|_| "a number of bytes, or a number with K, M or G".to_string())?;
+    let number: u64 = number
+        .parse()
+        .map_err(|_| "give a number of bytes, or a number with K, M or G, like 64K".to_string())?;
     number.checked_mul(unit).ok_or_else(|| "that is too many bytes".to_string())
+}
+
+/// As [`bytes`], for a section, which has some.
+///
+/// # Errors
+/// It is something else.
+fn size(text: &str) -> std::result::Result<u64, String> {
+    match bytes(text)? {
+        0 => Err("a section has one byte at least".to_string()),
+        size => Ok(size),
+    }
 }
 
 fn described(name: &str) -> String {

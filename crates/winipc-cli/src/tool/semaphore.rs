@@ -7,9 +7,10 @@ use winipc::{Semaphore, SemaphoreOptions};
 
 use super::child;
 use super::hold::{Holding, lifetime};
-use super::patience::Patience;
-use super::status::{Status, failed, help, not_run};
+use super::status::{Status, help};
+use super::target::{Target, described};
 use crate::error::{Result, complain};
+use crate::number::number;
 use crate::table::print;
 
 /// Use semaphores: a count that waits take from and others give to
@@ -34,23 +35,13 @@ pub(crate) struct Create {
     #[arg(value_parser = NonEmptyStringValueParser::new())]
     name: String,
     /// The most that the count can be
-    #[arg(long, value_name = "N", value_parser = count())]
+    #[arg(long, value_name = "N", value_parser = number(1..=MOST))]
     maximum: u32,
     /// What the count is at first [default: the maximum]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(..=i64::from(i32::MAX)))]
+    #[arg(long, value_name = "N", visible_alias = "count", value_parser = number(0..=MOST))]
     initial: Option<u32>,
     #[command(flatten)]
-    holding: Holding,
-}
-
-// A semaphore by its name. No comment of documentation, which would be the help of the commands.
-#[derive(clap::Args)]
-pub(crate) struct Target {
-    /// The semaphore's name, with Global\ in front for all sessions
-    #[arg(value_parser = NonEmptyStringValueParser::new())]
-    name: String,
-    #[command(flatten)]
-    patience: Patience,
+    pub(super) holding: Holding,
 }
 
 /// Give to a semaphore, and print what its count was
@@ -60,7 +51,7 @@ pub(crate) struct Release {
     #[command(flatten)]
     target: Target,
     /// How many to give
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = count())]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = number(1..=MOST))]
     count: u32,
 }
 
@@ -76,36 +67,34 @@ pub(crate) struct Run {
     command: Vec<OsString>,
 }
 
-fn count() -> clap::builder::RangedI64ValueParser<u32> {
-    clap::value_parser!(u32).range(1..=i64::from(i32::MAX))
-}
+/// The most that a count can be.
+const MOST: u32 = i32::MAX as u32;
 
 /// # Errors
 /// The semaphore is not there, cannot be made, or its maximum would be passed; the command cannot be run.
 pub(super) fn run(command: Command) -> Result<Status> {
     match command {
         Command::Create(Create { name, maximum, initial, holding }) => {
-            holding.hold(&described(&name), || {
+            holding.hold(&described::<Semaphore>(&name), || {
                 let mut options = SemaphoreOptions::new(initial.unwrap_or(maximum), maximum);
                 let semaphore = options.name(name).create()?;
                 let disposition = semaphore.disposition();
                 Ok((semaphore.into(), disposition))
             })
         }
-        Command::Wait(target) => Ok(target.take()?.1),
+        Command::Wait(target) => target.wait::<Semaphore>().map(|(_, status)| status),
         Command::Release(Release { target, count }) => {
-            let semaphore = target.patience.begin().open(&described(&target.name), || target.open())?;
-            let before = target.release(&semaphore, count)?;
+            let before = give(&target, &target.open()?, count)?;
             print(format_args!("{before}\n"))?;
             Ok(Status::Done)
         }
         Command::Run(Run { target, command }) => {
-            let (semaphore, status) = target.take().map_err(not_run)?;
+            let (semaphore, status) = target.wait::<Semaphore>()?;
             if status == Status::TimedOut {
                 return Ok(status);
             }
             let result = child::run(&command, &[]);
-            if let Err(error) = target.release(&semaphore, 1) {
+            if let Err(error) = give(&target, &semaphore, 1) {
                 // Somebody has given too many; how the command ended matters more.
                 complain(error);
             }
@@ -114,26 +103,8 @@ pub(super) fn run(command: Command) -> Result<Status> {
     }
 }
 
-impl Target {
-    fn open(&self) -> winipc::Result<Semaphore> {
-        // A semaphore that is there has its counts.
-        SemaphoreOptions::new(0, 1).name(&self.name).open()
-    }
-
-    fn take(&self) -> Result<(Semaphore, Status)> {
-        let what = described(&self.name);
-        let deadline = self.patience.begin();
-        let semaphore = deadline.open(&what, || self.open())?;
-        let status = deadline.wait(&what, &semaphore)?;
-        Ok((semaphore, status))
-    }
-
-    fn release(&self, semaphore: &Semaphore, count: u32) -> Result<u32> {
-        let what = described(&self.name);
-        semaphore.release(count).map_err(|error| failed(format_args!("cannot give {count} to {what}"), error))
-    }
-}
-
-fn described(name: &str) -> String {
-    format!("the semaphore \"{name}\"")
+/// # Errors
+/// The semaphore's maximum would be passed.
+fn give(target: &Target, semaphore: &Semaphore, count: u32) -> Result<u32> {
+    target.call(semaphore, &format!("cannot give {count} to"), |semaphore| semaphore.release(count))
 }

@@ -11,9 +11,9 @@ pub(super) const USAGE: u8 = 2;
 pub(super) const NOT_THERE: u8 = 3;
 const ABANDONED: u8 = 4;
 pub(super) const THERE_ALREADY: u8 = 5;
-const TIMED_OUT: u8 = 124;
-/// With a COMMAND: it was not run.
-const NOT_RUN: u8 = 125;
+pub(super) const TIMED_OUT: u8 = 124;
+/// With a COMMAND: the failure is not the COMMAND's.
+const FAILED: u8 = 125;
 pub(super) const COMMAND_NOT_RUNNABLE: u8 = 126;
 pub(super) const COMMAND_NOT_FOUND: u8 = 127;
 
@@ -31,8 +31,9 @@ macro_rules! help {
             "    5  there is an object of this name already (create --new, pipe serve, mailslot listen)\n",
             "  124  the time was up\n",
             "With a COMMAND, the status is the COMMAND's, 128 + N if signal N ended it, or\n",
+            "    2  wrong usage\n",
             "  124  the time was up before it could be run\n",
-            "  125  winipc failed before it could be run\n",
+            "  125  winipc failed, which standard error tells: the name cannot be, there is no such object, ...\n",
             "  126  it cannot be run\n",
             "  127  it was not found"
         )
@@ -73,15 +74,24 @@ pub(super) fn failed(what: impl fmt::Display, error: Win32Error) -> Error {
         Win32Error::FILE_NOT_FOUND => {
             failure.exit_status(NOT_THERE).advice("an object is there only while some process holds it")
         }
-        Win32Error::INVALID_NAME
-        | Win32Error::PATH_NOT_FOUND
-        | Win32Error::BAD_PATHNAME
-        | Win32Error::FILENAME_EXCED_RANGE => failure.exit_status(USAGE),
+        // Of pipes and mailslots, which may have backslashes, and of other objects where nothing follows the prefix.
+        Win32Error::INVALID_NAME => failure.exit_status(USAGE).advice(
+            "a pipe is called NAME or \\\\.\\pipe\\NAME, a mailslot NAME or \\\\.\\mailslot\\NAME, anything else NAME or \
+             Global\\NAME",
+        ),
+        Win32Error::PATH_NOT_FOUND | Win32Error::BAD_PATHNAME => failure
+            .exit_status(USAGE)
+            .advice("a name has no backslash but that of Global\\ or Local\\ in front: leave it out, or write - or /"),
+        Win32Error::FILENAME_EXCED_RANGE => failure.exit_status(USAGE).advice("choose a shorter name"),
+        Win32Error::INVALID_HANDLE => failure.advice("choose another name, or the command for that kind of object"),
         _ => failure,
     }
 }
 
-/// A failure because of which a command is not run.
-pub(super) fn not_run(failure: Error) -> Error {
-    failure.exit_status(NOT_RUN)
+/// A failure of a tool that has a COMMAND, whose own failures must be told from it.
+pub(super) fn with_command(failure: Error) -> Error {
+    match failure.status() {
+        TIMED_OUT | COMMAND_NOT_RUNNABLE | COMMAND_NOT_FOUND => failure,
+        _ => failure.exit_status(FAILED),
+    }
 }

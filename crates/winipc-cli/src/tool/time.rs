@@ -4,6 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use jiff::{Timestamp, civil, tz::TimeZone};
 
+const WANTED: &str = "give a number of seconds, or a number with ms, s, m or h, like 1.5 or 200ms";
+
 /// A number with or without a unit: "5", "0.5s", "200ms", "2m", "1h".
 ///
 /// # Errors
@@ -16,10 +18,22 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         "" | "s" => 1.0,
         "m" => 60.0,
         "h" => 3600.0,
-        _ => return Err("a time is a number of seconds, or a number with ms, s, m or h".to_string()),
+        _ => return Err(WANTED.to_string()),
     };
-    let number: f64 = number.parse().map_err(|_| format!("\"{number}\" is no number"))?;
+    let number: f64 = number.parse().map_err(|_| WANTED)?;
     Duration::try_from_secs_f64(number * seconds).map_err(|_| "that is too long".to_string())
+}
+
+/// The time from one due time of a timer to the next.
+///
+/// # Errors
+/// It is none, or longer than a timer takes.
+pub(super) fn period(text: &str) -> Result<Duration, String> {
+    const MOST: Duration = Duration::from_millis(i32::MAX as u64);
+    match duration(text)? {
+        period if period > MOST => Err("a period has at most 2147483647 ms, some 24 days".to_string()),
+        period => Ok(period),
+    }
 }
 
 /// A time of the clock: "2030-01-31T12:00:00" here, or with "Z" or an offset like "+01:00" elsewhere.
@@ -29,7 +43,9 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
 pub(super) fn moment(text: &str) -> Result<SystemTime, String> {
     let here = || text.parse::<civil::DateTime>()?.to_zoned(TimeZone::system()).map(|time| time.timestamp());
     let moment = text.parse::<Timestamp>().or_else(|_| here());
-    moment.map(SystemTime::from).map_err(|error| error.to_string())
+    moment.map(SystemTime::from).map_err(|_| {
+        "give a date and a time like 2030-01-31T12:00:00, and Z or +01:00 after it if it is not that of here".to_string()
+    })
 }
 
 #[cfg(test)]

@@ -7,8 +7,8 @@ use clap::builder::NonEmptyStringValueParser;
 use winipc::{Disposition, Due, WaitableTimer, WaitableTimerOptions};
 
 use super::hold::{Holding, lifetime};
-use super::patience::Patience;
-use super::status::{Status, failed, help};
+use super::status::{Status, help};
+use super::target::{Target, described};
 use super::time;
 use crate::error::Result;
 
@@ -40,7 +40,7 @@ pub(crate) struct Create {
     #[command(flatten)]
     schedule: Option<Schedule>,
     #[command(flatten)]
-    holding: Holding,
+    pub(super) holding: Holding,
 }
 
 /// When a timer is due.
@@ -53,18 +53,8 @@ struct Schedule {
     #[arg(long, value_name = "WHEN", value_parser = time::moment)]
     at: Option<SystemTime>,
     /// Due again and again after this time, which is also when it is first due if nothing else says so
-    #[arg(long, value_name = "TIME", value_parser = time::duration)]
+    #[arg(long, value_name = "TIME", value_parser = time::period)]
     every: Option<Duration>,
-}
-
-// A timer by its name. No comment of documentation, which would be the help of the commands.
-#[derive(clap::Args)]
-pub(crate) struct Target {
-    /// The timer's name, with Global\ in front for all sessions
-    #[arg(value_parser = NonEmptyStringValueParser::new())]
-    name: String,
-    #[command(flatten)]
-    patience: Patience,
 }
 
 /// Set a timer: it is not signaled until it is due
@@ -84,7 +74,7 @@ pub(crate) struct Set {
 pub(super) fn run(command: Command) -> Result<Status> {
     match command {
         Command::Create(Create { name, manual, schedule, holding }) => {
-            holding.hold(&described(&name), || {
+            holding.hold(&described::<WaitableTimer>(&name), || {
                 let timer = WaitableTimerOptions::new().name(name).manual_reset(manual).create()?;
                 let disposition = timer.disposition();
                 if let (Some(schedule), Disposition::Created) = (schedule, disposition) {
@@ -93,14 +83,9 @@ pub(super) fn run(command: Command) -> Result<Status> {
                 Ok((timer.into(), disposition))
             })
         }
-        Command::Set(Set { target, schedule }) => target.change("set", |timer| schedule.set(timer)),
-        Command::Cancel(target) => target.change("stop", WaitableTimer::cancel),
-        Command::Wait(target) => {
-            let what = described(&target.name);
-            let deadline = target.patience.begin();
-            let timer = deadline.open(&what, || target.open())?;
-            deadline.wait(&what, &timer)
-        }
+        Command::Set(Set { target, schedule }) => target.change("cannot set", |timer| schedule.set(timer)),
+        Command::Cancel(target) => target.change("cannot stop", WaitableTimer::cancel),
+        Command::Wait(target) => target.wait::<WaitableTimer>().map(|(_, status)| status),
     }
 }
 
@@ -112,21 +97,4 @@ impl Schedule {
         };
         timer.set(due, self.every)
     }
-}
-
-impl Target {
-    fn open(&self) -> winipc::Result<WaitableTimer> {
-        WaitableTimerOptions::new().name(&self.name).open()
-    }
-
-    fn change(&self, verb: &str, change: impl Fn(&WaitableTimer) -> winipc::Result<()>) -> Result<Status> {
-        let what = described(&self.name);
-        let timer = self.patience.begin().open(&what, || self.open())?;
-        change(&timer).map_err(|error| failed(format_args!("cannot {verb} {what}"), error))?;
-        Ok(Status::Done)
-    }
-}
-
-fn described(name: &str) -> String {
-    format!("the timer \"{name}\"")
 }

@@ -112,9 +112,14 @@ fn exit_statuses() {
     let world = World::new();
     assert_ends(&world, &["mailslot", "listen", "quiet", "--timeout", "10ms"], 124, "");
     assert_ends(&world, &["mailslot", "listen", "quiet", "--count", "0"], 0, "");
-    assert_ends(&world, &["mailslot", "listen", r"\\*\mailslot\x"], 2, "malformed");
+    assert_ends(&world, &["mailslot", "listen", r"\\*\mailslot\x"], 2, r"\\.\mailslot\NAME");
     assert_ends(&world, &["mailslot", "send", "absent"], 3, "only while some process holds it");
-    assert_ends(&world, &["mailslot", "send", "absent", "--retry", "--timeout", "10ms"], 124, "");
+    assert_ends(
+        &world,
+        &["mailslot", "send", "absent", "--retry", "--timeout", "10ms"],
+        124,
+        "\"\\\\.\\mailslot\\absent\"",
+    );
     assert_ends(&world, &["mailslot", "send", r"\\elsewhere\mailslot\x"], 1, "ERROR_BAD_NETPATH");
     assert_ends(&world, &["mailslot", "info", "absent"], 3, "only while some process listens");
     assert_ends(&world, &["mailslot", "send"], 2, "<NAME>");

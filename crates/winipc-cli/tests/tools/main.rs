@@ -10,6 +10,7 @@ mod mutex;
 mod pipe;
 mod section;
 mod semaphore;
+mod status;
 mod timer;
 mod wait;
 

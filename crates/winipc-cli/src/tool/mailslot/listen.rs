@@ -7,6 +7,7 @@ use winipc::{MailslotOptions, Win32Error};
 
 use super::{described, name_parser};
 use crate::error::{Error, Result};
+use crate::number::number;
 use crate::tool::framing::Framing;
 use crate::tool::status::{Status, THERE_ALREADY, failed, help};
 use crate::tool::time;
@@ -30,10 +31,10 @@ pub(crate) struct Arguments {
     #[arg(long, conflicts_with = "messages")]
     raw: bool,
     /// End after so many messages [default: go on]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = number(0..=u64::MAX))]
     count: Option<u64>,
     /// Take no message of more bytes [default: any]
-    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "BYTES", value_parser = number(1..=u32::MAX))]
     max_message: Option<u32>,
     /// Give up if no message comes within this time: seconds, or a number with ms, s, m or h [default: wait for ever]
     #[arg(long, value_name = "TIME", value_parser = time::duration)]

@@ -33,12 +33,7 @@ pub(crate) struct Arguments {
 /// # Errors
 /// There is no such slot, or no more; it does not take a message; standard input cannot be read.
 pub(super) fn run(Arguments { name, patience, messages }: &Arguments) -> Result<Status> {
-    let deadline = patience.begin();
-    let client = match deadline.retry(|| MailslotClient::open(name)) {
-        Ok(client) => client,
-        Err(Win32Error::FILE_NOT_FOUND) if deadline.has_retried_in_vain() => return Ok(Status::TimedOut),
-        Err(error) => return Err(failed(format_args!("cannot open {}", described(name)), error)),
-    };
+    let client = patience.begin().open(&described(name), || MailslotClient::open(name))?;
     let send = |message: &[u8]| {
         client.send(message).map_err(|error| {
             let failure = failed(format_args!("cannot send to {}", described(name)), error);

@@ -5,7 +5,7 @@ use winipc::{ClientOptions, PipeClient, PipeMode, Win32Error};
 use super::{Traffic, described, name_parser, session};
 use crate::error::Result;
 use crate::tool::patience::{Deadline, Patience};
-use crate::tool::status::{Status, failed, help};
+use crate::tool::status::{Status, help};
 
 /// Join standard input and output with a pipe that somebody serves
 #[derive(clap::Args)]
@@ -47,7 +47,7 @@ pub(super) fn open(name: &str, options: &ClientOptions, deadline: &Deadline) -> 
         Ok(client) => Ok(Some(client)),
         Err(Win32Error::SEM_TIMEOUT) => Ok(None),
         Err(error) => {
-            let failure = failed(format_args!("cannot open {}", described(name)), error);
+            let failure = deadline.not_opened(&described(name), error);
             Err(match error {
                 Win32Error::INVALID_PARAMETER => failure.advice("it carries bytes, not messages"),
                 Win32Error::ACCESS_DENIED => failure.advice("data goes one way only in it"),

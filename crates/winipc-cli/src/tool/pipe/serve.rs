@@ -10,7 +10,7 @@ use winipc::{PipeMode, PipeServer, ServerOptions, Win32Error};
 
 use super::{Traffic, described, name_parser, session};
 use crate::error::{Error, Result, complain};
-use crate::tool::status::{Status, THERE_ALREADY, failed, help, not_run};
+use crate::tool::status::{Status, THERE_ALREADY, failed, help};
 use crate::tool::{child, time};
 
 /// Serve a pipe: one client by standard input and output, or all who come by a command
@@ -41,6 +41,12 @@ pub(crate) struct Arguments {
     command: Vec<OsString>,
 }
 
+impl Arguments {
+    pub(in crate::tool) fn has_command(&self) -> bool {
+        !self.command.is_empty()
+    }
+}
+
 /// # Errors
 /// The pipe is there already, or cannot be made; as [`session::join`].
 pub(super) fn run(arguments: Arguments) -> Result<Status> {
@@ -53,14 +59,13 @@ pub(super) fn run(arguments: Arguments) -> Result<Status> {
             .create(&name)
             .map_err(|error| failed(format_args!("cannot serve {}", described(&name)), error))
     };
-    let first = options.clone().first_pipe_instance(true).create(&name).map_err(|error| match error {
+    let mut pipe = options.clone().first_pipe_instance(true).create(&name).map_err(|error| match error {
         Win32Error::ACCESS_DENIED => {
             Error::new(format!("somebody serves {} already", described(&name))).exit_status(THERE_ALREADY)
         }
         error => failed(format_args!("cannot serve {}", described(&name)), error),
-    });
+    })?;
     if command.is_empty() {
-        let pipe = first?;
         if !wait_for_client(&pipe, timeout)? {
             return Ok(Status::TimedOut);
         }
@@ -70,16 +75,15 @@ pub(super) fn run(arguments: Arguments) -> Result<Status> {
         PipeMode::Byte => serve_bytes,
         PipeMode::Message => serve_messages,
     };
-    let mut pipe = first.map_err(not_run)?;
     loop {
-        if !wait_for_client(&pipe, timeout).map_err(not_run)? {
+        if !wait_for_client(&pipe, timeout)? {
             return Ok(Status::TimedOut);
         }
         if once {
             return serve(&pipe, &command);
         }
         // First the next instance, so that the pipe is there at any time.
-        let next = create(&options).map_err(not_run)?;
+        let next = create(&options)?;
         let served = std::mem::replace(&mut pipe, next);
         let command = command.clone();
         thread::Builder::new()
@@ -89,7 +93,7 @@ pub(super) fn run(arguments: Arguments) -> Result<Status> {
                     complain(error);
                 }
             })
-            .map_err(|error| not_run(Error::because("cannot serve a client", error)))?;
+            .map_err(|error| Error::because("cannot serve a client", error))?;
     }
 }
 
