@@ -4,6 +4,8 @@ use std::fmt;
 use std::io::Write;
 use std::process::ExitCode;
 
+use crate::printable::printable;
+
 pub(crate) type Result<T> = std::result::Result<T, Error>;
 
 /// A failure as a person reads it.
@@ -56,9 +58,9 @@ impl Error {
     }
 }
 
-/// Says something on standard error, if anybody listens there.
+/// Says something on one line of standard error, if anybody listens there.
 pub(crate) fn complain(text: impl fmt::Display) {
-    let _ = writeln!(std::io::stderr(), "winipc: {text}");
+    let _ = writeln!(std::io::stderr(), "winipc: {}", printable(&text.to_string()));
 }
 
 impl fmt::Display for Error {

@@ -11,6 +11,7 @@ mod inspect;
 mod lab;
 mod man;
 mod number;
+mod printable;
 mod stage;
 mod statistics;
 mod table;
@@ -24,6 +25,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use error::Result;
+use printable::printable;
 
 /// Windows interprocess communication: a messenger over it, and tools to watch and compare it
 #[derive(Parser)]
@@ -71,7 +73,7 @@ fn main() -> ExitCode {
     let result = if std::env::args_os().nth(1).is_some_and(is_internal) {
         run_internal(Internal::parse())
     } else {
-        match Program::parse().command {
+        match parse().command {
             Command::Tool(tool) => return tool::run(tool),
             command => run(command),
         }
@@ -85,6 +87,14 @@ fn main() -> ExitCode {
             error.exit_code()
         }
     }
+}
+
+fn parse() -> Program {
+    Program::try_parse().unwrap_or_else(|error| {
+        // It repeats what was typed, which is to be seen and not to be obeyed by the terminal.
+        let typed = std::env::args_os().map(|argument| printable(&argument.to_string_lossy()));
+        Program::try_parse_from(typed).err().unwrap_or(error).exit()
+    })
 }
 
 fn run(command: Command) -> Result<()> {

@@ -122,7 +122,7 @@ impl<Report: DeserializeOwned + Send + 'static> Stage<Report> {
                 if let Some(mut errors) = actor.child.stderr.take() {
                     let _ = errors.read_to_string(&mut complaint);
                 }
-                let complaint = complaint.trim().trim_start_matches("winipc: ");
+                let complaint = complaint.trim().trim_start_matches("winipc: ").replace('\n', " / ");
                 Err(Error::new(format!("the process of {name} has failed ({status}) {complaint}")))
             }
             Ok(None) => Err(Error::new(format!("the process of {name} does not end"))),

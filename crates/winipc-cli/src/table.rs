@@ -1,9 +1,12 @@
-//! Tables of text on standard output.
+//! Tables and other text on standard output.
 
 use std::fmt;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
+
+use serde::Serialize;
 
 use crate::error::{Error, Result};
+use crate::printable::{printable, printable_json};
 
 /// Rows of cells under a heading; columns are as wide as their widest cell.
 pub(crate) struct Table {
@@ -16,7 +19,7 @@ impl Table {
     }
 
     pub(crate) fn row<const COLUMNS: usize>(&mut self, cells: [String; COLUMNS]) {
-        self.rows.push(cells.to_vec());
+        self.rows.push(cells.map(|cell| printable(&cell)).to_vec());
     }
 }
 
@@ -45,6 +48,25 @@ pub(crate) fn print(text: impl fmt::Display) -> Result<()> {
     write!(output, "{text}").and_then(|()| output.flush()).map_err(|error| Error::output(&error))
 }
 
+/// Prints a report for machines, as JSON.
+///
+/// # Errors
+/// As [`print`].
+pub(crate) fn print_json(report: &impl Serialize) -> Result<()> {
+    let text = serde_json::to_string_pretty(report).expect("a report is plain data");
+    print(format_args!("{}\n", printable_json(&text)))
+}
+
+/// Prints names, each with `end` after it: for a program as they are, for a person as they can be shown.
+///
+/// # Errors
+/// As [`print`].
+pub(crate) fn print_names<'a>(names: impl IntoIterator<Item = &'a String>, end: char) -> Result<()> {
+    let is_seen = std::io::stdout().is_terminal();
+    let shown = |name: &String| if is_seen { printable(name) } else { name.clone() };
+    print(names.into_iter().map(|name| format!("{}{end}", shown(name))).collect::<String>())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -52,7 +74,7 @@ mod tests {
     #[test]
     fn columns_line_up() {
         let mut table = Table::new(["row", "µs", "result"]);
-        table.row(["a longer name".into(), "1".into(), "met".into()]);
-        assert_eq!(table.to_string(), "row            µs  result\na longer name  1   met\n");
+        table.row(["a longer\x1bname".into(), "1".into(), "met".into()]);
+        assert_eq!(table.to_string(), "row                 µs  result\na longer\\u{1b}name  1   met\n");
     }
 }

@@ -69,14 +69,16 @@ impl Terminal {
         self.keyboard.write_all(keys.as_bytes()).unwrap();
     }
 
-    /// Waits until `part` has appeared after what was waited for before.
+    /// Waits until `part` has appeared after what was waited for before, and gives what came between.
     #[track_caller]
-    fn expect(&mut self, part: &str) {
+    fn expect(&mut self, part: &str) -> String {
         let end = Instant::now() + PATIENCE;
         loop {
             if let Some(position) = self.text.find(part) {
-                self.text.drain(..position + part.len());
-                return;
+                let rest = self.text.split_off(position + part.len());
+                let mut between = std::mem::replace(&mut self.text, rest);
+                between.truncate(position);
+                return between;
             }
             match self.screen.recv_timeout(end.saturating_duration_since(Instant::now())) {
                 Ok(bytes) => self.text.push_str(&String::from_utf8_lossy(&bytes)),
@@ -196,4 +198,67 @@ fn a_lab_has_colours() {
     assert!(terminal.child.wait().unwrap().success());
     let mut terminal = Terminal::run(world.winipc().args(["lab", "winsock"]).env("NO_COLOR", "1"));
     terminal.expect("\n   client | connected");
+}
+
+/// Names and lines can hold what a terminal obeys: it is shown, and never sent there as it is.
+#[test]
+fn what_a_terminal_would_obey_is_escaped() {
+    let world = World::new();
+    // A colour, a title, the end of a line, an old-style escape, and text from right to left.
+    let name = "a\x1b[31mred\x1b]0;title\x07\r\nb\u{9b}2J\u{202e}c";
+    let shown = r"a\u{1b}[31mred\u{1b}]0;title\u{7}\r\nb\u{9b}2J\u{202e}c";
+    let holders: [&[&str]; 5] = [
+        &["event", "create", name, "--set", "--manual"],
+        &["section", "create", "s\x1bction", "1"],
+        &["mutex", "run", &format!("{name} mutex"), "sh", "-c", "echo created; cat"],
+        &["pipe", "serve", name, "--", "cat"],
+        &["mailslot", "listen", name],
+    ];
+    let _holders = holders.map(|arguments| {
+        let mut holder = Process::start(world.winipc().args(arguments));
+        match arguments[0] {
+            "pipe" => while world.run(&["pipe", "list"]).stdout.is_empty() {},
+            "mailslot" => while !world.run(&["mailslot", "info", name]).status.success() {},
+            _ => _ = holder.expect("created"),
+        }
+        holder
+    });
+    let see = |arguments: &[&str], part: &str| {
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", r#""$@"; echo; echo THE END"#, "sh", env!("CARGO_BIN_EXE_winipc")])
+            .args(arguments);
+        let text = Terminal::run(world.surround(&mut command)).expect("THE END\r\n");
+        // Complaints about what was typed have colours of their own.
+        let is_dangerous = |c: char| c.is_control() && !"\r\n\x1b".contains(c) || c == '\u{202e}';
+        assert!(!text.contains(is_dangerous), "{arguments:?}: {text:?}");
+        assert!(
+            text.starts_with("\x1b[1m\x1b[31merror:") || !text.contains('\x1b'),
+            "{arguments:?}: {text:?}"
+        );
+        assert!(
+            text.replace("\r\n", "\n").lines().all(|line| !line.contains('\r')),
+            "{arguments:?}: {text:?}"
+        );
+        assert!(text.contains(part), "{arguments:?}: {text}");
+    };
+    see(&["objects"], &format!("{shown}  "));
+    see(&["objects", "--json"], r"\u001b[31m");
+    see(&["pipe", "list"], &format!("{shown}\r\n"));
+    see(&["section", "list"], "s\\u{1b}ction\r\n");
+    see(&["wait", name], &format!("{shown}\r\n"));
+    see(&["mailslot", "info", name], "messages 0");
+    see(&["mailslot", "info", "no\x1b"], r"no\u{1b}");
+    see(&["mailslot", "listen", name], shown);
+    see(&["event", "set", &format!("{name} too")], shown);
+    see(&["event", "create", name, "--new"], shown);
+    see(&["mutex", "run", "m", "--", "\x1b[31m"], r"\u{1b}[31m");
+    see(&["event", "wait", "e", "--timeout", "\x1b[31m"], r"\u{1b}[31m");
+    see(&["lab", "\x1b[31m"], r"\u{1b}[31m");
+    see(&["lab", "\u{202e}"], r"\u{202e}");
+    see(&["chat", "room", "--name", "\x1b[31m"], r"\u{1b}[31m");
+    see(&["chat", "room", "--over", "tcp", "--connect", "\x1b[31m"], r"\u{1b}[31m");
+    // For a program they are what they are.
+    let output = world.run(&["pipe", "list"]);
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), format!("{name}\n"));
 }

@@ -12,7 +12,7 @@ use super::costs::{COSTS, Cost, Costs};
 use super::measure::{Comparison, Effort, compare};
 use super::rows::{Peer, Place, ROWS, Row, SLOW_WAKE_NS, Target, Unit};
 use crate::error::{Error, Result};
-use crate::table::{Table, print};
+use crate::table::{Table, print, print_json};
 
 #[derive(Serialize)]
 struct Report {
@@ -63,8 +63,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
     }
     show_progress("");
     if arguments.json {
-        let text = serde_json::to_string_pretty(&reports).expect("a report is plain data");
-        return print(format_args!("{text}\n"));
+        return print_json(&reports);
     }
     print(table(&reports))?;
     let mut reasons: Vec<_> = reports.iter().flat_map(Report::reasons).collect();

@@ -8,8 +8,9 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use super::journal::{Journal, Record};
-use super::protocol::{Frame, LINE_LIMIT, Line, MemberId, Memory, Stream, VERSION, printable};
+use super::protocol::{Frame, LINE_LIMIT, Line, MemberId, Memory, Stream, VERSION};
 use crate::error::{Error, Result};
+use crate::printable::printable;
 
 /// Something to tell the person at the terminal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -155,7 +156,9 @@ impl Member {
         let stream = self.stream(recipient);
         let number = self.typed.entry(recipient).or_default();
         *number += 1;
-        let line = Line { stream, number: *number, at: now, name: self.name.clone(), text: printable(text) };
+        // Tabs, which come with what is pasted, are meant as space.
+        let text = printable(&text.replace('\t', " "));
+        let line = Line { stream, number: *number, at: now, name: self.name.clone(), text };
         let frames = if self.is_connected { vec![Frame::Line(line.clone())] } else { Vec::new() };
         self.outbox.push_back(line);
         Ok(Reaction { notices: Vec::new(), frames })

@@ -22,6 +22,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::error::{Error, Result, complain};
+use crate::printable::printable;
 use crate::transport::{Address, Mechanism, RoomName, Transport};
 use command::Command;
 use connection::Queue;
@@ -29,8 +30,6 @@ use console::Console;
 use log::Log;
 use member::{Member, Notice, Reaction};
 use protocol::{Frame, MemberId};
-
-pub(crate) use protocol::printable;
 
 /// How long leaving waits until everything typed has reached everybody.
 const FAREWELL: Duration = Duration::from_secs(10);
@@ -213,7 +212,7 @@ impl Chat {
             Event::Open(place) => self.tell(&format!("* the room is open at {place}"))?,
             Event::Waiting => self.tell("* the room's server does not answer; waiting for it")?,
             Event::Failed(error) => return Err(error),
-            Event::Trouble(error) => self.tell(&format!("* {error}"))?,
+            Event::Trouble(error) => self.tell(&printable(&format!("* {error}")))?,
             Event::Typed(line) => {
                 self.is_line_requested = false;
                 self.typed(&line)?;
@@ -265,7 +264,7 @@ impl Chat {
                 self.record(&printable(&line));
                 self.react(reaction)
             }
-            Err(error) => self.show(&format!("* {error}")),
+            Err(error) => self.show(&printable(&format!("* {error}"))),
         }
     }
 

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::journal::{Journal, Record};
 use super::protocol::{Frame, LINE_LIMIT, Line, MemberId, Memory, Seen, VERSION, check_name};
+use crate::printable::MOST_PER_BYTE;
 
 /// Numbers the links of one server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -52,8 +53,8 @@ impl Room {
 
     /// The most members that are expected back: all that a room has, as far as greetings and frames are honest.
     const EXPECTED_LIMIT: usize = 256;
-    /// The longest line that is passed on: what is typed can become three times as long by what it must not contain.
-    const LINE_LIMIT: usize = 3 * LINE_LIMIT;
+    /// The longest line that is passed on: what is typed becomes longer where characters in it are escaped.
+    const LINE_LIMIT: usize = MOST_PER_BYTE * LINE_LIMIT;
 
     /// A room whose first member will be `server`, called `name`: whoever comes before it learns of it.
     pub(crate) fn new(server: MemberId, name: &str, now: Instant) -> Self {

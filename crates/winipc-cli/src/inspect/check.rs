@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::table::print;
+use crate::printable::printable;
+use crate::table::{print, print_json};
 
 /// Check that the shared memory of the namespace is consistent
 #[derive(clap::Args)]
@@ -40,11 +41,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             found: fault.found.clone(),
         });
         let report = Report { is_consistent: faults.is_empty(), faults: told.collect() };
-        print(format_args!("{}\n", serde_json::to_string_pretty(&report).expect("a report is plain data")))?;
+        print_json(&report)?;
     } else if faults.is_empty() {
         print("the namespace is consistent\n")?;
     } else {
-        faults.iter().try_for_each(|fault| print(format_args!("{fault}\n")))?;
+        faults.iter().try_for_each(|fault| print(format_args!("{}\n", printable(&fault.to_string()))))?;
     }
     match faults.len() {
         0 => Ok(()),

@@ -7,9 +7,9 @@ use serde::Serialize;
 use winipc_executive::Kind;
 use winipc_executive::inspect::{self, Blocked, Call, Listing, ObjectView, State, ThreadId};
 
-use crate::chat::printable;
 use crate::error::{Error, Result};
-use crate::table::{Table, print};
+use crate::printable::printable;
+use crate::table::{Table, print, print_json};
 
 /// List the live objects of the namespace, and the threads that wait for them
 #[derive(clap::Args)]
@@ -28,8 +28,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let listing = inspect::objects()
         .map_err(|error| Error::because("cannot look at the objects of the namespace", error))?;
     if arguments.json {
-        let text = serde_json::to_string_pretty(&Report::new(&listing)).expect("a report is plain data");
-        return print(format_args!("{text}\n"));
+        return print_json(&Report::new(&listing));
     }
     print(text(&listing))
 }
@@ -189,13 +188,13 @@ fn text(listing: &Listing) -> String {
     let mut table = Table::new(["type", "name", "state", "handles", "held by", "waited for by"]);
     for object in &listing.objects {
         let holders = object.holders.iter().map(|holder| match program(holder.process) {
-            Some(program) => format!("{} {}", holder.process, printable(&program)),
+            Some(program) => format!("{} {}", holder.process, program),
             None => holder.process.to_string(),
         });
         let waiters = object.waiters.iter().map(|waiter| waiter.thread.to_string());
         table.row([
             kind(object.kind).to_string(),
-            object.name.as_deref().map_or_else(|| "-".to_string(), printable),
+            object.name.clone().unwrap_or_else(|| "-".to_string()),
             object.state.to_string(),
             object.handle_count.to_string(),
             holders.collect::<Vec<_>>().join(", "),
@@ -281,7 +280,7 @@ mod tests {
         let objects = vec![mutex("left", 7), mutex("ri\x1bght", 8)];
         let listing = Listing { objects, blocked: vec![blocked], lock_holder: None };
         let text = text(&listing);
-        let sentence = "7:7 has waited for mutex \"ri\u{fffd}ght\" for 2.5 s: mutex \"ri\u{fffd}ght\" of 8:8, \
+        let sentence = "7:7 has waited for mutex \"ri\\u{1b}ght\" for 2.5 s: mutex \"ri\\u{1b}ght\" of 8:8, \
                         which waits for mutex \"left\" of 7:7: DEADLOCK";
         assert!(text.contains(sentence), "{text}");
         let report = serde_json::to_value(Report::new(&listing)).unwrap();

@@ -10,8 +10,8 @@ use winipc::{EventOptions, MutexOptions, SemaphoreOptions};
 use super::board::Board;
 use super::role::{Line, actor_arguments, object_name};
 use super::{Pace, failed};
-use crate::chat::printable;
 use crate::error::Result;
+use crate::printable::printable;
 use crate::stage::Stage;
 use crate::table::print;
 

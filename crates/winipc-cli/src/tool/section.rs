@@ -70,7 +70,7 @@ pub(crate) struct WriteTo {
 #[cfg(target_os = "linux")]
 #[derive(clap::Args)]
 #[command(after_long_help = help!("\
-One name a line, in order. `winipc objects` also shows those without a name, their sizes and who has them."))]
+One name a line, in order; on a terminal, characters that it would obey are shown escaped. `winipc objects` also shows those without a name, their sizes and who has them."))]
 pub(crate) struct List {
     /// End each name with a NUL character instead of a new line
     #[arg(long, short = '0')]
@@ -173,8 +173,7 @@ fn list(List { null }: &List) -> Result<Status> {
     let sections = listing.objects.into_iter().filter(|object| object.kind == Kind::Section);
     let mut names: Vec<_> = sections.filter_map(|object| object.name).collect();
     names.sort();
-    let end = if *null { '\0' } else { '\n' };
-    crate::table::print(names.iter().map(|name| format!("{name}{end}")).collect::<String>())?;
+    crate::table::print_names(&names, if *null { '\0' } else { '\n' })?;
     Ok(Status::Done)
 }
 

@@ -10,7 +10,7 @@ use winipc::{
 use super::patience::Patience;
 use super::status::{Status, failed, help};
 use crate::error::Result;
-use crate::table::print;
+use crate::table::print_names;
 
 /// Wait for any or all of several events, mutexes, semaphores and timers
 #[derive(clap::Args)]
@@ -96,6 +96,6 @@ pub(super) fn run(arguments: &Arguments) -> Result<Status> {
         Some(index) => index..index + 1,
     };
     objects[satisfied.clone()].iter().for_each(Object::settle);
-    print(arguments.names[satisfied].iter().map(|name| format!("{name}\n")).collect::<String>())?;
+    print_names(&arguments.names[satisfied], '\n')?;
     Ok(if matches!(result, WaitResult::Abandoned(_)) { Status::Abandoned } else { Status::Done })
 }

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::number::number;
 use crate::stage::Stage;
 use crate::statistics::{median, percentile};
-use crate::table::{Table, print};
+use crate::table::{Table, print, print_json};
 use crate::transport::{MECHANISMS, Mechanism};
 
 pub(crate) use actor::{ActorArguments, act};
@@ -79,10 +79,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         outcomes.push(tour(mechanism, arguments)?);
     }
     if arguments.json {
-        print(format_args!(
-            "{}\n",
-            serde_json::to_string_pretty(&outcomes).expect("an outcome is plain data")
-        ))?;
+        print_json(&outcomes)?;
     } else {
         print(format_args!("\n{}", table(&outcomes)))?;
     }

@@ -1,12 +1,14 @@
 //! `winipc pipe list`.
 
 use crate::error::{Error, Result};
-use crate::table::print;
+use crate::table::print_names;
 use crate::tool::status::{Status, help};
 
 /// List the names of the pipes
 #[derive(clap::Args)]
-#[command(after_long_help = help!("One name a line, in order, without the \\\\.\\pipe\\ in front."))]
+#[command(after_long_help = help!("\
+One name a line, in order, without the \\\\.\\pipe\\ in front. On a terminal, characters that it would obey are shown \
+escaped."))]
 pub(crate) struct Arguments {
     /// End each name with a NUL character instead of a new line
     #[arg(long, short = '0')]
@@ -20,8 +22,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Status> {
     // Each instance of a pipe has two ends.
     names.sort();
     names.dedup();
-    let end = if arguments.null { '\0' } else { '\n' };
-    print(names.iter().map(|name| format!("{name}{end}")).collect::<String>())?;
+    print_names(&names, if arguments.null { '\0' } else { '\n' })?;
     Ok(Status::Done)
 }
 
