@@ -23,7 +23,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::error::{Error, Result, complain};
 use crate::printable::printable;
-use crate::transport::{Address, Mechanism, RoomName, Transport};
+use crate::transport::{self, Address, Mechanism, RoomName, Transport};
 use command::Command;
 use connection::Queue;
 use console::Console;
@@ -100,6 +100,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
         (None, None) => Address::Unsaid,
     };
     let transport = arguments.over.open(address)?;
+    transport::clean();
     let log = arguments.log.as_deref().map(Log::open).transpose()?;
     let (events, inbox) = channel();
     let signals = events.clone();
@@ -125,6 +126,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
     if let Some(abort) = &chat.abort {
         abort();
     }
+    transport::leave();
     chat.record("Shutting down.");
     result
 }

@@ -15,6 +15,8 @@ use crate::transport::{Claim, Link, RoomName, Transport};
 
 /// How long one attempt to become the server waits before the next attempt to find one.
 const CLAIM_PATIENCE: Duration = Duration::from_millis(20);
+/// How long who wants to be the server waits for who may have the right for a moment only, to clean up.
+const SERVE_PATIENCE: Duration = Duration::from_millis(500);
 /// After this time without an answer the person is told.
 pub(super) const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -49,7 +51,7 @@ impl Session {
         // The claim belongs to this thread and lives as long as it does.
         let mut claim = None;
         if self.must_serve {
-            let Some(ours) = self.transport.claim(&self.room, Duration::ZERO)? else {
+            let Some(ours) = self.transport.claim(&self.room, SERVE_PATIENCE)? else {
                 let what = format!("the room \"{}\" is already served by another process", self.room);
                 return Err(Error::new(what).advice("leave out --serve to join it, or choose another room"));
             };

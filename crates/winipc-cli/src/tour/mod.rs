@@ -11,7 +11,7 @@ use crate::number::number;
 use crate::stage::Stage;
 use crate::statistics::{median, percentile};
 use crate::table::{Table, print, print_json};
-use crate::transport::{MECHANISMS, Mechanism};
+use crate::transport::{MECHANISMS, Mechanism, clean};
 
 pub(crate) use actor::{ActorArguments, act};
 
@@ -75,8 +75,12 @@ struct Outcome {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let is_asked_for = |name| arguments.only.is_none_or(|only| only.name == name);
     let mut outcomes = Vec::new();
+    clean();
     for mechanism in MECHANISMS.iter().filter(|mechanism| is_asked_for(mechanism.name)) {
-        outcomes.push(tour(mechanism, arguments)?);
+        let outcome = tour(mechanism, arguments);
+        // Where it has broken off, its processes have been killed.
+        clean();
+        outcomes.push(outcome?);
     }
     if arguments.json {
         print_json(&outcomes)?;

@@ -21,33 +21,46 @@ pub(super) fn claim<F>(
 where
     F: Fn() -> Result<Box<dyn Listener>> + 'static,
 {
+    let right = right(mechanism, room, patience)?;
+    Ok(right.map(|right| Box::new(MutexClaim { _right: right, listen }) as Box<dyn Claim>))
+}
+
+/// The right alone.
+///
+/// # Errors
+/// The mutex cannot be made.
+pub(super) fn right(mechanism: &Mechanism, room: &RoomName, patience: Duration) -> Result<Option<Right>> {
     let failed = |error| explained(&format!("cannot ask for the right to serve the room \"{room}\""), error);
     let name = format!(r"Global\winipc-chat-{}-{room}", mechanism.name);
     let mutex = MutexOptions::new().name(name).create().map_err(failed)?;
     match mutex.lock_timeout(patience) {
-        // The last server died; what it served is ours now. The claim below adopts what the guard stands for.
+        // The last server died; what it served is ours now. The right adopts what the guard stands for.
         Ok(guard) | Err(LockError::Abandoned(guard)) => std::mem::forget(guard),
         Err(LockError::Timeout) => return Ok(None),
         Err(LockError::Failed(error)) => return Err(failed(error)),
     }
-    Ok(Some(Box::new(MutexClaim { mutex, listen, thread: PhantomData })))
+    Ok(Some(Right { mutex, thread: PhantomData }))
 }
 
 /// Ownership of the room's mutex, which is the thread's.
-struct MutexClaim<F> {
+pub(super) struct Right {
     mutex: Mutex,
-    listen: F,
     thread: PhantomData<*const ()>,
+}
+
+impl Drop for Right {
+    fn drop(&mut self) {
+        drop(self.mutex.adopt());
+    }
+}
+
+struct MutexClaim<F> {
+    _right: Right,
+    listen: F,
 }
 
 impl<F: Fn() -> Result<Box<dyn Listener>>> Claim for MutexClaim<F> {
     fn listen(&self) -> Result<Box<dyn Listener>> {
         (self.listen)()
-    }
-}
-
-impl<F> Drop for MutexClaim<F> {
-    fn drop(&mut self) {
-        drop(self.mutex.adopt());
     }
 }

@@ -9,7 +9,7 @@
 //! 2. the server opens `up` to read and then `down` to write, which fails if the client is no longer there;
 //! 3. the client, greeted, no longer reads `up`.
 //!
-//! What a killed process leaves is removed by the next server of the room.
+//! What a killed process leaves is removed by the next server of the room, or by who [cleans](directory) the place.
 
 use std::fs::File;
 use std::hash::{BuildHasher, Hasher};
@@ -24,6 +24,7 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::fs::{CWD, Mode, OFlags, mkfifoat, open};
 use rustix::io::Errno;
 
+use super::directory::Entry;
 use super::stream::{StreamReceiver, StreamSender};
 use super::{Claim, Link, Listener, Mechanism, Opening, RoomName, Transport, directory, exclusive};
 use crate::error::{Error, Result};
@@ -51,7 +52,13 @@ impl Transport for Fifo {
 
     fn connect(&self, room: &RoomName) -> Result<Option<Link>> {
         let door = directory::path(room, MECHANISM.name)?;
-        knock(&door).map_err(|error| Error::because(format!("cannot enter the room \"{room}\""), error))
+        match knock(&door) {
+            // The server has just gone, and who follows it, or its directory, has taken our FIFOs along.
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            entered => {
+                entered.map_err(|error| Error::because(format!("cannot enter the room \"{room}\""), error))
+            }
+        }
     }
 }
 
@@ -61,8 +68,8 @@ fn open_end(path: &Path, access: OFlags) -> rustix::io::Result<File> {
     open(path, flags, Mode::empty()).map(File::from)
 }
 
-fn make(path: &Path) -> rustix::io::Result<()> {
-    mkfifoat(CWD, path, Mode::RUSR | Mode::WUSR)
+fn make(path: &Path) -> io::Result<()> {
+    Ok(mkfifoat(CWD, path, Mode::RUSR | Mode::WUSR)?)
 }
 
 /// The names of a client's two FIFOs, removed with the value.
@@ -100,8 +107,7 @@ fn knock(door: &Path) -> io::Result<Option<Link>> {
     };
     let token = format!("{:016x}", std::collections::hash_map::RandomState::new().build_hasher().finish());
     let pair = Pair::new(door, &token);
-    make(&pair.up)?;
-    make(&pair.down)?;
+    let _entries = [directory::put(&pair.up, make)?, directory::put(&pair.down, make)?];
     let mut down = open_end(&pair.down, OFlags::RDONLY)?;
     let both_ends = open_end(&pair.up, OFlags::RDWR)?;
     let up = open_end(&pair.up, OFlags::WRONLY)?;
@@ -132,30 +138,18 @@ struct Door {
     path: PathBuf,
     /// It is open to write as well, so that it does not end when the last client has gone.
     tokens: BufReader<File>,
+    _entry: Entry,
 }
 
 impl Door {
     /// Whoever calls this has the sole right to.
     fn open(path: &Path) -> io::Result<Self> {
-        let (directory, name) = (path.parent().unwrap(), path.file_name().unwrap());
-        for entry in std::fs::read_dir(directory)? {
-            let entry = entry?.path();
-            // The door and the pairs of a former server. A client that is just coming makes another pair.
-            let is_ours = entry.file_name().is_some_and(|other| {
-                let (other, name) = (other.as_encoded_bytes(), name.as_encoded_bytes());
-                other.strip_prefix(name).is_some_and(|rest| rest.first().is_none_or(|byte| *byte == b'.'))
-            });
-            if is_ours {
-                match std::fs::remove_file(entry) {
-                    Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-                    _ => {}
-                }
-            }
-        }
-        make(path)?;
+        // The door and the pairs of a former server. A client that is just coming makes another pair.
+        directory::remove(path)?;
+        let ((), entry) = directory::put(path, make)?;
         let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         let tokens = BufReader::new(File::from(open(path, flags, Mode::empty())?));
-        Ok(Self { path: path.to_path_buf(), tokens })
+        Ok(Self { path: path.to_path_buf(), tokens, _entry: entry })
     }
 
     /// The link to the client that `token` names, if that is there.
@@ -187,13 +181,6 @@ impl Listener for Door {
                 }
             }
         }
-    }
-}
-
-impl Drop for Door {
-    fn drop(&mut self) {
-        // Where it fails, the next server of the room does it.
-        let _ = std::fs::remove_file(&self.path);
     }
 }
 
@@ -299,7 +286,7 @@ mod tests {
         for path in [&door, &other] {
             let pair = std::mem::ManuallyDrop::new(Pair::new(path, "0123456789abcdef"));
             for path in [path, &pair.up, &pair.down] {
-                make(path).unwrap();
+                std::mem::forget(directory::put(path, make).unwrap());
             }
         }
         let _open = open_door(&room);

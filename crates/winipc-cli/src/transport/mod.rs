@@ -29,6 +29,8 @@ use winipc::Win32Error;
 
 use crate::error::{Error, Result};
 
+pub(crate) use directory::{clean, leave};
+
 /// Everything there is on this system.
 pub(crate) static MECHANISMS: &[&Mechanism] = &[
     &named_pipe::MECHANISM,

@@ -7,11 +7,12 @@
 use std::hash::BuildHasher;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::directory::Entry;
 use super::{Address, Claim, Link, Listener, Mechanism, RoomName, Transport, directory, exclusive};
 use crate::error::{Error, Result};
 
@@ -246,19 +247,12 @@ impl Listener for Placed {
 /// A listener whose place lies in a file.
 struct Published {
     listener: Box<dyn Listener>,
-    path: PathBuf,
+    _entry: Entry,
 }
 
 impl Listener for Published {
     fn accept(&mut self) -> Result<Link> {
         self.listener.accept()
-    }
-}
-
-impl Drop for Published {
-    fn drop(&mut self) {
-        // Where it fails, the next server of the room writes another.
-        let _ = std::fs::remove_file(&self.path);
     }
 }
 
@@ -272,9 +266,10 @@ fn publish<W: Wire>(room: &RoomName, path: &Path) -> io::Result<Box<dyn Listener
     // So that nobody reads half of it.
     let mut new = path.as_os_str().to_owned();
     new.push(".new");
-    std::fs::write(&new, format!("{} {key}\n", W::address(&socket)?))?;
-    std::fs::rename(&new, path)?;
-    Ok(Box::new(Published { listener, path: path.to_path_buf() }))
+    let text = format!("{} {key}\n", W::address(&socket)?);
+    let publish = |path: &Path| std::fs::write(&new, &text).and_then(|()| std::fs::rename(&new, path));
+    let ((), entry) = directory::put(path, publish)?;
+    Ok(Box::new(Published { listener, _entry: entry }))
 }
 
 fn published(path: &Path) -> Option<(SocketAddr, String)> {

@@ -3,10 +3,10 @@
 use std::io::ErrorKind;
 use std::net::Shutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::directory::Entry;
 use super::stream::{StreamReceiver, StreamSender};
 use super::{Claim, Link, Listener, Mechanism, Opening, RoomName, Transport, directory, exclusive};
 use crate::error::{Error, Result};
@@ -24,12 +24,10 @@ impl Transport for UnixSocket {
         let path = directory::path(room, MECHANISM.name)?;
         exclusive::claim(&MECHANISM, room, patience, move || {
             // What a former server has left there has nobody behind it: the claim is ours.
-            match std::fs::remove_file(&path) {
-                Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-                _ => UnixListener::bind(&path),
-            }
-            .map(|listener| Box::new(Socket { listener, path: path.clone() }) as Box<dyn Listener>)
-            .map_err(|error| explained("cannot open the room's socket", &error))
+            directory::remove(&path)
+                .and_then(|()| directory::put(&path, |path| UnixListener::bind(path)))
+                .map(|(listener, entry)| Box::new(Socket { listener, _entry: entry }) as Box<dyn Listener>)
+                .map_err(|error| explained("cannot open the room's socket", &error))
         })
     }
 
@@ -58,14 +56,7 @@ fn explained(what: &str, error: &std::io::Error) -> Error {
 /// The server's socket, which has a name.
 struct Socket {
     listener: UnixListener,
-    path: PathBuf,
-}
-
-impl Drop for Socket {
-    fn drop(&mut self) {
-        // Where it fails, the next server of the room does it.
-        let _ = std::fs::remove_file(&self.path);
-    }
+    _entry: Entry,
 }
 
 impl Listener for Socket {
