@@ -226,7 +226,11 @@ fn mistakes_with_addresses_are_explained() {
         (&["--over", "tcp", "--connect", "no-such-host.invalid:7000"], 1, "cannot find the host"),
         (&["--over", "tcp", "--listen", &taken], 1, "a program that is no winipc chat answers"),
         (&["--over", "tcp", "--connect", &taken], 1, "choose another port"),
-        (&["--over", "tcp", "--serve", "--listen", &taken], 1, "already served by another process"),
+        (
+            &["--over", "tcp", "--serve", "--listen", &taken],
+            1,
+            "no winipc chat has the port; choose another port",
+        ),
         (&["--listen", "127.0.0.1:7000"], 1, "a room over named-pipe has no address"),
         (&["--over", "tcp", "--listen", "127.0.0.1:1", "--connect", "127.0.0.1:1"], 2, "cannot be used with"),
         (&["--over", "smoke"], 2, "[possible values: named-pipe"),
@@ -235,6 +239,60 @@ fn mistakes_with_addresses_are_explained() {
         let errors = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(status), "{arguments:?}: {errors}");
         assert!(errors.contains(part), "{arguments:?}: {errors}");
+    }
+}
+
+/// Another program's port was taken for a room whose server does not answer.
+#[test]
+fn a_port_that_another_program_has() {
+    let stream = TcpListener::bind("127.0.0.1:0").unwrap();
+    let datagram = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let addresses = [stream.local_addr().unwrap(), datagram.local_addr().unwrap()].map(|it| it.to_string());
+    let (world, room) = (World::new(), unique("room"));
+    for (over, address) in PROTOCOLS.iter().zip(&addresses) {
+        let (status, _, errors) =
+            chat(&world, &room, "ann", over, &["--serve", "--listen", address]).finish();
+        assert_eq!(status.code(), Some(1));
+        let expected = format!("{address} is taken, and what has it does not answer as winipc chat does");
+        assert!(errors.contains(&expected) && errors.contains("choose another port"), "{errors}");
+    }
+    let mut members = PROTOCOLS.map(|over| {
+        let address = &addresses[usize::from(over == "udp")];
+        let mut member = chat(&world, &room, "ann", over, &["--listen", address]);
+        let notice = member.expect("is taken");
+        assert!(notice.starts_with(&format!("* {address} is taken, and what has it does not")), "{notice}");
+        assert!(notice.ends_with("choose another port"), "{notice}");
+        member
+    });
+    drop((stream, datagram));
+    members.iter_mut().for_each(|member| _ = member.expect("* you are the first here; ann serves the room"));
+}
+
+/// It may be a room all the same, whose server is stopped.
+#[cfg(unix)]
+#[test]
+fn a_port_whose_server_is_stopped() {
+    use rustix::process::{Pid, Signal, kill_process};
+    for over in PROTOCOLS {
+        let room = unique("room");
+        let worlds = [World::new(), World::new()];
+        let (ann, address) = serve(&worlds[0], &room, over, "127.0.0.1");
+        let id = Pid::from_raw(ann.id() as i32).unwrap();
+        kill_process(id, Signal::STOP).unwrap();
+        let mut bob = chat(&worlds[1], &room, "bob", over, &["--listen", &address.to_string()]);
+        bob.expect(
+            "is taken, and what has it does not answer as winipc chat does; waiting until it does, or ends",
+        );
+        kill_process(id, Signal::CONT).unwrap();
+        bob.expect("* you are in the room with ann; ann serves it");
+        let (status, _, errors) =
+            chat(&worlds[1], &room, "cleo", over, &["--serve", "--listen", &address.to_string()]).finish();
+        assert_eq!(status.code(), Some(1));
+        assert!(errors.contains("already served by another process"), "{errors}");
+        let other = ["--serve", "--listen", &address.to_string()];
+        let (status, _, errors) = chat(&worlds[1], "another", "cleo", over, &other).finish();
+        assert_eq!(status.code(), Some(1));
+        assert!(errors.contains("another room is served there"), "{errors}");
     }
 }
 

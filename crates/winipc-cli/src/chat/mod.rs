@@ -76,8 +76,8 @@ pub(crate) enum Event {
     Unlinked,
     /// This process serves the room, and others must be told where.
     Open(String),
-    /// Nobody has answered for a while.
-    Waiting,
+    /// Nobody has answered for a while, as this tells.
+    Waiting(String),
     /// The session or the console has ended.
     Failed(Error),
     /// The room's server, in this process, has a problem.
@@ -170,7 +170,9 @@ impl Chat {
         inbox: &Receiver<Event>,
     ) -> Result<()> {
         let (member, name) = (self.member.id(), self.member.name().to_string());
-        session::Session { transport, room, member, name, must_serve, events }.start()?;
+        let session =
+            session::Session { transport: Arc::clone(&transport), room, member, name, must_serve, events };
+        session.start()?;
         loop {
             let event = match self.leaving.or(self.answer_due) {
                 None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
@@ -182,7 +184,7 @@ impl Chat {
                 // It may be stopped: it is waited for, since it may go on.
                 Err(RecvTimeoutError::Timeout) => {
                     self.answer_due = None;
-                    self.handle(Event::Waiting)?;
+                    self.handle(Event::Waiting(transport.silence()))?;
                 }
                 Err(RecvTimeoutError::Disconnected) => unreachable!("the session holds a sender"),
             }
@@ -212,7 +214,7 @@ impl Chat {
                 self.member.disconnected();
             }
             Event::Open(place) => self.tell(&format!("* the room is open at {place}"))?,
-            Event::Waiting => self.tell("* the room's server does not answer; waiting for it")?,
+            Event::Waiting(silence) => self.tell(&format!("* {silence}"))?,
             Event::Failed(error) => return Err(error),
             Event::Trouble(error) => self.tell(&printable(&format!("* {error}")))?,
             Event::Typed(line) => {

@@ -52,8 +52,7 @@ impl Session {
         let mut claim = None;
         if self.must_serve {
             let Some(ours) = self.transport.claim(&self.room, SERVE_PATIENCE)? else {
-                let what = format!("the room \"{}\" is already served by another process", self.room);
-                return Err(Error::new(what).advice("leave out --serve to join it, or choose another room"));
+                return Err(self.transport.occupied(&self.room));
             };
             self.serve(ours.as_ref())?;
             claim = Some(ours);
@@ -93,7 +92,7 @@ impl Session {
             }
             if started.elapsed() > PATIENCE && !has_told {
                 has_told = true;
-                let _ = self.events.send(Event::Waiting);
+                let _ = self.events.send(Event::Waiting(self.transport.silence()));
             }
         }
     }

@@ -165,6 +165,24 @@ pub(crate) trait Transport: Send + Sync {
     /// # Errors
     /// Somebody answers, but not to us.
     fn connect(&self, room: &RoomName) -> Result<Option<Link>>;
+
+    /// Why the right to serve `room` cannot be had: somebody else has it.
+    fn occupied(&self, room: &RoomName) -> Error {
+        already_served(room)
+    }
+
+    /// What to tell somebody who has waited for an answer for a while.
+    fn silence(&self) -> String {
+        SILENCE.to_string()
+    }
+}
+
+/// What to tell of a server that is there.
+const SILENCE: &str = "the room's server does not answer; waiting for it";
+
+fn already_served(room: &RoomName) -> Error {
+    Error::new(format!("the room \"{room}\" is already served by another process"))
+        .advice("leave out --serve to join it, or choose another room")
 }
 
 /// What a failure of a Windows object means for somebody who uses a room.

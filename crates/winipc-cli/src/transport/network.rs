@@ -13,7 +13,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::directory::Entry;
-use super::{Address, Claim, Link, Listener, Mechanism, RoomName, Transport, directory, exclusive};
+use super::{
+    Address, Claim, Link, Listener, Mechanism, RoomName, SILENCE, Transport, already_served, directory,
+    exclusive,
+};
 use crate::error::{Error, Result};
 
 /// How long one attempt to enter a room waits for each step of the server.
@@ -160,6 +163,45 @@ impl<W: Wire> Transport for Network<W> {
             Place::Connect(addresses) => dial_any::<W>(addresses.iter().copied(), room),
         }
     }
+
+    fn occupied(&self, room: &RoomName) -> Error {
+        let Place::Listen { addresses, .. } = &self.place else { return already_served(room) };
+        let advice = "choose another port, or end the program that has it";
+        for address in addresses.iter().copied().map(reachable) {
+            let what = match W::dial(address, &pass(room, "")) {
+                Ok(Dialled::Link(_)) => return already_served(room),
+                Ok(Dialled::Refused) => "another room is served there",
+                Ok(Dialled::Stranger) => "a program that is no winipc chat has the port",
+                Ok(Dialled::Nobody) => continue,
+                Err(error) => return cannot_reach(address, &error),
+            };
+            return Error::new(format!("cannot listen at {address}: {what}")).advice(advice);
+        }
+        Error::new(format!(
+            "{} is taken, and what has it does not answer as winipc chat does",
+            told(addresses)
+        ))
+        .advice(advice)
+    }
+
+    fn silence(&self) -> String {
+        match &self.place {
+            Place::Listen { addresses, bound }
+                if bound.lock().unwrap_or_else(PoisonError::into_inner).is_none() =>
+            {
+                format!(
+                    "{} is taken, and what has it does not answer as winipc chat does; waiting until it does, or ends: \
+                     if it is another program, choose another port",
+                    told(addresses)
+                )
+            }
+            _ => SILENCE.to_string(),
+        }
+    }
+}
+
+fn told(addresses: &[SocketAddr]) -> String {
+    addresses.iter().map(SocketAddr::to_string).collect::<Vec<_>>().join(" or ")
 }
 
 fn dial_any<W: Wire>(addresses: impl Iterator<Item = SocketAddr>, room: &RoomName) -> Result<Option<Link>> {
@@ -195,8 +237,7 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
 }
 
 fn cannot_listen(addresses: &[SocketAddr], error: &io::Error) -> Error {
-    let addresses: Vec<_> = addresses.iter().map(SocketAddr::to_string).collect();
-    let explained = Error::because(format!("cannot listen at {}", addresses.join(" or ")), error);
+    let explained = Error::because(format!("cannot listen at {}", told(addresses)), error);
     match error.kind() {
         ErrorKind::AddrNotAvailable => {
             explained.advice("name an address that this machine has, or 0.0.0.0 or [::] for all of them")

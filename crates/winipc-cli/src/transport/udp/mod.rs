@@ -87,14 +87,14 @@ fn is_unreachable(error: &io::Error) -> bool {
 fn ask(socket: UdpSocket, pass: &[u8]) -> io::Result<Dialled> {
     let [nonce, _] = random();
     let mut question = Datagram::Ask { nonce, pass };
-    let mut ours = None;
+    let (mut ours, mut has_heard_noise) = (None, false);
     let mut buffer = [0; DATAGRAM_LIMIT + 1];
     let end = Instant::now() + DIAL_PATIENCE;
     let mut ask_at = Instant::now();
     loop {
         let now = Instant::now();
         if now >= end {
-            return Ok(Dialled::Nobody);
+            return Ok(if has_heard_noise { Dialled::Stranger } else { Dialled::Nobody });
         }
         if now >= ask_at {
             socket.send(&question.encode())?;
@@ -124,6 +124,7 @@ fn ask(socket: UdpSocket, pass: &[u8]) -> io::Result<Dialled> {
                 thread::Builder::new().name("datagrams".into()).spawn(move || listen_to(&ears))?;
                 return Ok(Dialled::Link(link(peer)));
             }
+            None => has_heard_noise = true,
             _ => {}
         }
     }
