@@ -385,6 +385,50 @@ fn a_stopped_member_stops_nobody_else_for_long() {
     }
 }
 
+/// What nobody remembers any more was passed over without a word.
+#[cfg(unix)]
+#[test]
+fn who_was_stopped_for_long_is_told_how_much_it_missed() {
+    use rustix::process::{Pid, Signal, kill_process};
+    const LINES: usize = 3000;
+    const BOBS_LINES: usize = 500;
+    let room = Room::new();
+    let mut ann = room.enter("ann", &[]);
+    let mut bob = room.enter("bob", &["ann"]);
+    let mut cleo = room.enter("cleo", &["ann", "bob"]);
+    ann.expect("* cleo has joined");
+    bob.expect("* cleo has joined");
+    let id = Pid::from_raw(cleo.id() as i32).unwrap();
+    kill_process(id, Signal::STOP).unwrap();
+    // Bob's are forgotten altogether; when they are said, nothing tells of them any more.
+    let text = "z".repeat(1000);
+    (1..=BOBS_LINES).for_each(|number| bob.type_line(&format!("{number}. {text}")));
+    ann.expect(&format!("bob: {BOBS_LINES}. "));
+    let mut input = ann.input.take().unwrap();
+    let typist = std::thread::spawn(move || {
+        for number in 1..=LINES {
+            std::io::Write::write_all(&mut input, format!("{number}. {text}\n").as_bytes()).unwrap();
+        }
+        input
+    });
+    bob.expect(&format!("ann: {LINES}. "));
+    kill_process(id, Signal::CONT).unwrap();
+    cleo.expect(&format!("ann: {LINES}. "));
+    let missed: usize = cleo
+        .seen()
+        .iter()
+        .find_map(|line| line.strip_prefix("* you missed ")?.strip_suffix(" lines"))
+        .unwrap_or_else(|| panic!("nothing is told"))
+        .parse()
+        .unwrap();
+    let shown = cleo.seen().iter().filter(|line| line.contains(". zzz")).count();
+    assert_eq!(shown + missed, LINES + BOBS_LINES);
+    assert!(!cleo.seen().iter().any(|line| line.contains("were missed")), "it is told once");
+    ann.input = Some(typist.join().unwrap());
+    ann.type_line("welcome back");
+    cleo.expect("ann: welcome back");
+}
+
 /// Who entered while the server was stopped saw nothing at all.
 #[cfg(unix)]
 #[test]

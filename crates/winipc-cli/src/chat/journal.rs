@@ -1,8 +1,8 @@
 //! The lines that a member or server remembers, so that it can offer them to whoever missed them.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
-use super::protocol::{Line, Seen};
+use super::protocol::{Line, Seen, Stream};
 
 /// The most recent lines, and the highest number ever seen of each stream.
 #[derive(Debug, Default)]
@@ -55,11 +55,29 @@ impl Journal {
     pub(crate) fn lines_missing_in<'a>(&'a self, seen: &'a Seen) -> impl Iterator<Item = &'a Line> {
         self.lines.iter().filter(|line| !seen.contains(line))
     }
+
+    /// What somebody who has seen `seen` has missed for good: of each stream, the highest number that is no longer
+    /// remembered.
+    pub(crate) fn forgotten_since(&self, seen: &Seen) -> Seen {
+        let mut remembered: HashMap<Stream, u64> = HashMap::new();
+        for line in self.lines_missing_in(seen) {
+            // The oldest is the first.
+            remembered.entry(line.stream).or_insert(line.number);
+        }
+        let mut forgotten = Seen::default();
+        for (stream, last) in self.seen.iter() {
+            let last = remembered.get(&stream).map_or(last, |first| first - 1);
+            if last > seen.get(&stream).unwrap_or(0) {
+                forgotten.raise(stream, last);
+            }
+        }
+        forgotten
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::protocol::{MemberId, Stream};
+    use super::super::protocol::MemberId;
     use super::*;
 
     fn line(author: u64, number: u64) -> Line {
@@ -88,5 +106,26 @@ mod tests {
         seen.raise(line(1, 0).stream, 2 * Journal::LINE_COUNT_LIMIT as u64 - 2);
         let numbers: Vec<_> = journal.lines_missing_in(&seen).map(|line| line.number).collect();
         assert_eq!(numbers, [2047, 2048]);
+    }
+
+    #[test]
+    fn what_is_forgotten_is_known() {
+        let mut journal = Journal::default();
+        let lines = |author, count| (1..=count).map(move |number| line(author, number));
+        lines(1, 10).chain(lines(2, 1020)).chain(lines(3, 1)).for_each(|line| _ = journal.record(&line));
+        let mut seen = Seen::default();
+        // 1 to 7 of the first author are forgotten.
+        seen.raise(line(1, 0).stream, 2);
+        seen.raise(line(2, 0).stream, 1000);
+        let forgotten = |journal: &Journal, seen| {
+            let mut forgotten: Vec<_> = Vec::from(journal.forgotten_since(seen));
+            forgotten.sort_unstable();
+            forgotten.iter().map(|(stream, number)| (stream.author.0, *number)).collect::<Vec<_>>()
+        };
+        assert_eq!(forgotten(&journal, &seen), [(1, 7)]);
+        // Then all of it is, and some of the others'.
+        lines(4, 1020).for_each(|line| _ = journal.record(&line));
+        assert_eq!(forgotten(&journal, &seen), [(1, 10), (2, 1017)]);
+        assert_eq!(forgotten(&journal, &journal.seen().clone()), []);
     }
 }

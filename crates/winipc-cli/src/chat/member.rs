@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use super::journal::{Journal, Record};
-use super::protocol::{Frame, LINE_LIMIT, Line, MemberId, Memory, Stream, VERSION};
+use super::protocol::{Frame, LINE_LIMIT, Line, MemberId, Memory, Seen, Stream, VERSION};
 use crate::error::{Error, Result};
 use crate::printable::printable;
 
@@ -32,6 +32,10 @@ pub(crate) enum Notice {
     /// Lines that nobody present remembers any more.
     Missed {
         name: String,
+        count: u64,
+    },
+    /// So many lines were said while this member was away, and nobody remembers them.
+    MissedWhileAway {
         count: u64,
     },
     /// The room has been entered; `server` is who serves it, `others` who is in it.
@@ -169,8 +173,9 @@ impl Member {
     pub(crate) fn received(&mut self, frame: Frame) -> Result<Reaction> {
         let mut reaction = Reaction::default();
         match frame {
-            Frame::Welcome { name, server, members, seen } => {
+            Frame::Welcome { name, server, members, seen, forgotten } => {
                 self.welcome(&mut reaction, name, server, members);
+                self.miss(&mut reaction, &forgotten.heard_by(self.id));
                 self.settle_outbox(|line| seen.contains(line));
                 reaction.frames.extend(self.journal.lines_missing_in(&seen).cloned().map(Frame::Line));
                 reaction.frames.extend(self.outbox.iter().cloned().map(Frame::Line));
@@ -247,6 +252,18 @@ impl Member {
             reaction.notices.push(Notice::Entered { server: server_name, others: others.collect() });
         } else if self.server != Some(server) {
             reaction.notices.push(Notice::NewServer { name: server_name });
+        }
+    }
+
+    /// Takes note of what nobody can tell us any more.
+    fn miss(&mut self, reaction: &mut Reaction, forgotten: &Seen) {
+        let missed = |(stream, last): (Stream, u64)| {
+            last.saturating_sub(self.journal.seen().get(&stream).unwrap_or_default())
+        };
+        let count = forgotten.iter().map(missed).fold(0, u64::saturating_add);
+        self.journal.skip(forgotten);
+        if count > 0 {
+            reaction.notices.push(Notice::MissedWhileAway { count });
         }
     }
 

@@ -332,7 +332,10 @@ fn sentence(notice: &Notice) -> String {
         Notice::Whispered { name, text } => format!("{name} (to you): {text}"),
         Notice::Joined { name } => format!("* {name} has joined"),
         Notice::Left { name } => format!("* {name} has left"),
+        Notice::Missed { name, count: 1 } => format!("* a line of {name} was missed"),
         Notice::Missed { name, count } => format!("* {count} lines of {name} were missed"),
+        Notice::MissedWhileAway { count: 1 } => "* you missed one line".to_string(),
+        Notice::MissedWhileAway { count } => format!("* you missed {count} lines"),
         Notice::Entered { server, others } if others.is_empty() => {
             format!("* you are the first here; {server} serves the room")
         }

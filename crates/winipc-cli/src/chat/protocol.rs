@@ -79,6 +79,15 @@ impl Seen {
     /// The most streams remembered; a greeting with all of them still fits a frame.
     const LIMIT: usize = 4096;
 
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Stream, u64)> {
+        self.0.iter().map(|(stream, number)| (*stream, *number))
+    }
+
+    /// Those that `member` may be shown.
+    pub(crate) fn heard_by(&self, member: MemberId) -> Self {
+        Self(self.iter().filter(|(stream, _)| stream.is_heard_by(member)).collect())
+    }
+
     pub(crate) fn get(&self, stream: &Stream) -> Option<u64> {
         self.0.get(stream).copied()
     }
@@ -119,7 +128,15 @@ pub(crate) enum Frame {
     /// Member to server, first frame.
     Hello { version: u32, member: MemberId, name: String, memory: Option<Memory> },
     /// Server to member, the answer to `Hello`: its name here, who serves, who is in the room, what the server has seen.
-    Welcome { name: String, server: MemberId, members: Vec<(MemberId, String)>, seen: Seen },
+    /// If it was here before, also what it has missed and nobody can tell it any more.
+    Welcome {
+        name: String,
+        server: MemberId,
+        members: Vec<(MemberId, String)>,
+        seen: Seen,
+        #[serde(default)]
+        forgotten: Seen,
+    },
     /// Server to member instead of `Welcome`.
     Refused { reason: String },
     /// Both ways.
@@ -200,9 +217,14 @@ mod tests {
             seen.raise(stream, u64::MAX);
         }
         let members = (0..255).map(|n| (MemberId(u64::MAX - n), "\u{1}".repeat(NAME_LIMIT))).collect();
-        let memory = Some(Memory { server: MemberId(u64::MAX), members, seen });
-        let hello = Frame::Hello { version: VERSION, member: MemberId(3), name: "ann".into(), memory };
+        let members: Vec<_> = members;
+        let memory = Memory { server: MemberId(u64::MAX), members: members.clone(), seen: seen.clone() };
+        let (member, name) = (MemberId(3), "ann".to_string());
+        let hello = Frame::Hello { version: VERSION, member, name: name.clone(), memory: Some(memory) };
         assert!(hello.encode().len() <= FRAME_LIMIT, "{}", hello.encode().len());
+        let forgotten = seen.clone();
+        let welcome = Frame::Welcome { name, server: MemberId(u64::MAX), members, seen, forgotten };
+        assert!(welcome.encode().len() <= FRAME_LIMIT, "{}", welcome.encode().len());
     }
 
     #[test]

@@ -140,8 +140,10 @@ impl Room {
             effects.push(Effect::Close { link: former });
         }
         self.expected.remove(&member);
+        let mut forgotten = Seen::default();
         let mut seen = match memory {
             Some(memory) => {
+                forgotten = self.journal.forgotten_since(&memory.seen).heard_by(member);
                 // Later greetings are those of members that were late, or invent some: nobody is made to wait for that.
                 let members = memory.members.into_iter().filter(|_| now < self.expecting_until);
                 for (other, name) in members {
@@ -170,6 +172,7 @@ impl Room {
             server: self.server,
             members: self.members(),
             seen: self.journal.seen().clone(),
+            forgotten,
         };
         effects.push(Effect::Send { link, frame: welcome });
         effects.extend(missing);

@@ -188,7 +188,7 @@ impl World {
                     let (name, is_private, text) = match notice {
                         Notice::Said { name, text } => (name, false, text),
                         Notice::Whispered { name, text } => (name, true, text),
-                        Notice::Missed { .. } => panic!("a line was missed"),
+                        Notice::Missed { .. } | Notice::MissedWhileAway { .. } => panic!("a line was missed"),
                         _ => continue,
                     };
                     self.shown[index].entry((name, is_private)).or_default().push(text.parse().unwrap());
