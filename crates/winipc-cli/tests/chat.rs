@@ -251,6 +251,29 @@ fn a_taken_name_gets_a_number() {
     assert_eq!(first.expect("hello"), "ann-2: hello");
 }
 
+/// Everybody who had no USER was called somebody.
+#[cfg(unix)]
+#[test]
+fn who_says_no_name_has_that_of_the_user() {
+    let room = Room::new();
+    let id = std::process::Command::new("id").arg("-un").output().unwrap();
+    let user = String::from_utf8(id.stdout).unwrap().trim().to_string();
+    let start = |variables: [(&str, &str); 3]| {
+        let mut command = room.world.winipc();
+        command.args(["chat", &room.name]).envs(variables);
+        Process::start(&mut command)
+    };
+    let mut first = start([("USER", "ann"), ("LOGNAME", "bob"), ("USERNAME", "")]);
+    first.expect("* you are the first here; ann serves the room");
+    let mut second = start([("USER", ""), ("LOGNAME", "bob"), ("USERNAME", "")]);
+    second.expect("ann serves it");
+    first.expect("* bob has joined");
+    let _third = start([("USER", ""), ("LOGNAME", "two words"), ("USERNAME", "")]);
+    first.expect(&format!("* {user} has joined"));
+    let mut fourth = start([("USER", ""), ("LOGNAME", ""), ("USERNAME", "")]);
+    fourth.expect(&format!("* your name is taken here: you are {user}-2"));
+}
+
 #[test]
 fn only_text_is_shown() {
     let room = Room::new();

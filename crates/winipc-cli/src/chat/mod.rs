@@ -131,11 +131,29 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
     result
 }
 
-/// The user's name as far as it can be a name here.
+/// The user's name as far as it can be a name here. The room tells apart those who have the same.
 fn default_name() -> String {
     let variables = ["USER", "LOGNAME", "USERNAME"].iter().filter_map(|name| std::env::var(name).ok());
-    let mut names = variables.filter(|user| protocol::check_name(user).is_ok());
+    #[cfg(unix)]
+    let names = {
+        let id = rustix::process::getuid().as_raw();
+        let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+        variables.chain(user_called(&users, id)).chain([format!("user{id}")])
+    };
+    #[cfg(not(unix))]
+    let names = variables;
+    let mut names = names.filter(|user| protocol::check_name(user).is_ok());
     names.next().unwrap_or_else(|| "somebody".to_string())
+}
+
+/// The name that the user with this id has in the table of users, if it is there.
+#[cfg(unix)]
+fn user_called(users: &str, id: u32) -> Option<String> {
+    users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let (name, theirs) = (fields.next()?, fields.nth(1)?);
+        (theirs.parse() == Ok(id)).then(|| name.to_string())
+    })
 }
 
 /// Milliseconds since 1970.
