@@ -222,6 +222,9 @@ mod tests {
                 put(&path, |path| std::fs::write(path, "")).unwrap();
             }
         });
+        let last = put(&path, |path| std::fs::write(path, "")).unwrap();
+        assert!(path.exists());
+        drop(last);
         assert!(!path.exists());
         std::fs::remove_dir(&directory).unwrap();
     }
