@@ -14,23 +14,30 @@ mod sys;
 mod wine;
 
 mod access;
+mod anonymous_pipe_sharing;
+mod anonymous_pipe_transfer;
 mod anonymous_pipes;
 mod apcs;
 mod cancelling;
 mod children;
 mod completion_routines;
 mod contention;
+mod disk_file_transfer;
 mod disk_files;
 mod duplication;
 mod events;
 mod file_waits;
 mod handles;
+mod inheritance;
 mod last_error;
 mod lifetime;
+mod mailslot_messages;
+mod mailslot_waiting;
 mod mailslots;
 mod mutexes;
 mod names;
 mod overlapped;
+mod pipe_closing;
 mod pipe_creation;
 mod pipe_information;
 mod pipe_nowait;
@@ -89,10 +96,14 @@ modules! {
     semaphores: "Semaphores (3.3)",
     timers: "Waitable timers (3.4)",
     anonymous_pipes: "Anonymous pipes (4)",
-    disk_files: "Files on disk",
+    anonymous_pipe_transfer: "Anonymous pipes: reading and writing (4)",
+    anonymous_pipe_sharing: "Anonymous pipes in several processes (1.6)",
+    disk_files: "Files on disk: opening",
+    disk_file_transfer: "Files on disk: reading and writing",
     pipe_creation: "Creating a named pipe (5.1)",
     pipe_opening: "Opening the client end (5.2)",
     pipe_states: "States of an instance (5.3)",
+    pipe_closing: "Closing and disconnecting (5.3)",
     pipe_nowait: "Pipes that do not wait (5.4)",
     pipe_reading: "Reading (5.5)",
     pipe_peeking: "Peeking (5.6)",
@@ -100,6 +111,8 @@ modules! {
     pipe_transactions: "Transactions and waiting (5.9, 5.10)",
     pipe_information: "Information about pipes (5.11)",
     mailslots: "Mailslots (6)",
+    mailslot_messages: "Messages of mailslots (6)",
+    mailslot_waiting: "Waiting for messages of mailslots (6.1, 7)",
     overlapped: "Overlapped I/O (7.1)",
     cancelling: "Results and cancelling (7.2)",
     completion_routines: "Completion routines (7.3)",
@@ -107,7 +120,8 @@ modules! {
     section_files: "Sections: files on disk (8.1, 8.3, 8.4)",
     section_views: "Sections: views (8.3, 8.4)",
     processes: "Processes and threads (13.1, 13.2)",
-    children: "Children (1.6, 13.3)",
+    children: "Children (13.2, 13.3)",
+    inheritance: "What children inherit (1.5, 1.6)",
     standard_handles: "Standard handles (13.3)",
     threads: "Making threads (2.4, 13.4)",
     contention: "Several threads and processes at once",
@@ -115,9 +129,9 @@ modules! {
 
 fn main() {
     match std::env::args().nth(1).as_deref() {
-        Some(support::child::ROLE) => support::child::run(),
-        Some(support::child::SCRIPT) => support::child::run_script(),
-        Some(support::child::ARGUMENTS) => support::child::check_arguments(),
+        Some(support::child::ROLE) => support::commands::run(),
+        Some(support::child::SCRIPT) => support::commands::run_script(),
+        Some(support::child::ARGUMENTS) => support::commands::check_arguments(),
         Some("--statements") => print!("{}", statements::markdown()),
         _ => harness::run(),
     }

@@ -1,6 +1,9 @@
 //! What the tests share: calls that report their last error, owned handles, names, threads and children.
 
+pub(crate) mod anonymous_pipe;
 pub(crate) mod child;
+pub(crate) mod commands;
+pub(crate) mod disk;
 pub(crate) mod mailslot;
 pub(crate) mod pipe;
 pub(crate) mod process;

@@ -290,3 +290,26 @@ impl Drop for Request {
         }
     }
 }
+
+/// A listening, then connected, closing or disconnected server, with a name to reach it by.
+pub(crate) fn listening(open_mode: u32, pipe_mode: u32) -> (Name, Handle) {
+    let name = pipe_name();
+    let server = server(&name, open_mode, pipe_mode);
+    (name, server)
+}
+
+/// A server whose client is gone; `data` is what the client left unread.
+pub(crate) fn closing(pipe_mode: u32, data: &[u8]) -> Handle {
+    let (server, client) = pair(DUPLEX, pipe_mode);
+    if !data.is_empty() {
+        expect_write(&client, data);
+    }
+    client.close();
+    server
+}
+
+pub(crate) fn disconnected(pipe_mode: u32) -> (Handle, Handle) {
+    let (server, client) = pair(DUPLEX, pipe_mode);
+    quiet!(DisconnectNamedPipe(server.raw()));
+    (server, client)
+}
