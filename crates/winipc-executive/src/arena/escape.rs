@@ -52,7 +52,7 @@ unsafe fn escape() -> ! {
     unsafe { return_to(PLACE.get()) }
 }
 
-/// Saves the registers that a call preserves, notes where, and calls the function.
+/// Saves the registers that a call preserves, notes where, calls the function, and returns as [`return_to`] does.
 #[cfg(target_arch = "x86_64")]
 #[unsafe(naked)]
 unsafe extern "C" fn call_escapable(
@@ -72,18 +72,13 @@ unsafe extern "C" fn call_escapable(
         "mov rax, rdi",
         "mov rdi, rsi",
         "call rax",
-        "add rsp, 8",
-        "pop r15",
-        "pop r14",
-        "pop r13",
-        "pop r12",
-        "pop rbx",
-        "pop rbp",
-        "ret",
+        "mov rdi, rsp",
+        "jmp {return_to}",
+        return_to = sym return_to,
     )
 }
 
-/// Returns from the call that noted the place.
+/// Returns from the call that noted the place, with the registers that it saved there.
 #[cfg(target_arch = "x86_64")]
 #[unsafe(naked)]
 unsafe extern "C" fn return_to(place: *mut c_void) -> ! {
@@ -100,7 +95,7 @@ unsafe extern "C" fn return_to(place: *mut c_void) -> ! {
     )
 }
 
-/// Saves the registers that a call preserves, notes where, and calls the function.
+/// Saves the registers that a call preserves, notes where, calls the function, and returns as [`return_to`] does.
 #[cfg(target_arch = "aarch64")]
 #[unsafe(naked)]
 unsafe extern "C" fn call_escapable(
@@ -124,21 +119,13 @@ unsafe extern "C" fn call_escapable(
         "mov x9, x0",
         "mov x0, x1",
         "blr x9",
-        "ldp x19, x20, [sp, #16]",
-        "ldp x21, x22, [sp, #32]",
-        "ldp x23, x24, [sp, #48]",
-        "ldp x25, x26, [sp, #64]",
-        "ldp x27, x28, [sp, #80]",
-        "ldp d8, d9, [sp, #96]",
-        "ldp d10, d11, [sp, #112]",
-        "ldp d12, d13, [sp, #128]",
-        "ldp d14, d15, [sp, #144]",
-        "ldp x29, x30, [sp], #160",
-        "ret",
+        "mov x0, sp",
+        "b {return_to}",
+        return_to = sym return_to,
     )
 }
 
-/// Returns from the call that noted the place.
+/// Returns from the call that noted the place, with the registers that it saved there.
 #[cfg(target_arch = "aarch64")]
 #[unsafe(naked)]
 unsafe extern "C" fn return_to(place: *mut c_void) -> ! {
