@@ -1,21 +1,12 @@
 //! Deaths of children and parents between the making of a child and its joining.
 
-use std::sync::atomic::Ordering;
-
 use winipc_executive::process::{Console, Created, Creation, Inherited};
 use winipc_executive::wait::Outcome;
 use winipc_executive::{Attributes, Status, crash, event, handle, namespace, process, thread, wait};
 
-use crate::deaths::sleep;
+use crate::burials::{Burial, at_each_point};
 use crate::operations::processes::{end_orphans, leave_inheritable, make_sleeper};
-use crate::support::{
-    ALL, Child, PROCESS_ALL, Page, State, arena_exists, assert_whole_and_empty, fork, progress, units, until,
-};
-
-/// Words of the page: who is ready, and who may go on.
-const READY: usize = 0;
-const GO: usize = 1;
-const DONE: usize = 2;
+use crate::support::{ALL, assert_whole_and_empty, progress, units, until};
 
 /// Code with which an heir ends that was not stopped.
 const JOINED: u32 = 42;
@@ -65,12 +56,7 @@ fn state_of(id: u32) -> Option<char> {
 
 /// A child is killed at each point of its joining: its parent sees its end and the code, and nothing of it is left.
 pub(crate) fn killed_heirs() {
-    let mut points = 0;
-    while !kill_heir_at(points) {
-        points += 1;
-    }
-    assert!(points > 20, "{points} crash points");
-    println!("{points} crash points");
+    at_each_point(20, kill_heir_at);
 }
 
 fn kill_heir_at(points: u64) -> bool {
@@ -104,70 +90,25 @@ fn kill_heir_at(points: u64) -> bool {
     is_over
 }
 
-/// Who buries a parent is killed at each point: a third takes in the child.
-pub(crate) fn killed_takers_in() {
-    let mut points = 0;
-    while !kill_taker_in_at(points) {
-        points += 1;
-    }
-    assert!(points > 20, "{points} crash points");
-    println!("{points} crash points");
+/// Looks for the name of what the victim has left. Who does that buries the dead first.
+fn look() {
+    handle::close(event::open(&units("new"), ALL, false).unwrap()).unwrap();
 }
 
-fn kill_taker_in_at(points: u64) -> bool {
-    progress(format!("crash point {points} of taking a child in"));
-    let page = Page::new();
-    let ready = |child: &Child| {
-        until(|| page.word(READY).load(Ordering::Acquire) == child.pid as u64);
+/// Who buries a parent is killed at each point: a third takes in the child.
+pub(crate) fn killed_takers_in() {
+    let burial = Burial {
+        name: "taking a child in",
+        survive: |wait_for_deaths| {
+            wait_for_deaths();
+            look();
+            end_orphans();
+        },
+        leave: || {
+            leave_inheritable();
+            make_sleeper(false);
+        },
+        bury: look,
     };
-    let tell_ready = || page.word(READY).store(std::process::id().into(), Ordering::Release);
-    let mut survivor = fork(|| {
-        namespace::attach().unwrap();
-        tell_ready();
-        until(|| page.word(GO).load(Ordering::Acquire) == 3);
-        // To look for a name is to bury the dead first.
-        handle::close(event::open(&units("new"), ALL, false).unwrap()).unwrap();
-        end_orphans();
-        assert_whole_and_empty();
-        process::exit(0);
-    });
-    ready(&survivor);
-    let mut victim = fork(|| {
-        leave_inheritable();
-        make_sleeper(false);
-        tell_ready();
-        sleep();
-    });
-    ready(&victim);
-    let mut burier = fork(|| {
-        let dying = process::open(victim.pid as u32, PROCESS_ALL, false).unwrap();
-        tell_ready();
-        until(|| page.word(GO).load(Ordering::Acquire) == 1);
-        crash::arm_process(points);
-        page.word(GO).store(2, Ordering::Release);
-        until(|| process::exit_code(dying) != Ok(259));
-        handle::close(event::open(&units("new"), ALL, false).unwrap()).unwrap();
-        page.word(DONE).store(1, Ordering::Release);
-        sleep();
-    });
-    ready(&burier);
-    survivor.signal(libc::SIGSTOP);
-    assert_eq!(survivor.wait_for_stop(), State::Stopped);
-    page.word(GO).store(1, Ordering::Release);
-    until(|| page.word(GO).load(Ordering::Acquire) == 2);
-    victim.kill();
-    let completed = loop {
-        match burier.state() {
-            State::Stopped => break false,
-            State::Running if page.word(DONE).load(Ordering::Acquire) != 0 => break true,
-            State::Running => std::thread::sleep(std::time::Duration::from_micros(20)),
-            other => panic!("the burier has failed: {other:?}"),
-        }
-    };
-    burier.kill();
-    page.word(GO).store(3, Ordering::Release);
-    survivor.signal(libc::SIGCONT);
-    assert_eq!(survivor.wait_for_end(), State::Exited(0));
-    assert!(!arena_exists());
-    completed
+    at_each_point(20, |points| burial.kill_burier_at(points));
 }

@@ -226,6 +226,13 @@ pub(crate) fn is_asleep(process: i32, thread: i32) -> bool {
     stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('S'))
 }
 
+/// How many descriptors of pipes the process has. Others, its keeper opens and closes at any time.
+pub(crate) fn pipe_descriptors() -> usize {
+    let entries = std::fs::read_dir("/proc/self/fd").unwrap();
+    let targets = entries.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
+    targets.filter(|target| target.to_string_lossy().starts_with("pipe:")).count()
+}
+
 static PROGRESS: AtomicU64 = AtomicU64::new(0);
 static ACTIVITY: Mutex<String> = Mutex::new(String::new());
 

@@ -1,7 +1,8 @@
 //! The operations, and which states each may leave.
 
+pub(crate) mod anonymous_pipes;
 pub(crate) mod connections;
-pub(crate) mod files;
+pub(crate) mod descriptors;
 pub(crate) mod mailslots;
 pub(crate) mod objects;
 pub(crate) mod pipes;
