@@ -8,7 +8,7 @@ use winipc_executive::io::{self, ReadBuffer};
 use winipc_executive::{Handle, Kind, Result, Status, file, handle, pipe, process};
 
 use super::{FILES, IDS, Random, WORKERS};
-use crate::support::{PROCESS_ALL, Page, until};
+use crate::support::{PROCESS_ALL, Page, pipe_descriptors, until};
 
 /// Most pipes that a worker keeps.
 const MOST_PIPES: usize = 5;
@@ -21,13 +21,6 @@ pub(crate) struct Files {
     inherited: usize,
 }
 
-/// Descriptors of pipes that the process has.
-fn descriptors() -> usize {
-    let entries = std::fs::read_dir("/proc/self/fd").unwrap();
-    let targets = entries.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
-    targets.filter(|target| target.to_string_lossy().starts_with("pipe:")).count()
-}
-
 /// The handles of the process to files, by their objects.
 fn held() -> Vec<Vec<Handle>> {
     let own = std::process::id();
@@ -36,25 +29,22 @@ fn held() -> Vec<Vec<Handle>> {
     own.map(|holder| holder.handles).collect()
 }
 
-/// Fails unless a call succeeded, or failed because of what others do.
+/// As [`super::expect`], with what others can do to an end and to what they were given.
 fn expect<T>(what: &str, result: Result<T>) -> Option<T> {
-    match result {
-        Ok(value) => Some(value),
-        Err(
-            Status::PIPE_BROKEN
-            | Status::PIPE_CLOSING
-            | Status::PIPE_EMPTY
-            | Status::PROCESS_IS_TERMINATING
-            | Status::INVALID_HANDLE
-            | Status::FILE_INVALID,
-        ) => None,
-        Err(status) => panic!("{what}: {status}"),
-    }
+    const FAILURES: &[Status] = &[
+        Status::PIPE_BROKEN,
+        Status::PIPE_CLOSING,
+        Status::PIPE_EMPTY,
+        Status::PROCESS_IS_TERMINATING,
+        Status::INVALID_HANDLE,
+        Status::FILE_INVALID,
+    ];
+    super::expect(what, result, FAILURES)
 }
 
 impl Files {
     pub(crate) fn new() -> Self {
-        Files { pipes: Vec::new(), inherited: descriptors() }
+        Files { pipes: Vec::new(), inherited: pipe_descriptors() }
     }
 
     /// Does something.
@@ -83,7 +73,7 @@ impl Files {
             2 => take(page, other),
             3 if random.is_one_in(20) => {
                 let inherited = self.inherited;
-                until(|| descriptors() <= held().len() + inherited);
+                until(|| pipe_descriptors() <= held().len() + inherited);
             }
             4 if random.is_one_in(3) => self.close_given(),
             _ if side == 0 => {

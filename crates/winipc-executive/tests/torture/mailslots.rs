@@ -6,9 +6,9 @@ use std::time::Duration;
 use winipc_executive::io::{self, Overlapped, ReadBuffer, StatusBlock};
 use winipc_executive::mailslot::{self, Server};
 use winipc_executive::wait::{self, Outcome};
-use winipc_executive::{Attributes, Handle, Result, Status, event, handle};
+use winipc_executive::{Attributes, Handle, Status, event, handle};
 
-use super::Random;
+use super::{Random, expect};
 use crate::support::{ALL, units};
 
 const WRITE: u32 = 0x4000_0000;
@@ -21,15 +21,6 @@ const LONGEST: u64 = 200;
 /// The ends that a worker has, and whether each is a server's.
 #[derive(Default)]
 pub(crate) struct Slots(Vec<(Handle, bool)>);
-
-/// Fails unless a call succeeded, or failed in one of these ways.
-fn expect<T>(what: &str, result: Result<T>, failures: &[Status]) -> Option<T> {
-    match result {
-        Ok(value) => Some(value),
-        Err(status) if failures.contains(&status) => None,
-        Err(status) => panic!("{what}: {status}"),
-    }
-}
 
 impl Slots {
     /// Does something, and says how many messages it has read.

@@ -29,20 +29,16 @@ struct End {
     is_overlapped: bool,
 }
 
-/// Fails unless a call succeeded, or failed because of what others do.
+/// As [`super::expect`], of calls that also fail once the other end has gone.
 fn expect<T>(what: &str, result: Result<T>, also: &[Status]) -> Option<T> {
-    const ENDED: [Status; 5] = [
+    const ENDED: &[Status] = &[
         Status::PIPE_BROKEN,
         Status::PIPE_CLOSING,
         Status::PIPE_DISCONNECTED,
         Status::PIPE_LISTENING,
         Status::INVALID_PIPE_STATE,
     ];
-    match result {
-        Ok(value) => Some(value),
-        Err(status) if ENDED.contains(&status) || also.contains(&status) => None,
-        Err(status) => panic!("{what}: {status}"),
-    }
+    super::expect(what, result, &[ENDED, also].concat())
 }
 
 impl Ends {
