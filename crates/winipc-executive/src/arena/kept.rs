@@ -1,25 +1,36 @@
 //! Descriptors that the process keeps for itself.
 //!
 //! A program may close descriptors that it does not know, and have others under their numbers then. So whoever uses one
-//! that is kept looks first whether it still is what it was.
+//! that is kept looks first whether it still is what it was, unless somebody has looked in the same tick of the clock: no
+//! look is good for longer than until another thread runs, and daemons close what they find once in their lives.
 
 use std::fs::{File, Metadata};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd, RawFd};
 use std::os::unix::fs::MetadataExt;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 
 /// A file or a directory that is kept open.
 pub(super) struct Kept {
     descriptor: AtomicI32,
     /// Device and inode.
     identity: (u64, u64),
+    /// The tick in which somebody has looked last; 0 for none.
+    looked: AtomicU64,
+}
+
+/// Counts the ticks of the system's clock, from 1 on.
+fn tick() -> u64 {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: a place for the result. It cannot fail.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &mut now) };
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64 + 1
 }
 
 impl Kept {
     pub(super) fn new(file: File, metadata: &Metadata) -> Self {
         let identity = (metadata.dev(), metadata.ino());
-        Kept { descriptor: AtomicI32::new(file.into_raw_fd()), identity }
+        Kept { descriptor: AtomicI32::new(file.into_raw_fd()), identity, looked: AtomicU64::new(0) }
     }
 
     /// Device and inode.
@@ -33,8 +44,14 @@ impl Kept {
     /// Of `open_again`; not found, where that opens something else.
     pub(super) fn get(&self, open_again: impl FnOnce() -> io::Result<File>) -> io::Result<BorrowedFd<'_>> {
         let descriptor = self.descriptor.load(Ordering::Acquire);
-        let descriptor =
-            if self.is_own(descriptor) { descriptor } else { self.replace(descriptor, open_again()?)? };
+        let tick = tick();
+        let is_known = descriptor >= 0 && self.looked.load(Ordering::Relaxed) == tick;
+        let descriptor = if is_known || self.is_own(descriptor) {
+            descriptor
+        } else {
+            self.replace(descriptor, open_again()?)?
+        };
+        self.looked.store(tick, Ordering::Relaxed);
         // SAFETY: it was open just now. Who closes what is not theirs makes calls fail here, and nothing else.
         Ok(unsafe { BorrowedFd::borrow_raw(descriptor) })
     }
@@ -63,6 +80,7 @@ impl Kept {
     /// Closes the descriptor: a forked child has another one when it joins.
     pub(super) fn abandon(&self) {
         let descriptor = self.descriptor.swap(-1, Ordering::AcqRel);
+        self.looked.store(0, Ordering::Relaxed);
         if self.is_own(descriptor) {
             // SAFETY: the descriptor is the keeper's, and nobody else finds it here now.
             unsafe { libc::close(descriptor) };
