@@ -181,7 +181,7 @@ pub unsafe extern "system" fn MapViewOfFile(
 /// - `ERROR_NOT_ENOUGH_MEMORY` (8): there are not so many free addresses.
 /// - `ERROR_COMMITMENT_LIMIT` (1455): no memory for the copies.
 /// - `ERROR_NOT_ENOUGH_QUOTA` (1816): the process has too many views.
-/// - `ERROR_FILE_INVALID` (1006): the section's file is not where it was when the section was made.
+/// - `ERROR_FILE_INVALID` (1006): the section's file is not where it was when the section was made, or shorter.
 #[cfg_attr(feature = "export", unsafe(no_mangle))]
 pub unsafe extern "system" fn MapViewOfFileEx(
     section: HANDLE,

@@ -12,6 +12,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use super::crash;
+use super::kept::{self, Kept};
 use crate::status::{Result, Status};
 
 /// A file on disk, as long as it is not renamed.
@@ -42,31 +43,44 @@ pub(crate) fn examine(file: BorrowedFd<'_>) -> Result<Backing> {
 /// Opens a file again.
 ///
 /// # Errors
-/// [`Status::FILE_INVALID`]: there is another file at its path, or none. [`Status::ACCESS_DENIED`]: the process may not
-/// open it so. [`Status::INSUFFICIENT_RESOURCES`]: it has too many files open.
+/// [`Status::FILE_INVALID`]: there is none at its path. [`Status::ACCESS_DENIED`]: the process may not open it so.
+/// [`Status::INSUFFICIENT_RESOURCES`]: it has too many files open.
 pub(crate) fn open(backing: &Backing, write: bool) -> Result<File> {
     crash::point();
     let path = Path::new(OsStr::from_bytes(&backing.path));
     let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
     let file = File::options().read(true).write(write).custom_flags(flags).open(path);
-    let file = file.map_err(|error| match error.raw_os_error() {
+    file.map_err(|error| match error.raw_os_error() {
         Some(libc::EACCES | libc::EPERM | libc::EROFS | libc::ETXTBSY) => Status::ACCESS_DENIED,
         Some(libc::EMFILE | libc::ENFILE) => Status::INSUFFICIENT_RESOURCES,
         _ => Status::FILE_INVALID,
-    })?;
-    let metadata = file.metadata().map_err(|_| Status::FILE_INVALID)?;
-    let is_same = (metadata.dev(), metadata.ino()) == (backing.device, backing.inode);
-    if is_same { Ok(file) } else { Err(Status::FILE_INVALID) }
+    })
+}
+
+/// Makes sure that an open file is the one that a section is over, and that it still has so many bytes: to touch memory
+/// that is mapped of what is behind its end kills the process.
+///
+/// # Errors
+/// [`Status::FILE_INVALID`]: it is another, or it is shorter by now.
+pub(crate) fn require(file: BorrowedFd<'_>, backing: &Backing, bytes: u64) -> Result<()> {
+    let status = kept::status_of(file.as_raw_fd()).ok_or(Status::FILE_INVALID)?;
+    let is_same = (status.st_dev, status.st_ino) == (backing.device, backing.inode);
+    if is_same && status.st_size as u64 >= bytes { Ok(()) } else { Err(Status::FILE_INVALID) }
 }
 
 /// Opens a file anew by a descriptor, whatever has become of its path.
 ///
 /// # Errors
 /// [`Status::FILE_INVALID`]: it cannot be opened so.
-pub(crate) fn reopen(file: BorrowedFd<'_>, write: bool) -> Result<File> {
+pub(crate) fn reopen(file: BorrowedFd<'_>, write: bool) -> Result<Kept> {
     let path = format!("/proc/self/fd/{}", file.as_raw_fd());
     crash::point();
-    File::options().read(true).write(write).open(path).map_err(|_| Status::FILE_INVALID)
+    let opened = File::options().read(true).write(write).open(path);
+    let kept = opened.and_then(|file| {
+        let metadata = file.metadata()?;
+        Ok(Kept::new(file, &metadata))
+    });
+    kept.map_err(|_| Status::FILE_INVALID)
 }
 
 /// Makes a file longer, with room on the disk for all of it.

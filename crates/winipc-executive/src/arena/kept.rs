@@ -11,7 +11,8 @@ use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 
 /// A file or a directory that is kept open.
-pub(super) struct Kept {
+#[derive(Debug)]
+pub(crate) struct Kept {
     descriptor: AtomicI32,
     /// Device and inode.
     identity: (u64, u64),
@@ -42,7 +43,7 @@ impl Kept {
     ///
     /// # Errors
     /// Of `open_again`; not found, where that opens something else.
-    pub(super) fn get(&self, open_again: impl FnOnce() -> io::Result<File>) -> io::Result<BorrowedFd<'_>> {
+    pub(crate) fn get(&self, open_again: impl FnOnce() -> io::Result<File>) -> io::Result<BorrowedFd<'_>> {
         let descriptor = self.descriptor.load(Ordering::Acquire);
         let tick = tick();
         let is_known = descriptor >= 0 && self.looked.load(Ordering::Relaxed) == tick;
@@ -57,11 +58,7 @@ impl Kept {
     }
 
     fn is_own(&self, descriptor: RawFd) -> bool {
-        // SAFETY: zero is a valid value of every field.
-        let mut status: libc::stat = unsafe { core::mem::zeroed() };
-        // SAFETY: a place for the result.
-        let result = unsafe { libc::fstat(descriptor, &mut status) };
-        result == 0 && self.identity == (status.st_dev, status.st_ino)
+        status_of(descriptor).is_some_and(|status| self.identity == (status.st_dev, status.st_ino))
     }
 
     #[cold]
@@ -92,4 +89,13 @@ impl Drop for Kept {
     fn drop(&mut self) {
         self.abandon();
     }
+}
+
+/// What the system tells of a descriptor; `None` if it is none.
+pub(super) fn status_of(descriptor: RawFd) -> Option<libc::stat> {
+    // SAFETY: zero is a valid value of every field.
+    let mut status: libc::stat = unsafe { core::mem::zeroed() };
+    // SAFETY: a place for the result.
+    let result = unsafe { libc::fstat(descriptor, &mut status) };
+    (result == 0).then_some(status)
 }

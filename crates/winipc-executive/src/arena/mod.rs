@@ -24,7 +24,7 @@ pub(crate) mod futex;
 pub(crate) mod journal;
 #[cfg(test)]
 mod journal_tests;
-mod kept;
+pub(crate) mod kept;
 pub(crate) mod layout;
 pub(crate) mod lock;
 pub(crate) mod mailbox;

@@ -14,6 +14,7 @@ use std::os::unix::ffi::OsStringExt;
 
 use super::crash;
 use super::file::Directory;
+use super::kept;
 use super::place::{Place, entries, open_at, remove_at};
 use crate::status::{Result, Status};
 
@@ -77,16 +78,18 @@ impl Place {
         file.set_len(size).map_err(|error| status_of(&error))
     }
 
-    /// Opens the file of a section.
+    /// Opens the file of a section, of which the first `bytes` are needed.
     ///
     /// # Errors
     /// [`Status::INSUFFICIENT_RESOURCES`]: the process has too many files open. [`Status::ARENA_UNAVAILABLE`]: the file is
-    /// not there, or is no file.
-    pub(crate) fn open_section(&self, id: SectionId) -> Result<File> {
+    /// not there, or is no file. [`Status::ARENA_CORRUPT`]: it is shorter.
+    pub(crate) fn open_section(&self, id: SectionId, bytes: u64) -> Result<File> {
         crash::point();
         let file =
             self.directory().and_then(|directory| open_at(Some(directory), &self.section_name(id), FLAGS));
-        file.map_err(|error| status_of(&error))
+        let file = file.map_err(|error| status_of(&error))?;
+        let length = kept::status_of(file.as_raw_fd()).map_or(0, |status| status.st_size as u64);
+        if length < bytes { Err(Status::ARENA_CORRUPT) } else { Ok(file) }
     }
 
     /// Removes the file of a section. Who has mapped it keeps its memory.
@@ -208,7 +211,7 @@ mod tests {
             place.path().join(place.section_name(id).to_str().unwrap()),
         )
         .unwrap();
-        assert_eq!(place.open_section(id).map(|_| ()), Err(Status::ARENA_UNAVAILABLE));
+        assert_eq!(place.open_section(id, 0).map(|_| ()), Err(Status::ARENA_UNAVAILABLE));
         for place in [place, other] {
             place.remove_section(id);
             assert!(place.section_files().is_empty());

@@ -39,11 +39,13 @@ pub(super) fn of(object: &Object) -> Ref<Span> {
     Ref::from_index(object.body[SPAN].peek() as u32)
 }
 
-/// Offset of a section's memory in the arena's file.
-pub(super) fn offset(arena: &Arena, section: Ref<Object>, object: &Object) -> Result<u64> {
+/// Offset of a section's memory in the arena's file. The first `bytes` of it are needed.
+pub(super) fn offset(arena: &Arena, section: Ref<Object>, object: &Object, bytes: u64) -> Result<u64> {
     let span = of(object);
+    let record = arena.get(span)?;
     // Else a neighbour has damaged it.
-    if arena.get(span)?.section.peek() != section.index() {
+    let has_all = bytes <= u64::from(record.populated.load()).min(MOST);
+    if record.section.peek() != section.index() || !has_all {
         return Err(Status::ARENA_CORRUPT);
     }
     arena.span_offset(span)

@@ -72,6 +72,72 @@ fn what_fails_leaves_nothing() {
     assert_eq!((files(&current), check_arena(&current)), (0, vec![]));
 }
 
+/// To touch what is behind the end of a file kills the process.
+#[test]
+#[cfg(not(miri))]
+fn a_file_that_is_too_short_is_not_mapped() {
+    let current = attach_in_memory();
+    let (section, _) = create(&Attributes::default(), ALL_RIGHTS, &parameters(200_000)).unwrap();
+    let id = id_of(&look_up(&current, section).unwrap());
+    current.context.place.open_section(id, 0).unwrap().set_len(65536).unwrap();
+    assert_eq!(map(section, &whole(Access::Read)), Err(Status::ARENA_CORRUPT));
+    let first = map(section, &View { length: 65536, ..whole(Access::Read) }).unwrap();
+    unmap(give_up(first)).unwrap();
+    handle::close(section).unwrap();
+    assert_eq!((files(&current), check_arena(&current)), (0, vec![]));
+}
+
+/// Programs that do not use the library can make a file shorter that a section is over.
+#[test]
+#[cfg(not(miri))]
+fn a_callers_file_that_is_too_short_is_not_mapped() {
+    let current = attach_in_memory();
+    let path = format!("/dev/shm/winipc-test-short-{}", std::process::id());
+    let file = std::fs::File::options().read(true).write(true).create_new(true).open(&path).unwrap();
+    file.set_len(200_000).unwrap();
+    let handle = crate::file::adopt(file.try_clone().unwrap().into(), 0xC000_0000, false).unwrap();
+    let name: Vec<u16> = "section".encode_utf16().collect();
+    let named = Attributes { name: Some(&name), inherit: false };
+    let (section, _) = create_over(&named, ALL_RIGHTS, handle, 0, Protection::ReadWrite).unwrap();
+    let first = View { length: 65536, ..whole(Access::Write) };
+    let arena = current.arena();
+    let map_elsewhere = |view: View| {
+        std::thread::scope(|scope| {
+            let map = || crate::context::visit(arena, || map(open(&name, ALL_RIGHTS, false)?, &view));
+            scope.spawn(map).join().unwrap()
+        })
+    };
+    for (length, expected) in [(200_000, Ok(())), (65536, Err(Status::FILE_INVALID))] {
+        file.set_len(length).unwrap();
+        assert_eq!(map(section, &whole(Access::Write)).map(|view| unmap(give_up(view)).unwrap()), expected);
+        assert!(map(section, &first).is_ok_and(|view| unmap(give_up(view)).is_ok()));
+        // Who has not made it opens the file by its path.
+        assert_eq!(map_elsewhere(whole(Access::Write)).map(drop), expected);
+        assert!(map_elsewhere(first).is_ok());
+    }
+    std::fs::remove_file(path).unwrap();
+    for handle in [section, handle] {
+        handle::close(handle).unwrap();
+    }
+    assert_eq!(check_arena(&current), []);
+}
+
+/// What lies behind a span is another section's, or nothing.
+#[test]
+fn a_section_that_is_longer_than_its_span_is_not_mapped() {
+    let current = attach_in_memory();
+    let (section, _) = create(&Attributes::default(), ALL_RIGHTS, &parameters(8192)).unwrap();
+    let found = look_up(&current, section).unwrap();
+    let mut lock = current.begin().unwrap();
+    take_span(&mut lock, found.reference).unwrap();
+    lock.commit().unwrap();
+    let arena = current.arena();
+    arena.clear_span(span::of(found.object), 8192).unwrap();
+    let offset = |bytes| span::offset(arena, found.reference, found.object, bytes);
+    assert!(offset(8192).is_ok());
+    assert_eq!(offset(8193), Err(Status::ARENA_CORRUPT));
+}
+
 /// Somebody else may make a section of the same name while one's memory is made.
 #[test]
 #[cfg(not(miri))]

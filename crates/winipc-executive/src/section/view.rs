@@ -4,13 +4,14 @@
 //! which only the process itself knows.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::{FLAGS, IN_ARENA, READY, RESERVED, SIZE, VIEWS, id_of, protection_of, span};
 use crate::access;
 use crate::arena::backing;
+use crate::arena::kept::Kept;
 use crate::arena::section::{self, SectionId};
 use crate::arena::state::generation_of;
 use crate::arena::view::{self, Access, GRANULARITY, PAGE, Request, Unused};
@@ -43,7 +44,7 @@ pub struct View {
 pub(crate) struct Views {
     mapped: Mutex<BTreeMap<usize, Mapped>>,
     /// The files of the sections that this process has made over files, so that it does not need their paths.
-    files: Mutex<HashMap<SectionId, Arc<File>>>,
+    files: Mutex<HashMap<SectionId, Arc<Kept>>>,
 }
 
 /// A view as its process knows it.
@@ -67,12 +68,12 @@ impl Views {
         self.mapped.lock().unwrap_or_else(|poison| poison.into_inner())
     }
 
-    fn files(&self) -> MutexGuard<'_, HashMap<SectionId, Arc<File>>> {
+    fn files(&self) -> MutexGuard<'_, HashMap<SectionId, Arc<Kept>>> {
         self.files.lock().unwrap_or_else(|poison| poison.into_inner())
     }
 
     /// Keeps the file of a section.
-    pub(super) fn keep_file(&self, arena: &Arena, section: SectionId, file: File) {
+    pub(super) fn keep_file(&self, arena: &Arena, section: SectionId, file: Kept) {
         self.forget_files(arena);
         self.files().insert(section, Arc::new(file));
     }
@@ -106,7 +107,8 @@ fn at(views: &BTreeMap<usize, Mapped>, address: usize) -> Result<(usize, Mapped)
 /// 65536. [`Status::INVALID_VIEW_SIZE`]: the section ends before the view, or at its start.
 /// [`Status::CONFLICTING_ADDRESSES`]: something else is at the address. [`Status::NO_MEMORY`]: no room for it.
 /// [`Status::COMMITMENT_LIMIT`]: no memory for copies. [`Status::QUOTA_EXCEEDED`]: the process has too many.
-/// [`Status::FILE_INVALID`]: the section is over a file that is not where it was when the section was made.
+/// [`Status::FILE_INVALID`]: the section is over a file that is not where it was when the section was made, or is shorter
+/// than it was then.
 ///
 /// # References
 /// - `docs/conformance.md`, 8.3
@@ -125,9 +127,10 @@ pub fn map(section: Handle, view: &View) -> Result<usize> {
     let mut lock = current.begin()?;
     let (length, is_reserved) = admit(&lock, &found, view)?;
     let backing = super::disk::backing_of(&lock, found.object)?;
+    let end = view.offset + length as u64;
     let span = match found.object.body[FLAGS].get(&lock) & IN_ARENA {
         0 => None,
-        _ => Some(span::offset(lock.arena(), found.reference, found.object)?),
+        _ => Some(span::offset(lock.arena(), found.reference, found.object, end)?),
     };
     let record = enter(&mut lock, &current, found.reference)?;
     lock.commit()?;
@@ -149,13 +152,24 @@ pub fn map(section: Handle, view: &View) -> Result<usize> {
             let file = current.arena().file(&current.context.place);
             file.and_then(|file| map_of(file, start))
         }
-        (None, None) => current.context.place.open_section(id).and_then(|file| map_of(file.as_fd(), 0)),
-        (Some(backing), _) => match current.context.views.files().get(&id).cloned() {
-            Some(file) => map_of(file.as_fd(), 0),
-            None => {
-                backing::open(backing, view.access == Access::Write).and_then(|file| map_of(file.as_fd(), 0))
+        (None, None) => {
+            let file = current.context.place.open_section(id, end);
+            file.and_then(|file| map_of(file.as_fd(), 0))
+        }
+        (Some(backing), _) => {
+            let map_over = |file: BorrowedFd<'_>| {
+                backing::require(file, backing, end)?;
+                map_of(file, 0)
+            };
+            // Its maker keeps it open, unless the program has closed it.
+            let kept = current.context.views.files().get(&id).cloned();
+            let lost = || Err(io::ErrorKind::NotFound.into());
+            match kept.as_ref().and_then(|kept| kept.get(lost).ok()) {
+                Some(file) => map_over(file),
+                None => backing::open(backing, view.access == Access::Write)
+                    .and_then(|file| map_over(file.as_fd())),
             }
-        },
+        }
     };
     match mapped {
         Ok(address) => {
@@ -236,7 +250,7 @@ pub(crate) fn enter(
 pub(crate) const RECORD_SIZE: u32 = size_of::<records::View>() as u32;
 
 /// Takes the record of a view of the calling process away.
-pub(super) fn leave(current: &Current, record: Ref<records::View>) -> Result<()> {
+fn leave(current: &Current, record: Ref<records::View>) -> Result<()> {
     let mut lock = current.begin()?;
     forget(&mut lock, current.process(), record)?;
     lock.commit()?;
@@ -366,7 +380,7 @@ pub fn commit(address: usize, length: usize) -> Result<usize> {
     let start = (address - base) / PAGE * PAGE;
     let end = (address - base + length).next_multiple_of(PAGE);
     if mapped.is_reserved {
-        let file = current.context.place.open_section(mapped.section)?;
+        let file = current.context.place.open_section(mapped.section, 0)?;
         section::commit(&file, mapped.offset + start as u64, (end - start) as u64)?;
     }
     Ok(base + start)

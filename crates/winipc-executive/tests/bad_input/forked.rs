@@ -31,6 +31,8 @@ pub(crate) fn use_handles_in_child() {
     // SAFETY: the child only calls winipc, which takes it for a new process, and leaves with _exit.
     let child = unsafe { libc::fork() };
     if child == 0 {
+        // SAFETY: a child that hangs is killed.
+        unsafe { libc::alarm(60) };
         let in_child = || {
             in_child(event, mutex);
             views_in_child(section, view);
