@@ -79,6 +79,8 @@ fn clear_process(
     empty_process(current, reference, process, generation)?;
     let is_same = || process.generation.load() == generation && process.claim.load() != claim::FREE;
     children::take_in_orphans(current, reference, &is_same)?;
+    // While the record is the process's: who dies here leaves the rest to the next who buries it.
+    file::exchange::remove_name(current, reference, generation);
     let lock = current.begin()?;
     if is_same() {
         // No part of a transaction: the claims of seats and records are free words. As long as the record says that it
@@ -89,7 +91,6 @@ fn clear_process(
                 arena.clear_seat(number);
             }
         }
-        file::exchange::remove_name(current, reference, generation);
         process::free_record(process);
     }
     lock.commit()?;

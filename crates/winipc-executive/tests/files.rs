@@ -48,6 +48,7 @@ roles! {
     programs_that_are_executed_get_no_descriptor,
     a_forked_child_that_joins_holds_no_pipe,
     a_sleeping_process_is_given_and_loses_a_descriptor,
+    a_killed_process_leaves_no_socket,
     a_stopped_process_is_given_its_descriptor_when_it_goes_on,
     a_descriptor_without_handle_is_closed,
     a_handle_without_descriptor_says_so,
@@ -237,6 +238,24 @@ mod roles {
             handle::close(handle).unwrap();
         }
         bury();
+    }
+
+    /// It was removed while the burier held the arena's lock, and all others waited for the file system.
+    pub(super) fn a_killed_process_leaves_no_socket() {
+        let sockets = || {
+            let files = std::fs::read_dir(std::env::var_os("WINIPC_DIR").unwrap()).unwrap();
+            files.filter(|file| file.as_ref().unwrap().file_name().to_string_lossy().starts_with('@')).count()
+        };
+        let (mut child, process) = idle_child();
+        let ends = file::create_pipe(0, false).unwrap();
+        handle::duplicate(Handle::CURRENT_PROCESS, ends.0, Some(process), &SAME).unwrap();
+        until(|| sockets() == 1);
+        child.kill();
+        for handle in [ends.0, ends.1, process] {
+            handle::close(handle).unwrap();
+        }
+        bury();
+        assert_eq!(sockets(), 0);
     }
 
     pub(super) fn a_stopped_process_is_given_its_descriptor_when_it_goes_on() {

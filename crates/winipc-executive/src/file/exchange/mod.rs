@@ -133,8 +133,10 @@ fn open(current: &Current) -> Result<()> {
     Ok(())
 }
 
-/// Removes the name of a dead or leaving process's mailbox.
+/// Removes the name of a dead or leaving process's mailbox. Nobody else's has the name, so it does not matter who else does
+/// it, or when. Not under the lock: a file system may be slow.
 pub(crate) fn remove_name(current: &Current, process: Ref<Process>, generation: u32) {
+    debug_assert_ne!(current.arena().lock_holder(), Some(current.id), "everybody waits for the file system");
     let address = Address { process: process.index(), generation };
     if current.arena().get(process).is_ok_and(|process| process.mailbox.load() != state::NONE)
         && let Ok(directory) = current.context.place.directory()
