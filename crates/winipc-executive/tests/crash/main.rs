@@ -119,6 +119,7 @@ operations! {
     mailslots::open_mailslot,
     mailslots::close_mailslot_client,
     mailslots::write_to_mailslot,
+    mailslots::write_too_much_for_a_datagram,
     mailslots::send_datagram,
     mailslots::write_to_mailslot_with_a_reader,
     mailslots::write_to_mailslot_whose_reader_has_too_little_room,

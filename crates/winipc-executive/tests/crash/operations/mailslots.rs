@@ -113,6 +113,18 @@ pub(crate) fn write_to_mailslot() -> Operation {
     })
 }
 
+/// What it has staged is freed.
+pub(crate) fn write_too_much_for_a_datagram() -> Operation {
+    Operation {
+        judge: |stage, _, _| works(stage),
+        ..of_writer(|victim| {
+            let client = mailslot::open_datagram(&units("SLOT"), WRITE, false, false).unwrap();
+            victim.arm();
+            assert_eq!(write(client, &[1; 100_000]), Err(Status::BAD_NETWORK_PATH));
+        })
+    }
+}
+
 pub(crate) fn send_datagram() -> Operation {
     of_writer(|victim| {
         victim.arm();
