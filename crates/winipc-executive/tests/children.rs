@@ -3,12 +3,14 @@
 mod support;
 
 use std::ffi::OsString;
+use std::os::fd::AsRawFd;
 use std::path::Path;
 
 use support::{ALL, NOW, PROCESS_ALL, World, assert_whole_and_empty, start_watchdog, units, until};
+use winipc_executive::io::{self, ReadBuffer};
 use winipc_executive::process::{Console, Created, Creation, Inherited, find_program};
 use winipc_executive::wait::Outcome;
-use winipc_executive::{Attributes, Handle, Status, event, handle, process, thread, wait};
+use winipc_executive::{Attributes, Handle, Result, Status, event, file, handle, process, thread, wait};
 
 macro_rules! roles {
     ($($name:ident),* $(,)?) => {
@@ -58,6 +60,8 @@ roles! {
     a_child_outlives_its_parent,
     children_of_a_killed_parent_are_taken_in,
     a_suspended_child_that_nobody_can_resume_goes_with_its_parent,
+    a_number_that_leads_elsewhere_is_left_alone,
+    a_redirected_standard_stream_is_the_standard_handle,
 }
 
 #[test]
@@ -174,6 +178,24 @@ fn child(argument: &str) {
                 unsafe { libc::raise(libc::SIGKILL) };
             }
         }
+        // Before the library is asked, what is under the number is the program's own.
+        "elsewhere" => {
+            let own = std::fs::File::open("/dev/zero").unwrap();
+            let descriptor = number(2) as i32;
+            // SAFETY: the number is that of the inherited descriptor, which nobody uses.
+            assert_eq!(unsafe { libc::dup2(own.as_raw_fd(), descriptor) }, descriptor);
+            let expected = if words[3] == "alone" { Err(Status::FILE_INVALID) } else { Ok(b"x".to_vec()) };
+            assert_eq!(read(handle_at(1)), expected);
+            handle::close(handle_at(1)).unwrap();
+            let left = std::fs::read_link(format!("/proc/self/fd/{descriptor}"));
+            assert_eq!(left.unwrap(), Path::new("/dev/zero"));
+            // SAFETY: asks for the flags of a descriptor.
+            assert_eq!(unsafe { libc::fcntl(descriptor, libc::F_GETFD) }, 0, "it is no program's to lose");
+        }
+        "print" => {
+            let output = process::standard::get(1).unwrap();
+            io::write(output, b"printed", None).unwrap();
+        }
         // What it inherits is there, though nobody is left who had it.
         "last" => {
             event::set(handle_at(1)).unwrap();
@@ -218,6 +240,14 @@ fn inheritable(name: Option<&str>) -> Handle {
     let name = name.map(units);
     let attributes = Attributes { name: name.as_deref(), inherit: true };
     event::create(&attributes, ALL, true, false).unwrap().0
+}
+
+/// Reads one byte.
+fn read(file: Handle) -> Result<Vec<u8>> {
+    let mut byte = vec![0; 1];
+    // SAFETY: the buffer outlives the call, which returns when the read is complete.
+    let buffer = unsafe { ReadBuffer::new(byte.as_mut_ptr(), byte.len()) };
+    io::read(file, buffer, None).map(|_| byte)
 }
 
 fn has_children() -> bool {
@@ -521,5 +551,52 @@ mod roles {
         let created = start(&format!("set {}", event.raw()), Inherited::All, SUSPENDED);
         let world = std::env::var("WINIPC_DIR").unwrap();
         std::fs::write(format!("{world}.suspended"), created.id.to_string()).unwrap();
+    }
+    /// The child took whatever it found under the number, and closed it with the handle.
+    pub(super) fn a_number_that_leads_elsewhere_is_left_alone() {
+        for who_has_it in ["alone", "parent"] {
+            let (reader, writer) = file::create_pipe(0, false).unwrap();
+            io::write(writer, b"x", None).unwrap();
+            handle::set_flags(reader, Some(true), None).unwrap();
+            let number = file::descriptor_of(reader, 0).unwrap().as_raw_fd();
+            let what = format!("elsewhere {} {number} {who_has_it}", reader.raw());
+            let created = start(&what, Inherited::All, SUSPENDED);
+            if who_has_it == "alone" {
+                handle::close(reader).unwrap();
+            }
+            thread::resume(created.thread).unwrap();
+            assert_eq!(ended(created.process), 42);
+            close(created);
+            handle::close(writer).unwrap();
+            if who_has_it == "parent" {
+                handle::close(reader).unwrap();
+            }
+        }
+        assert_whole_and_empty();
+    }
+
+    /// A shell between parent and child sends the output elsewhere.
+    pub(super) fn a_redirected_standard_stream_is_the_standard_handle() {
+        let (reader, writer) = file::create_pipe(0, false).unwrap();
+        handle::set_flags(writer, Some(true), None).unwrap();
+        let output = Path::new(&std::env::var("WINIPC_DIR").unwrap()).join("output");
+        let program = std::env::current_exe().unwrap();
+        let script = format!("exec {} {} > {}", program.display(), TEST.join(" "), output.display());
+        // SAFETY: as in `start`.
+        unsafe {
+            std::env::set_var("ROLE", "child");
+            std::env::set_var("ARGUMENT", "print");
+        }
+        let (shell, arguments) = (find_program("sh".as_ref()).unwrap(), arguments(&["sh", "-c", &script]));
+        let standard = Some([Handle::NULL, writer, Handle::NULL]);
+        let created = process::create(&Creation { standard, ..creation(&shell, &arguments) }).unwrap();
+        assert_eq!(ended(created.process), 42);
+        close(created);
+        handle::close(writer).unwrap();
+        assert_eq!(read(reader), Err(Status::PIPE_BROKEN));
+        handle::close(reader).unwrap();
+        assert!(std::fs::read_to_string(&output).unwrap().contains("printed"));
+        std::fs::remove_file(output).unwrap();
+        assert_whole_and_empty();
     }
 }

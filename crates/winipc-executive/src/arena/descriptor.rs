@@ -7,7 +7,7 @@ use core::ffi::c_int;
 use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use super::crash;
 use super::user::ReadBuffer;
@@ -37,20 +37,29 @@ pub(crate) fn null() -> io::Result<OwnedFd> {
     Ok(file.into())
 }
 
-/// A descriptor that the process has from its parent, if it is open; programs that are executed do not get it. Those of
-/// the standard streams stay where they are, and this is another.
+/// Another descriptor to what is under a number, if anything is; programs that are executed do not get it.
+pub(crate) fn duplicate(number: RawFd) -> Option<OwnedFd> {
+    // SAFETY: the call takes numbers.
+    let duplicate = unsafe { libc::fcntl(number, libc::F_DUPFD_CLOEXEC, 3) };
+    // SAFETY: just made, and nobody else's.
+    (duplicate >= 0).then(|| unsafe { OwnedFd::from_raw_fd(duplicate) })
+}
+
+/// A descriptor that the process has from its parent; programs that are executed do not get it. Those of the standard
+/// streams stay where they are, and this is another.
 ///
-/// Which it is the parent has said, and it is asked for once: the descriptor is nobody else's.
-pub(crate) fn inherited(number: c_int) -> Option<OwnedFd> {
+/// The number alone tells nothing: whatever ran in this process before may have closed the descriptor, and what is there
+/// now be its own. It is left alone unless it is what the parent said.
+pub(crate) fn inherited(number: RawFd, said: &Nature) -> Option<OwnedFd> {
+    if nature_of(number).ok()? != *said {
+        return None;
+    }
     if (0..3).contains(&number) {
-        // SAFETY: the call takes numbers.
-        let duplicate = unsafe { libc::fcntl(number, libc::F_DUPFD_CLOEXEC, 3) };
-        // SAFETY: just made, and nobody else's.
-        return (duplicate >= 0).then(|| unsafe { OwnedFd::from_raw_fd(duplicate) });
+        return duplicate(number);
     }
     // SAFETY: the call takes numbers.
     let is_open = unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) } == 0;
-    // SAFETY: the parent left it under this number, and nothing else in this process knows of it.
+    // SAFETY: the parent left it under this number, where it still is, and nothing else in this process knows of it.
     is_open.then(|| unsafe { OwnedFd::from_raw_fd(number) })
 }
 
@@ -67,9 +76,12 @@ pub(crate) fn set_pipe_size(pipe: BorrowedFd<'_>, bytes: usize) {
     }
 }
 
-/// What a descriptor is open for.
+/// What a descriptor leads to and is open for, as far as the system tells: it is the same in all processes that have it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Nature {
+    /// Which file it is: the two ends of a pipe are one.
+    pub(crate) device: u64,
+    pub(crate) inode: u64,
     /// `S_IFMT` of its mode.
     pub(crate) format: u32,
     pub(crate) reads: bool,
@@ -78,18 +90,24 @@ pub(crate) struct Nature {
 
 /// Tells what a descriptor is.
 pub(crate) fn nature(descriptor: BorrowedFd<'_>) -> io::Result<Nature> {
+    nature_of(descriptor.as_raw_fd())
+}
+
+fn nature_of(number: RawFd) -> io::Result<Nature> {
     let mut status = MaybeUninit::<libc::stat>::uninit();
-    // SAFETY: a valid descriptor and a place for the result, which is read only after success.
-    let mode = unsafe {
-        nothing(libc::fstat(descriptor.as_raw_fd(), status.as_mut_ptr()))?;
-        status.assume_init().st_mode
+    // SAFETY: a number and a place for the result, which is read only after success.
+    let status = unsafe {
+        nothing(libc::fstat(number, status.as_mut_ptr()))?;
+        status.assume_init()
     };
-    // SAFETY: a valid descriptor.
-    let flags = unsafe { libc::fcntl(descriptor.as_raw_fd(), libc::F_GETFL) };
+    // SAFETY: the call takes numbers.
+    let flags = unsafe { libc::fcntl(number, libc::F_GETFL) };
     nothing(flags)?;
     let access = flags & libc::O_ACCMODE;
     Ok(Nature {
-        format: mode & libc::S_IFMT,
+        device: status.st_dev,
+        inode: status.st_ino,
+        format: status.st_mode & libc::S_IFMT,
         reads: access != libc::O_WRONLY,
         writes: access != libc::O_RDONLY,
     })

@@ -88,8 +88,9 @@ fn join(mark: ForkMark) -> core::result::Result<&'static Context, AttachError> {
     };
     let context = Context::keep(arena, process, directory.place(), mark).map_err(no_room)?;
     fork::count(&context.process_record().forks);
+    let mut redirected = Vec::new();
     if let Some(heritage) = heritage {
-        file::inheritance::take_over(context, &heritage.belongings);
+        redirected = file::inheritance::take_over(context, &heritage.belongings);
         context.untaken.note(arena, context.record);
     }
     // The thread that attaches sits down before the directory is unlocked: from then on the arena is inhabited.
@@ -97,6 +98,7 @@ fn join(mark: ForkMark) -> core::result::Result<&'static Context, AttachError> {
         .and_then(|current| {
             let _ = LEAVER.try_with(|_| ());
             process::join(current)?;
+            process::standard::forget(&current, &redirected)?;
             thread::take_first(&current)
         })
         .and_then(|()| keeper.start(context));

@@ -1,24 +1,31 @@
 //! Descriptors that children inherit with their handles.
 //!
 //! A child has a descriptor under the number that its parent has it under, and finds in its testament
-//! ([`crate::process::heritage`]) which object it belongs to. What became its standard input, output or error is there
-//! only: a program that knows nothing of handles closes it by closing that.
+//! ([`crate::process::heritage`]) which object it belongs to, and what it is: under the number there may be something else
+//! by then. What became its standard input, output or error is there only: a program that knows nothing of handles closes
+//! it by closing that.
 
 use std::collections::BTreeSet;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
 
+use super::exchange::Identity;
 use super::table::descriptor;
 use crate::arena::Ref;
-use crate::arena::descriptor::{inherited, null};
+use crate::arena::descriptor::{Nature, duplicate, inherited, nature, null};
 use crate::arena::state::generation_of;
 use crate::context::{Context, Current};
 use crate::handle::{Found, Handle, look_up};
 use crate::records::{Kind, Object};
 use crate::status::{Result, Status};
 
-/// An object with a descriptor: its number, its generation, and the descriptor's number.
-pub(crate) type Belonging = (u32, u32, RawFd);
+/// An object with a descriptor.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Belonging {
+    pub(crate) object: Identity,
+    pub(crate) number: RawFd,
+    pub(crate) nature: Nature,
+}
 
 /// The descriptors that a child is to have. They stay open until this is dropped.
 #[derive(Default)]
@@ -56,10 +63,11 @@ pub(crate) fn bequeath(
         };
         let own = file.and_then(|file| of(current, Ref::from_index(file)));
         bequest.standard[place] = Some(match own {
-            Some((object, generation, descriptor)) => {
+            Some((object, descriptor)) => {
                 // The caller's own need not be inherited: then the child has no handle that it could belong to.
-                if objects.contains(&object) && placed.insert(object) {
-                    bequest.belongings.push((object, generation, place as RawFd));
+                if objects.contains(&object.object.index()) {
+                    placed.insert(object.object.index());
+                    bequest.leave(object, place as RawFd, &descriptor)?;
                 }
                 let number = descriptor.as_raw_fd();
                 bequest.kept.push(descriptor);
@@ -69,16 +77,16 @@ pub(crate) fn bequeath(
         });
     }
     for object in objects.iter().filter(|object| !placed.contains(object)) {
-        if let Some((object, generation, descriptor)) = of(current, Ref::from_index(*object)) {
+        if let Some((object, descriptor)) = of(current, Ref::from_index(*object)) {
             // Under 0, 1 or 2, which a program may have closed, the child has its standard ones.
             let descriptor = match descriptor.as_raw_fd() {
                 standard if standard < 3 => {
-                    Arc::new(inherited(standard).ok_or(Status::TOO_MANY_OPENED_FILES)?)
+                    Arc::new(duplicate(standard).ok_or(Status::TOO_MANY_OPENED_FILES)?)
                 }
                 _ => descriptor,
             };
             bequest.inherited.push(descriptor.as_raw_fd());
-            bequest.belongings.push((object, generation, descriptor.as_raw_fd()));
+            bequest.leave(object, descriptor.as_raw_fd(), &descriptor)?;
             bequest.kept.push(descriptor);
         }
     }
@@ -86,6 +94,13 @@ pub(crate) fn bequeath(
 }
 
 impl Bequest {
+    /// Says what the child has under a number.
+    fn leave(&mut self, object: Identity, number: RawFd, descriptor: &OwnedFd) -> Result<()> {
+        let nature = nature(descriptor.as_fd()).map_err(|error| super::status_of(&error))?;
+        self.belongings.push(Belonging { object, number, nature });
+        Ok(())
+    }
+
     fn null(&mut self) -> Result<RawFd> {
         if self.null.is_none() {
             self.null = Some(null().map_err(|error| super::status_of(&error))?);
@@ -101,18 +116,23 @@ fn file_behind(current: &Current, handle: Handle) -> Option<u32> {
 }
 
 /// The calling process's descriptor for an object.
-fn of(current: &Current, reference: Ref<Object>) -> Option<(u32, u32, Arc<OwnedFd>)> {
+fn of(current: &Current, reference: Ref<Object>) -> Option<(Identity, Arc<OwnedFd>)> {
     let object: &'static Object = current.arena().get(reference).ok()?;
     let state = object.state.load();
     let found = Found { reference, object, state, access: u32::MAX };
-    Some((reference.index(), generation_of(state), descriptor(current, &found).ok()?))
+    let identity = Identity { object: reference, generation: generation_of(state) };
+    Some((identity, descriptor(current, &found).ok()?))
 }
 
-/// Enters the descriptors that the calling process has from its parent.
-pub(crate) fn take_over(context: &Context, belongings: &[Belonging]) {
-    for &(object, generation, number) in belongings {
-        if let Some(descriptor) = inherited(number) {
-            drop(context.files.keep(Ref::from_index(object), generation, descriptor));
+/// Enters the descriptors that the calling process has from its parent. Returns which standard streams are not what the
+/// parent left: somebody has redirected them.
+pub(crate) fn take_over(context: &Context, belongings: &[Belonging]) -> Vec<usize> {
+    let mut redirected = Vec::new();
+    for Belonging { object, number, nature } in belongings {
+        match inherited(*number, nature) {
+            Some(descriptor) => drop(context.files.keep(object.object, object.generation, descriptor)),
+            None => redirected.extend(usize::try_from(*number).ok().filter(|place| *place < 3)),
         }
     }
+    redirected
 }

@@ -99,7 +99,8 @@ fn insert(
 /// [`Status::INSUFFICIENT_RESOURCES`]: the process has too many handles. The system's about the descriptor.
 pub fn adopt(descriptor: OwnedFd, access: u32, inherit: bool) -> Result<Handle> {
     let current = current()?;
-    let Nature { format, reads, writes } = nature(descriptor.as_fd()).map_err(|error| status_of(&error))?;
+    let Nature { format, reads, writes, .. } =
+        nature(descriptor.as_fd()).map_err(|error| status_of(&error))?;
     let (is, side) = match format {
         libc::S_IFIFO => (Type::Pipe, if reads { 0 } else { WRITE_END }),
         libc::S_IFREG | libc::S_IFBLK | libc::S_IFDIR => (Type::Disk, 0),

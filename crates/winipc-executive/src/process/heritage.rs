@@ -7,12 +7,14 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
 use super::{all, claim};
+use crate::arena::descriptor::Nature;
 use crate::arena::{Arena, Ref, environment, system};
+use crate::file::exchange::Identity;
 use crate::file::inheritance::Belonging;
 use crate::records::Process;
 
 /// The environment variable that names the record: file of the arena, number, generation. After it come the descriptors that
-/// the process has, each with the object that it belongs to.
+/// the process has, each with the object that it belongs to, its number and what it is.
 pub(crate) const VARIABLE: &str = "WINIPC_PROCESS";
 
 /// What the word `born` of a process's record holds, so that one compare-and-swap decides whether a process comes to be
@@ -94,8 +96,10 @@ pub(crate) fn testament(
 ) -> OsString {
     let record = (arena.identity().1, reference.index(), process.generation.load());
     let mut text = format!("{:x}.{:x}.{:x}", record.0, record.1, record.2);
-    for (object, generation, descriptor) in belongings {
-        text.push_str(&format!(";{object:x}.{generation:x}.{descriptor:x}"));
+    for Belonging { object: Identity { object, generation }, number, nature } in belongings {
+        let (object, Nature { device, inode, format, reads, writes }) = (object.index(), nature);
+        let open = format | u32::from(*reads) | u32::from(*writes) << 1;
+        text.push_str(&format!(";{object:x}.{generation:x}.{number:x}.{device:x}.{inode:x}.{open:x}"));
     }
     text.into()
 }
@@ -132,19 +136,23 @@ pub(crate) fn take_over(arena: &Arena) -> Option<Heritage> {
 
 fn parse(testament: &OsStr) -> Option<([u64; 3], Vec<Belonging>)> {
     let text = core::str::from_utf8(testament.as_bytes()).ok()?;
-    let mut parts = text.split(';').map(numbers);
-    let record = parts.next()??;
+    let mut parts = text.split(';');
+    let record = numbers(parts.next()?)?;
     let belongings = parts.map(|part| {
-        let [object, generation, descriptor] = part?;
-        Some((object.try_into().ok()?, generation.try_into().ok()?, descriptor.try_into().ok()?))
+        let [object, generation, number, device, inode, open] = numbers(part)?;
+        let open = u32::try_from(open).ok()?;
+        let nature =
+            Nature { device, inode, format: open & !3, reads: open & 1 != 0, writes: open & 2 != 0 };
+        let object =
+            Identity { object: Ref::from_index(object.try_into().ok()?), generation: generation.try_into().ok()? };
+        Some(Belonging { object, number: number.try_into().ok()?, nature })
     });
     Some((record, belongings.collect::<Option<_>>()?))
 }
 
-fn numbers(text: &str) -> Option<[u64; 3]> {
-    let mut parts = text.split('.').map(|part| u64::from_str_radix(part, 16).ok());
-    let parsed = [parts.next()??, parts.next()??, parts.next()??];
-    parts.next().is_none().then_some(parsed)
+fn numbers<const N: usize>(text: &str) -> Option<[u64; N]> {
+    let parts = text.split('.').map(|part| u64::from_str_radix(part, 16).ok());
+    parts.collect::<Option<Vec<_>>>()?.try_into().ok()
 }
 
 #[cfg(test)]
@@ -162,8 +170,15 @@ mod tests {
     #[test]
     fn only_a_whole_testament_counts() {
         assert_eq!(parse(OsStr::new("1f.2.3")), Some(([0x1F, 2, 3], vec![])));
-        let two = parse(OsStr::new("1f.2.3;4.5.a;6.7.0"));
-        assert_eq!(two, Some(([0x1F, 2, 3], vec![(4, 5, 10), (6, 7, 0)])));
+        let belonging = |object, generation, number, nature| {
+            let object = Identity { object: Ref::from_index(object), generation };
+            Belonging { object, number, nature }
+        };
+        let file = Nature { device: 0xFD00, inode: 1 << 40, format: libc::S_IFREG, reads: true, writes: true };
+        let pipe = Nature { device: 14, inode: 7, format: libc::S_IFIFO, reads: false, writes: true };
+        let two = parse(OsStr::new("1f.2.3;4.5.a.fd00.10000000000.8003;6.7.0.e.7.1002"));
+        let expected = vec![belonging(4, 5, 10, file), belonging(6, 7, 0, pipe)];
+        assert_eq!(two, Some(([0x1F, 2, 3], expected)));
         for text in [
             "",
             "1",
@@ -173,8 +188,9 @@ mod tests {
             "1.-2.3",
             "1..3",
             "1.2.3;",
-            "1.2.3;4.5",
-            "1.2.3;4.5.80000000",
+            "1.2.3;4.5.6",
+            "1.2.3;4.5.6.7.8.9.a",
+            "1.2.3;4.5.80000000.7.8.9",
         ] {
             assert_eq!(parse(OsStr::new(text)), None, "{text}");
         }

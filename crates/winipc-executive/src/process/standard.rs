@@ -2,7 +2,8 @@
 
 use crate::access;
 use crate::arena::descriptor;
-use crate::context::current;
+use crate::arena::word::Guarded32;
+use crate::context::{Current, current};
 use crate::file;
 use crate::handle::{self, Handle};
 use crate::status::Result;
@@ -36,23 +37,28 @@ pub fn get(place: usize) -> Result<Handle> {
     if known != 0 {
         return Ok(from_word(known));
     }
-    let made = match descriptor::inherited(place as i32) {
+    let made = match descriptor::duplicate(place as i32) {
         Some(descriptor) => file::adopt(descriptor, access::GENERIC_READ | access::GENERIC_WRITE, true)?,
         None => Handle::NULL,
     };
+    let known = settle(&current, word, made);
+    if known != Ok(made) && made != Handle::NULL {
+        let _ = handle::close(made);
+    }
+    known
+}
+
+/// Says what a standard handle is, unless another thread was quicker. Returns what it is.
+fn settle(current: &Current, word: &Guarded32, made: Handle) -> Result<Handle> {
     let mut lock = current.begin()?;
-    let known = word.get(&lock);
-    if known == 0 {
-        word.set(&mut lock, to_word(made));
-        lock.commit()?;
-        return Ok(made);
+    match word.get(&lock) {
+        0 => {
+            word.set(&mut lock, to_word(made));
+            lock.commit()?;
+            Ok(made)
+        }
+        known => Ok(from_word(known)),
     }
-    drop(lock);
-    // Another thread was quicker.
-    if made != Handle::NULL {
-        handle::close(made)?;
-    }
-    Ok(from_word(known))
 }
 
 /// Says what a standard handle of the calling process, and of children that it makes from now on, is.
@@ -63,5 +69,18 @@ pub fn set(place: usize, handle: Handle) -> Result<()> {
     let current = current()?;
     let mut lock = current.begin()?;
     current.process().standard[place].set(&mut lock, to_word(handle));
+    lock.commit()
+}
+
+/// Has standard handles of the calling process be what the system has under their numbers: that is not what the parent left
+/// there.
+pub(crate) fn forget(current: &Current, places: &[usize]) -> Result<()> {
+    if places.is_empty() {
+        return Ok(());
+    }
+    let mut lock = current.begin()?;
+    for place in places {
+        current.process().standard[*place].set(&mut lock, 0);
+    }
     lock.commit()
 }
