@@ -3,6 +3,7 @@
 pub(crate) mod children;
 mod creation;
 pub(crate) mod heritage;
+pub(crate) mod identity;
 mod program;
 pub mod standard;
 
@@ -110,11 +111,12 @@ fn claim_free_record(arena: &Arena, claim: u32) -> Result<Ref<Process>> {
 
 /// Gives a record up that has nothing any more.
 pub(crate) fn free_record(process: &Process) {
-    for word in [&process.keeper, &process.id, &process.doorbell, &process.mailbox] {
+    for word in [&process.keeper, &process.id, &process.id_namespace, &process.doorbell, &process.mailbox] {
         word.store(0);
     }
-    process.exit_code.store(0);
-    process.born.store(0);
+    for word in [&process.exit_code, &process.born, &process.started] {
+        word.store(0);
+    }
     process.generation.fetch_add(1);
     process.claim.store(claim::FREE);
 }
@@ -256,7 +258,8 @@ fn require_query(access: u32) -> Result<()> {
     Ok(())
 }
 
-/// Opens a process by its id, if it is attached to the namespace or was made by one that is.
+/// Opens a process by its id, if it is attached to the namespace or was made by one that is. Of several that have the id,
+/// each in a process id namespace of its own, it is the one in the caller's.
 ///
 /// # Errors
 /// [`Status::INVALID_PARAMETER`]: no such living process has the id. [`Status::ACCESS_DENIED`]:
@@ -269,8 +272,10 @@ pub fn open(id: u32, desired: u32, inherit: bool) -> Result<Handle> {
     death::bury_the_dead(&current);
     let mut lock = current.begin()?;
     let arena = lock.arena();
+    let own = current.process().id_namespace.load();
     let reference = all(arena)
-        .find(|(_, process)| claim::is_there(process.claim.load()) && process.id.load() == id && id != 0)
+        .filter(|(_, process)| claim::is_there(process.claim.load()) && process.id.load() == id && id != 0)
+        .min_by_key(|(_, process)| process.id_namespace.load() != own)
         .map(|(_, process)| Ref::from_index(process.object.get(&lock)))
         .filter(|object: &Ref<Object>| !object.is_none())
         .ok_or(Status::INVALID_PARAMETER)?;
@@ -306,27 +311,22 @@ pub fn exit(code: u32) -> ! {
 ///
 /// # Errors
 /// [`Status::INVALID_HANDLE`], [`Status::OBJECT_TYPE_MISMATCH`]: no process. [`Status::ACCESS_DENIED`]: the handle lacks
-/// PROCESS_TERMINATE, the process has ended already, or the system refuses.
+/// PROCESS_TERMINATE, the process has ended already, it has its id in another process id namespace than the caller, or the
+/// system refuses.
 pub fn terminate(process: Handle, code: u32) -> Result<()> {
     let current = current()?;
+    let arena = current.arena();
     let found = resolve(&current, process)?.require(Kind::Process, access::PROCESS_TERMINATE)?;
-    let record = record_of(current.arena(), found.object).map_err(|_| Status::ACCESS_DENIED)?;
-    if death::is_dead(current.arena(), record) {
+    let record = record_of(arena, found.object).map_err(|_| Status::ACCESS_DENIED)?;
+    let target = identity::find(&current, record).ok_or(Status::ACCESS_DENIED)?;
+    // It still is what the handle names, and so what was found is.
+    if death::is_dead(arena, record) || record_of(arena, found.object).is_err() {
         return Err(Status::ACCESS_DENIED);
     }
     let before = record.exit_code.load();
     let code = said(code);
     let _ = record.exit_code.compare_exchange(before, code);
-    let arena = current.arena();
-    let is_right = || {
-        let is_alive = if claim::is_heir(record.claim.load()) {
-            heritage::is_alive(record)
-        } else {
-            !death::is_dead(arena, record)
-        };
-        is_alive && record_of(arena, found.object).is_ok()
-    };
-    if crate::arena::system::kill(record.id.load(), is_right) {
+    if target.kill() {
         return Ok(());
     }
     // What it says itself when it ends is its exit code.

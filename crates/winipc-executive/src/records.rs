@@ -125,10 +125,14 @@ record! {
         keeper: Free32,
         /// Set to wake the keeper.
         doorbell: Free32,
+        /// The process id namespace in which it has its id (see [`crate::process::identity`]); 0 if nothing tells.
+        id_namespace: Free32,
         /// The code the process has said it ends with, plus 1 << 32; 0 if it has not said.
         exit_code: Free64,
         /// Whether the process is being made or was, with which id and when (see [`crate::process::heritage::Birth`]).
         born: Free64,
+        /// When it started, in milliseconds since the system did, once it has joined; 0 if nothing tells.
+        started: Free64,
         /// The process object.
         object: Guarded32,
         /// The object of the first thread, until that has a seat.

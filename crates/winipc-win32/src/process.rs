@@ -78,7 +78,8 @@ pub unsafe extern "system" fn ExitProcess(exit_code: u32) -> ! {
 ///
 /// # Errors
 /// - `ERROR_INVALID_HANDLE` (6): not a handle to a process.
-/// - `ERROR_ACCESS_DENIED` (5): the handle lacks `PROCESS_TERMINATE`, or the process has ended.
+/// - `ERROR_ACCESS_DENIED` (5): the handle lacks `PROCESS_TERMINATE`, or the process has ended, or is one of another
+///   process id namespace.
 #[cfg_attr(feature = "export", unsafe(no_mangle))]
 pub unsafe extern "system" fn TerminateProcess(process: HANDLE, exit_code: u32) -> BOOL {
     boolean(process::terminate(handle(process), exit_code))

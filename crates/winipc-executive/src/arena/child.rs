@@ -4,6 +4,8 @@ use core::mem::MaybeUninit;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
+use super::system;
+
 /// A descriptor that stands for one process and never for another that gets its id.
 pub(crate) struct ProcessDescriptor(OwnedFd);
 
@@ -39,6 +41,15 @@ impl ProcessDescriptor {
         unsafe {
             libc::syscall(libc::SYS_pidfd_send_signal, self.0.as_raw_fd(), libc::SIGKILL, information, 0) == 0
         }
+    }
+
+    /// When the process started, in milliseconds since the system did; `None` if it has ended, or nothing tells.
+    pub(crate) fn started(&self) -> Option<u64> {
+        let number = self.0.as_raw_fd();
+        let information = std::fs::read_to_string(format!("/proc/self/fdinfo/{number}")).ok()?;
+        // `/proc` may be that of another process id namespace: only there is this the process's id.
+        let id = information.lines().find_map(|line| line.strip_prefix("Pid:"))?.trim();
+        system::started(id)
     }
 
     /// How the process ended, which it has. A child's body stays.

@@ -9,25 +9,11 @@ pub(crate) fn system_thread_id() -> u32 {
     unsafe { libc::gettid() as u32 }
 }
 
-/// Kills the process that has an id now, if `is_right` still holds once the process is pinned.
-pub(crate) fn kill(id: u32, is_right: impl Fn() -> bool) -> bool {
-    // SAFETY: plain system calls; the descriptor is ours and closed once.
-    unsafe {
-        let descriptor = libc::syscall(libc::SYS_pidfd_open, id as libc::pid_t, 0) as i32;
-        if descriptor < 0 {
-            return false;
-        }
-        let killed = is_right()
-            && libc::syscall(
-                libc::SYS_pidfd_send_signal,
-                descriptor,
-                libc::SIGKILL,
-                core::ptr::null::<libc::siginfo_t>(),
-                0,
-            ) == 0;
-        libc::close(descriptor);
-        killed
-    }
+/// The process id namespace in which the calling process has its id; 0 where nothing tells. As long as a process lives in
+/// one, no other has its number.
+pub(crate) fn process_id_namespace() -> u32 {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata("/proc/self/ns/pid").map_or(0, |namespace| namespace.ino() as u32)
 }
 
 /// The computer's name, if it has one.
@@ -41,13 +27,13 @@ pub(crate) fn host_name() -> Option<String> {
     (!name.is_empty()).then(|| name.to_owned())
 }
 
-/// When a process started, in milliseconds since the system did, rounded down to a tick; `None` if none that lives has
-/// the id.
-pub(crate) fn started(id: u32) -> Option<u64> {
+/// When the process that `/proc` has under a name started, in milliseconds since the system did, rounded down to a tick;
+/// `None` if none that lives is there.
+pub(crate) fn started(name: &str) -> Option<u64> {
     const STATE: usize = 2;
     const THREADS: usize = 19;
     const START: usize = 21;
-    let text = std::fs::read(format!("/proc/{id}/stat")).ok()?;
+    let text = std::fs::read(format!("/proc/{name}/stat")).ok()?;
     // The second field is the program's name in parentheses, with anything in it.
     let end = text.iter().rposition(|&byte| byte == b')')?;
     let rest = core::str::from_utf8(text.get(end + 1..)?).ok()?;

@@ -87,6 +87,7 @@ fn join(mark: ForkMark) -> core::result::Result<&'static Context, AttachError> {
         None => process::claim_record(arena).map_err(no_room)?,
     };
     let context = Context::keep(arena, process, directory.place(), mark).map_err(no_room)?;
+    process::identity::note(context.process_record());
     fork::count(&context.process_record().forks);
     let mut redirected = Vec::new();
     if let Some(heritage) = heritage {

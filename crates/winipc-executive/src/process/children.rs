@@ -168,9 +168,7 @@ pub(crate) fn take_in_orphans(
             let _ = process.born.compare_exchange(expected, Birth::None.word());
         }
         lock.commit()?;
-        let descriptor = ProcessDescriptor::open(heritage::id_of(process)).ok();
-        let descriptor = descriptor.filter(|_| heritage::is_alive(process));
-        let descriptor = match descriptor {
+        let descriptor = match heritage::find(process) {
             Some(descriptor) if cannot_be_resumed(current.arena(), process).unwrap_or(false) => {
                 descriptor.kill();
                 None

@@ -140,6 +140,7 @@ fn make(
     for (word, handle) in process.standard.iter().zip(creation.standard.into_iter().flatten()) {
         word.set(&mut lock, standard::to_word(handle));
     }
+    process.id_namespace.store(current.process().id_namespace.load());
     process.born.store(Birth::Expected(child.generation).word());
     lock.commit()?;
     Ok((created, thread))
@@ -171,6 +172,10 @@ fn begin(
         Refusal::Directory => Status::NOT_A_DIRECTORY,
         Refusal::Program(error) => program::refusal(path, &error),
     })?;
+    if heritage::id_of(process) != id {
+        // The caller has its children made in another process id namespace: nobody finds it by its id.
+        let _ = process.id_namespace.compare_exchange(current.process().id_namespace.load(), 0);
+    }
     let watched = children::name(current, child)
         .and_then(|()| current.context.children.watch(child, descriptor, || Ok(true)));
     if watched.is_err() {

@@ -6,9 +6,10 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
-use super::{all, claim};
+use super::{all, claim, identity};
+use crate::arena::child::ProcessDescriptor;
 use crate::arena::descriptor::Nature;
-use crate::arena::{Arena, Ref, environment, system};
+use crate::arena::{Arena, Ref, environment};
 use crate::file::exchange::Identity;
 use crate::file::inheritance::Belonging;
 use crate::records::Process;
@@ -71,10 +72,16 @@ pub(crate) fn id_of(process: &Process) -> u32 {
 /// How much later than it starts a process may note that it was made, in milliseconds.
 const LONGEST_BIRTH_MS: u64 = 60_000;
 
-/// Whether a process that was made, and has not joined, lives: one with its id does, and is none that got the id later.
-pub(crate) fn is_alive(process: &Process) -> bool {
-    let Birth::Made { id, at_ms } = Birth::of(process) else { return false };
-    system::started(id).is_some_and(|started| (started..=started + LONGEST_BIRTH_MS).contains(&at_ms))
+/// A process that was made, and has not joined, if it lives: one has its id, where it was made, and is none that got the id
+/// later. Where it was made elsewhere nobody here can tell, and it counts as dead.
+pub(crate) fn find(process: &Process) -> Option<ProcessDescriptor> {
+    let Birth::Made { id, at_ms } = Birth::of(process) else { return None };
+    if !identity::is_near(process) {
+        return None;
+    }
+    let found = ProcessDescriptor::open(id).ok()?;
+    let started = found.started()?;
+    (started..=started.saturating_add(LONGEST_BIRTH_MS)).contains(&at_ms).then_some(found)
 }
 
 /// Whether a process lives that has inherited handles and has not joined: the arena is kept for it.
@@ -82,7 +89,7 @@ pub(crate) fn has_heir(arena: &Arena) -> bool {
     all(arena).any(|(_, process)| {
         claim::is_heir(process.claim.load())
             && process.handle_count.peek() != 0
-            && is_alive(process)
+            && find(process).is_some()
             && !super::children::cannot_be_resumed(arena, process).unwrap_or(false)
     })
 }
@@ -120,8 +127,10 @@ pub(crate) fn take_over(arena: &Arena) -> Option<Heritage> {
     }
     let reference = Ref::from_index(u32::try_from(number).ok()?);
     let process: &Process = arena.get(reference).ok()?;
-    // A program that the heir has started finds the variable too, and has another id.
-    if u64::from(process.generation.load()) != generation || id_of(process) != super::id() {
+    // A program that the heir has started finds the variable too, and has another id, or the same one elsewhere.
+    let own = identity::own_namespace();
+    let is_own = id_of(process) == super::id() && (own == 0 || process.id_namespace.load() == own);
+    if u64::from(process.generation.load()) != generation || !is_own {
         return None;
     }
     loop {
@@ -141,10 +150,11 @@ fn parse(testament: &OsStr) -> Option<([u64; 3], Vec<Belonging>)> {
     let belongings = parts.map(|part| {
         let [object, generation, number, device, inode, open] = numbers(part)?;
         let open = u32::try_from(open).ok()?;
-        let nature =
-            Nature { device, inode, format: open & !3, reads: open & 1 != 0, writes: open & 2 != 0 };
-        let object =
-            Identity { object: Ref::from_index(object.try_into().ok()?), generation: generation.try_into().ok()? };
+        let nature = Nature { device, inode, format: open & !3, reads: open & 1 != 0, writes: open & 2 != 0 };
+        let object = Identity {
+            object: Ref::from_index(object.try_into().ok()?),
+            generation: generation.try_into().ok()?,
+        };
         Some(Belonging { object, number: number.try_into().ok()?, nature })
     });
     Some((record, belongings.collect::<Option<_>>()?))
@@ -174,7 +184,8 @@ mod tests {
             let object = Identity { object: Ref::from_index(object), generation };
             Belonging { object, number, nature }
         };
-        let file = Nature { device: 0xFD00, inode: 1 << 40, format: libc::S_IFREG, reads: true, writes: true };
+        let file =
+            Nature { device: 0xFD00, inode: 1 << 40, format: libc::S_IFREG, reads: true, writes: true };
         let pipe = Nature { device: 14, inode: 7, format: libc::S_IFIFO, reads: false, writes: true };
         let two = parse(OsStr::new("1f.2.3;4.5.a.fd00.10000000000.8003;6.7.0.e.7.1002"));
         let expected = vec![belonging(4, 5, 10, file), belonging(6, 7, 0, pipe)];
@@ -196,12 +207,38 @@ mod tests {
         }
     }
 
+    /// A record on plain memory, as a parent prepares it.
+    fn prepared(birth: Birth) -> &'static Process {
+        let current = crate::context::attach_in_memory();
+        let process: &Process =
+            current.arena().get(super::super::claim_record(current.arena()).unwrap()).unwrap();
+        process.id_namespace.store(identity::own_namespace());
+        process.born.store(birth.word());
+        process
+    }
+
     #[test]
     #[cfg(not(miri))]
     fn a_process_that_started_later_is_another() {
         let id = super::super::id();
-        let started = system::started(id).unwrap();
-        assert!(started <= system::boot_now_ms());
-        assert_eq!(system::started(0), None);
+        let started = ProcessDescriptor::open(id).unwrap().started().unwrap();
+        let is_alive = |at_ms| find(prepared(Birth::Made { id, at_ms })).is_some();
+        assert!(is_alive(started) && is_alive(started + LONGEST_BIRTH_MS));
+        // This one had not started when that was made, or long before.
+        assert!(!is_alive(started - 1) && !is_alive(started + LONGEST_BIRTH_MS + 1));
+    }
+
+    /// The process with the same number here was taken for it, and killed where nobody could resume it.
+    #[test]
+    #[cfg(not(miri))]
+    fn a_process_of_another_namespace_is_not_found_here() {
+        let id = super::super::id();
+        let started = ProcessDescriptor::open(id).unwrap().started().unwrap();
+        let process = prepared(Birth::Made { id, at_ms: started });
+        assert!(find(process).is_some());
+        for namespace in [0, identity::own_namespace() + 1] {
+            process.id_namespace.store(namespace);
+            assert!(find(process).is_none());
+        }
     }
 }
