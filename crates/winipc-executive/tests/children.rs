@@ -62,6 +62,8 @@ roles! {
     a_suspended_child_that_nobody_can_resume_goes_with_its_parent,
     a_number_that_leads_elsewhere_is_left_alone,
     a_redirected_standard_stream_is_the_standard_handle,
+    a_suspended_child_keeps_nothing_that_others_open_meanwhile,
+    signals_have_their_default_action_in_a_child,
 }
 
 #[test]
@@ -597,6 +599,53 @@ mod roles {
         handle::close(reader).unwrap();
         assert!(std::fs::read_to_string(&output).unwrap().contains("printed"));
         std::fs::remove_file(output).unwrap();
+        assert_whole_and_empty();
+    }
+    /// What another thread opened after the parent had looked for what it has, the child kept until it was resumed.
+    pub(super) fn a_suspended_child_keeps_nothing_that_others_open_meanwhile() {
+        for _ in 0..20 {
+            let go = std::sync::Barrier::new(2);
+            let (created, pipes) = std::thread::scope(|scope| {
+                let open = scope.spawn(|| {
+                    go.wait();
+                    (0..200).map(|_| std::io::pipe().unwrap()).collect::<Vec<_>>()
+                });
+                go.wait();
+                (shell("exit 5", Inherited::Nothing, SUSPENDED), open.join().unwrap())
+            });
+            let id = created.id as i32;
+            until(|| support::is_asleep(id, id));
+            for (reader, writer) in pipes {
+                drop(writer);
+                let mut polled = libc::pollfd { fd: reader.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+                // SAFETY: one element.
+                assert_eq!(unsafe { libc::poll(&mut polled, 1, 0) }, 1, "the child has the other end");
+                assert_eq!(polled.revents, libc::POLLHUP);
+            }
+            thread::resume(created.thread).unwrap();
+            assert_eq!(ended(created.process), 5);
+            close(created);
+        }
+        assert_whole_and_empty();
+    }
+
+    pub(super) fn signals_have_their_default_action_in_a_child() {
+        extern "C" fn handle(_: i32) {}
+        let handler: extern "C" fn(i32) = handle;
+        // SAFETY: a handler that does nothing, and signals that nobody sends.
+        unsafe {
+            libc::signal(libc::SIGPIPE, libc::SIG_IGN);
+            libc::signal(libc::SIGUSR1, handler as libc::sighandler_t);
+            libc::signal(libc::SIGUSR2, libc::SIG_IGN);
+        }
+        for (signal, code) in [("PIPE", 1), ("USR1", 1), ("USR2", 6)] {
+            for is_suspended in [RUNNING, SUSPENDED] {
+                let created = shell(&format!("kill -{signal} $$; exit 6"), Inherited::All, is_suspended);
+                thread::resume(created.thread).unwrap();
+                assert_eq!(ended(created.process), code, "{signal}");
+                close(created);
+            }
+        }
         assert_whole_and_empty();
     }
 }

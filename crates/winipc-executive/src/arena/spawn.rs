@@ -35,6 +35,8 @@ pub(crate) struct Program {
     pub(crate) leads_group: bool,
     /// Whether it leads a session of its own, and so has no terminal.
     pub(crate) leads_session: bool,
+    /// Whether it waits before it runs.
+    pub(crate) is_suspended: bool,
 }
 
 /// Where the child notes its birth, and what it waits for.
@@ -46,7 +48,7 @@ pub(crate) struct Cradle<'a> {
     pub(crate) note: fn(u32, u64) -> u64,
     /// Whether it holds that of an id.
     pub(crate) is_noted: fn(u64, u32) -> bool,
-    /// The child waits until this is 0.
+    /// A child that is to wait does so until this is 0.
     pub(crate) suspended: &'a Free32,
     /// Whether nobody is left who could resume it. Asked in the child: it must not allocate.
     pub(crate) is_forlorn: &'a dyn Fn() -> bool,
@@ -68,8 +70,9 @@ struct Start<'a> {
     inherited: &'a [RawFd],
     leads_group: bool,
     leads_session: bool,
-    /// Where the child waits: the descriptors that it must not keep meanwhile.
-    closed: &'a [RawFd],
+    /// Whether the child waits, and so has memory of its own. The arena is not asked again: a neighbour may change what it
+    /// says, and one that borrows its parent's memory would have that wait, too.
+    waits: bool,
     /// Id of the parent. The child cannot ask for it: the parent may be dead when it first runs.
     parent: libc::pid_t,
     born: &'a AtomicU64,
@@ -95,8 +98,6 @@ pub(crate) enum Refusal {
 pub(crate) fn spawn(program: &Program, cradle: &Cradle<'_>) -> Result<(u32, ProcessDescriptor), Refusal> {
     let arguments = pointers(&program.arguments);
     let environment = pointers(&program.environment);
-    let waits = cradle.suspended.load() != 0;
-    let closed = if waits { open_descriptors() } else { Vec::new() };
     let start = Start {
         path: program.path.as_ptr(),
         arguments: arguments.as_ptr(),
@@ -106,7 +107,7 @@ pub(crate) fn spawn(program: &Program, cradle: &Cradle<'_>) -> Result<(u32, Proc
         inherited: &program.inherited,
         leads_group: program.leads_group,
         leads_session: program.leads_session,
-        closed: &closed,
+        waits: program.is_suspended,
         parent: std::process::id() as libc::pid_t,
         born: cradle.born.atomic(),
         expected: cradle.expected,
@@ -118,7 +119,7 @@ pub(crate) fn spawn(program: &Program, cradle: &Cradle<'_>) -> Result<(u32, Proc
         is_directory: AtomicI32::new(0),
     };
     let mut stack: Box<[MaybeUninit<u128>]> = Box::new_uninit_slice(STACK / size_of::<u128>());
-    let borrows = if waits { 0 } else { libc::CLONE_VM | libc::CLONE_VFORK };
+    let borrows = if start.waits { 0 } else { libc::CLONE_VM | libc::CLONE_VFORK };
     let mut descriptor: c_int = -1;
     // No handler of the parent's may run in the child, nor anything of the parent's on its memory.
     let mask = block_signals();
@@ -155,12 +156,6 @@ pub(crate) fn spawn(program: &Program, cradle: &Cradle<'_>) -> Result<(u32, Proc
 
 fn pointers(strings: &[CString]) -> Vec<*const libc::c_char> {
     strings.iter().map(|string| string.as_ptr()).chain([null()]).collect()
-}
-
-/// The descriptors of the process.
-fn open_descriptors() -> Vec<RawFd> {
-    let entries = std::fs::read_dir("/proc/self/fd").into_iter().flatten();
-    entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect()
 }
 
 /// The child. It runs on its parent's memory: it calls nothing but the system, and never returns.
@@ -214,7 +209,7 @@ unsafe fn prepare(start: &Start<'_>) -> c_int {
             start.is_directory.store(1, Ordering::Release);
             return error();
         }
-        if start.suspended.load(Ordering::Acquire) != 0 {
+        if start.waits {
             wait_suspended(start);
         }
         let mut none = MaybeUninit::<libc::sigset_t>::uninit();
@@ -224,20 +219,26 @@ unsafe fn prepare(start: &Start<'_>) -> c_int {
     0
 }
 
+/// A signal's action as the kernel has it, the handler first. The others are 0 where that is the default.
+type Action = [usize; 4];
+
+/// Bytes of a set of signals in the kernel.
+const SIGNAL_SET: usize = 8;
+
 /// What the parent handles has its default action in the child, as the program has it anyhow. So has SIGPIPE, which the
 /// standard library ignores and most programs expect.
+///
+/// The C library is not asked, which takes a lock for some signals: another thread of the parent's may hold it.
 unsafe fn reset_signals() {
-    // SAFETY: system calls with valid arguments. All signals are blocked.
-    unsafe {
-        let mut default: libc::sigaction = core::mem::zeroed();
-        default.sa_sigaction = libc::SIG_DFL;
-        for signal in 1..=64 {
-            let mut action = MaybeUninit::<libc::sigaction>::uninit();
-            if libc::sigaction(signal, null(), action.as_mut_ptr()) == 0 {
-                let action = (*action.as_ptr()).sa_sigaction;
-                if signal == libc::SIGPIPE || action != libc::SIG_DFL && action != libc::SIG_IGN {
-                    libc::sigaction(signal, &default, null_mut());
-                }
+    const DEFAULT: Action = [libc::SIG_DFL; 4];
+    for signal in 1..=64 {
+        let mut action = DEFAULT;
+        // SAFETY: places for actions, as large as the kernel's are. All signals are blocked.
+        unsafe {
+            let known =
+                libc::syscall(libc::SYS_rt_sigaction, signal, null::<Action>(), &mut action, SIGNAL_SET) == 0;
+            if known && (signal == libc::SIGPIPE || ![libc::SIG_DFL, libc::SIG_IGN].contains(&action[0])) {
+                libc::syscall(libc::SYS_rt_sigaction, signal, &DEFAULT, null_mut::<Action>(), SIGNAL_SET);
             }
         }
     }
@@ -272,16 +273,52 @@ unsafe fn keep_inherited(start: &Start<'_>) -> bool {
     start.inherited.iter().all(|descriptor| unsafe { libc::fcntl(*descriptor, libc::F_SETFD, 0) } == 0)
 }
 
-/// Waits to be resumed, without the descriptors that the program will not have: others wait for them to be closed.
+/// Closes the descriptors that the program will not have: others wait for them to be closed. Which they are the child finds
+/// out itself, in which no other thread opens any. Where `/proc` is not there they stay open until the program begins.
+unsafe fn close_private() {
+    /// Where a directory's entry has its length and its name.
+    const LENGTH: usize = core::mem::offset_of!(libc::dirent64, d_reclen);
+    const NAME: usize = core::mem::offset_of!(libc::dirent64, d_name);
+    let mut entries = [0_u8; 4096];
+    // SAFETY: system calls; the buffer has so many bytes.
+    unsafe {
+        let flags = libc::O_RDONLY | libc::O_DIRECTORY | libc::O_CLOEXEC;
+        let directory = libc::open(c"/proc/self/fd".as_ptr(), flags);
+        if directory < 0 {
+            return;
+        }
+        loop {
+            let filled = libc::syscall(libc::SYS_getdents64, directory, entries.as_mut_ptr(), entries.len());
+            let mut rest = &entries[..usize::try_from(filled).unwrap_or(0)];
+            if rest.is_empty() {
+                break;
+            }
+            while rest.len() > NAME {
+                let length = usize::from(u16::from_ne_bytes([rest[LENGTH], rest[LENGTH + 1]]));
+                let (entry, others) = rest.split_at(length.clamp(NAME + 1, rest.len()));
+                rest = others;
+                let Some(number) = number_of(&entry[NAME..]) else { continue };
+                let flags = libc::fcntl(number, libc::F_GETFD);
+                if number != directory && flags >= 0 && flags & libc::FD_CLOEXEC != 0 {
+                    libc::close(number);
+                }
+            }
+        }
+        libc::close(directory);
+    }
+}
+
+/// The number that a name is, up to its NUL.
+fn number_of(name: &[u8]) -> Option<RawFd> {
+    let name = &name[..name.iter().position(|&byte| byte == 0)?];
+    core::str::from_utf8(name).ok()?.parse().ok()
+}
+
+/// Waits to be resumed.
 unsafe fn wait_suspended(start: &Start<'_>) {
     // SAFETY: system calls; the word is mapped.
     unsafe {
-        for descriptor in start.closed {
-            let flags = libc::fcntl(*descriptor, libc::F_GETFD);
-            if flags >= 0 && flags & libc::FD_CLOEXEC != 0 {
-                libc::close(*descriptor);
-            }
-        }
+        close_private();
         let word: *const AtomicU32 = start.suspended;
         let interval = libc::timespec { tv_sec: 1, tv_nsec: 0 };
         loop {
@@ -294,5 +331,120 @@ unsafe fn wait_suspended(start: &Start<'_>) {
             }
             libc::syscall(libc::SYS_futex, word, libc::FUTEX_WAIT, count, &interval);
         }
+    }
+}
+
+#[cfg(all(test, not(miri)))]
+mod tests {
+    use std::os::fd::AsRawFd;
+    use std::sync::LazyLock;
+    use std::sync::mpsc::channel;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    /// After so long a child that waits for ever is killed. No result depends on how long anything takes.
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    const EXPECTED: u64 = 1;
+    const NOTED: u64 = 2;
+
+    fn program(is_suspended: bool) -> Program {
+        Program {
+            path: c"/bin/true".into(),
+            arguments: vec![c"true".into()],
+            is_suspended,
+            ..Program::default()
+        }
+    }
+
+    /// The child asked the arena again whether it was to wait. Where a neighbour had changed that it waited in its parent's
+    /// memory, and its parent with it.
+    #[test]
+    fn a_child_that_borrows_memory_does_not_wait() {
+        static SUSPENDED: LazyLock<Free32> = LazyLock::new(Free32::default);
+        let (tell, told) = channel();
+        std::thread::spawn(move || {
+            let born = Free64::default();
+            born.store(EXPECTED);
+            let cradle = Cradle {
+                born: &born,
+                expected: EXPECTED,
+                note: |_, _| {
+                    SUSPENDED.store(1);
+                    NOTED
+                },
+                is_noted: |word, _| word == NOTED,
+                suspended: &SUSPENDED,
+                is_forlorn: &|| false,
+            };
+            let spawned = spawn(&program(false), &cradle);
+            let _ = tell.send(spawned.is_ok_and(|(_, child)| {
+                child.fetch();
+                true
+            }));
+        });
+        let told = told.recv_timeout(PATIENCE);
+        SUSPENDED.store(0);
+        assert_eq!(told, Ok(true));
+    }
+
+    /// The id of the process that makes a child and dies.
+    static PARENT: AtomicI32 = AtomicI32::new(0);
+
+    /// The child asked who its parent is when that had been killed already. It took whoever had adopted it for its parent,
+    /// and waited for ever.
+    #[test]
+    fn a_suspended_child_knows_that_its_parent_is_dead() {
+        let (born, suspended) = (Free64::default(), Free32::default());
+        born.store(EXPECTED);
+        suspended.store(1);
+        let cradle = Cradle {
+            born: &born,
+            expected: EXPECTED,
+            note: |_, _| {
+                // SAFETY: system calls. Only the child's parent is the parent.
+                while unsafe { libc::getppid() } == PARENT.load(Ordering::Relaxed) {
+                    core::hint::spin_loop();
+                }
+                NOTED
+            },
+            is_noted: |word, _| word == NOTED,
+            suspended: &suspended,
+            is_forlorn: &|| true,
+        };
+        let program = program(true);
+        let (reader, writer) = crate::arena::descriptor::pipe().unwrap();
+        // SAFETY: orphans come to this process; the child makes another, tells its id, and ends.
+        let parent = unsafe {
+            libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1);
+            libc::fork()
+        };
+        if parent == 0 {
+            PARENT.store(std::process::id() as i32, Ordering::Relaxed);
+            let id = spawn(&program, &cradle).map_or(0, |(id, _)| id);
+            // SAFETY: four bytes that are only read.
+            unsafe {
+                libc::write(writer.as_raw_fd(), (&raw const id).cast(), 4);
+                libc::_exit(0);
+            }
+        }
+        let mut id = 0;
+        // SAFETY: a child of ours, and a place for four bytes.
+        unsafe {
+            libc::waitpid(parent, null_mut(), 0);
+            assert_eq!(libc::read(reader.as_raw_fd(), (&raw mut id).cast(), 4), 4);
+        }
+        assert_ne!(id, 0);
+        let (begun, mut status) = (Instant::now(), 0);
+        // SAFETY: the orphan, which is our child now.
+        while unsafe { libc::waitpid(id, &mut status, libc::WNOHANG) } == 0 {
+            if begun.elapsed() > PATIENCE {
+                // SAFETY: as above.
+                unsafe { libc::kill(id, libc::SIGKILL) };
+            }
+            std::thread::yield_now();
+        }
+        assert!(libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == CANNOT_RUN, "{status:#x}");
     }
 }

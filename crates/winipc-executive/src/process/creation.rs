@@ -206,6 +206,7 @@ fn prepare(current: &Current, creation: &Creation<'_>) -> Result<Program> {
         directory,
         leads_group: creation.leads_group,
         leads_session: creation.console == Console::Other,
+        is_suspended: creation.is_suspended,
         ..Program::default()
     })
 }
