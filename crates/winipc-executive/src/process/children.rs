@@ -85,20 +85,23 @@ impl Children {
     }
 
     /// Watches a child, if `is_own` then says that it is this process's. Should it end before, that is noticed only after.
+    /// The descriptor is taken if the child is watched.
     ///
     /// # Errors
     /// There is no memory for it. What `is_own` fails with.
     pub(super) fn watch(
         &self,
         child: Child,
-        descriptor: ProcessDescriptor,
+        descriptor: &mut Option<ProcessDescriptor>,
         is_own: impl FnOnce() -> Result<bool>,
     ) -> Result<()> {
         let mut watched = self.watched();
-        let poll = watched.poll.clone().ok_or(Status::UNSUCCESSFUL)?;
-        poll.add(&descriptor, child.key()).map_err(|_| Status::INSUFFICIENT_RESOURCES)?;
+        let (Some(poll), Some(process)) = (&watched.poll, &*descriptor) else {
+            return Err(Status::UNSUCCESSFUL);
+        };
+        poll.add(process, child.key()).map_err(|_| Status::INSUFFICIENT_RESOURCES)?;
         if is_own()? {
-            watched.descriptors.insert(child.key(), descriptor);
+            watched.descriptors.extend(descriptor.take().map(|process| (child.key(), process)));
         }
         Ok(())
     }
@@ -188,7 +191,7 @@ pub(crate) fn take_in_orphans(
                 let children = &current.context.children;
                 children.prepare(current.context)?;
                 let own = claim::prepared(current.context.process);
-                children.watch(child, descriptor, || take(own))?;
+                children.watch(child, &mut Some(descriptor), || take(own))?;
                 name(current, child)?;
             }
             None if take(claim::BURIED)? => {

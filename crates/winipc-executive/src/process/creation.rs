@@ -9,7 +9,6 @@ use super::heritage::{self, Birth};
 use super::{claim, claim_free_record, make_object, program, standard};
 use crate::access;
 use crate::arena::Ref;
-use crate::arena::child::ProcessDescriptor;
 use crate::arena::place;
 use crate::arena::spawn::{Cradle, Program, Refusal, spawn};
 use crate::context::{self, Current, current};
@@ -176,14 +175,13 @@ fn begin(
         // The caller has its children made in another process id namespace: nobody finds it by its id.
         let _ = process.id_namespace.compare_exchange(current.process().id_namespace.load(), 0);
     }
+    let mut descriptor = Some(descriptor);
     let watched = children::name(current, child)
-        .and_then(|()| current.context.children.watch(child, descriptor, || Ok(true)));
-    if watched.is_err() {
+        .and_then(|()| current.context.children.watch(child, &mut descriptor, || Ok(true)));
+    if let Some(descriptor) = descriptor {
         // It was not there for long.
-        if let Ok(descriptor) = ProcessDescriptor::open(id) {
-            descriptor.kill();
-            descriptor.fetch();
-        }
+        descriptor.kill();
+        descriptor.fetch();
     }
     watched.map(|()| id)
 }
@@ -260,4 +258,40 @@ fn variable(name: impl AsRef<OsStr>, value: &OsStr) -> Result<CString> {
     text.push("=");
     text.push(value);
     string(&text)
+}
+
+#[cfg(all(test, not(miri)))]
+mod tests {
+    use super::*;
+    use crate::context::attach_in_memory;
+
+    /// Nobody would learn of its end.
+    #[test]
+    fn a_child_that_cannot_be_watched_is_not_there_for_long() {
+        let current = attach_in_memory();
+        crate::process::identity::note(current.process());
+        let creation = Creation {
+            program: Path::new("/bin/sleep"),
+            arguments: &["sleep", "1000"].map(Into::into),
+            environment: None,
+            directory: None,
+            inherited: Inherited::Nothing,
+            standard: None,
+            is_suspended: false,
+            leads_group: false,
+            console: Console::Same,
+            inherit_handles: [false; 2],
+        };
+        let mut program = prepare(&current, &creation).unwrap();
+        let reference = claim_free_record(current.arena(), claim::prepared(current.context.process)).unwrap();
+        let process = current.arena().get(reference).unwrap();
+        let child = Child::of(reference, process);
+        let (_, thread) = make(&current, &creation, child, process).unwrap();
+        // There is no thread that watches.
+        let begun = begin(&current, &mut program, Bequest::default(), child, process, thread);
+        assert_eq!(begun, Err(Status::UNSUCCESSFUL));
+        let id = heritage::id_of(process);
+        assert_ne!(id, 0);
+        assert!(!Path::new(&format!("/proc/{id}")).exists());
+    }
 }
