@@ -5,8 +5,9 @@ mod support;
 use std::ffi::OsString;
 use std::os::fd::AsRawFd;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 
-use support::{ALL, NOW, PROCESS_ALL, World, assert_whole_and_empty, start_watchdog, units, until};
+use support::{ALL, NOW, PROCESS_ALL, Page, World, assert_whole_and_empty, start_watchdog, units, until};
 use winipc_executive::io::{self, ReadBuffer};
 use winipc_executive::process::{Console, Created, Creation, Inherited, find_program};
 use winipc_executive::wait::Outcome;
@@ -64,6 +65,7 @@ roles! {
     a_redirected_standard_stream_is_the_standard_handle,
     a_suspended_child_keeps_nothing_that_others_open_meanwhile,
     signals_have_their_default_action_in_a_child,
+    a_child_that_a_debugger_keeps_hides_no_other,
 }
 
 #[test]
@@ -646,6 +648,40 @@ mod roles {
                 close(created);
             }
         }
+        assert_whole_and_empty();
+    }
+
+    /// The thread that watches waited until the debugger fetched the body, and saw nobody else's end meanwhile.
+    pub(super) fn a_child_that_a_debugger_keeps_hides_no_other() {
+        let page = Page::new();
+        let traced = shell("exit 7", Inherited::Nothing, SUSPENDED);
+        let mut debugger = support::fork(|| {
+            // SAFETY: traces a process, which goes on.
+            let seized = unsafe { libc::ptrace(libc::PTRACE_SEIZE, traced.id as i32, 0_usize, 0_usize) };
+            let error = std::io::Error::last_os_error().raw_os_error().unwrap_or(0) as u64;
+            page.word(0).store(if seized == 0 { 1 } else { 2 + error }, Ordering::Release);
+            until(|| page.word(1).load(Ordering::Acquire) != 0);
+        });
+        until(|| page.word(0).load(Ordering::Acquire) != 0);
+        let error = page.word(0).load(Ordering::Acquire) - 1;
+        thread::resume(traced.thread).unwrap();
+        if error == 0 {
+            let stat = || std::fs::read_to_string(format!("/proc/{}/stat", traced.id)).unwrap();
+            until(|| stat().contains(") Z "));
+            let other = shell("exit 3", Inherited::Nothing, RUNNING);
+            assert_eq!(ended(other.process), 3);
+            close(other);
+            assert!(is_running(traced.process));
+        } else {
+            let error = std::io::Error::from_raw_os_error(error as i32 - 1);
+            eprintln!(
+                "left out: a_child_that_a_debugger_keeps_hides_no_other needs the right to trace: {error}"
+            );
+        }
+        page.word(1).store(1, Ordering::Release);
+        assert_eq!(ended(traced.process), 7);
+        assert_eq!(debugger.wait_for_end(), support::State::Exited(0));
+        close(traced);
         assert_whole_and_empty();
     }
 }

@@ -1,6 +1,7 @@
 //! Processes by their descriptors: watching for their end, killing them, and fetching the bodies of children.
 
 use core::mem::MaybeUninit;
+use core::time::Duration;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
@@ -52,21 +53,24 @@ impl ProcessDescriptor {
         system::started(id)
     }
 
-    /// How the process ended, which it has. A child's body stays.
-    pub(crate) fn end(&self) -> End {
+    /// How the process ended, which it has; `None` as long as a debugger keeps the body. A child's body stays.
+    pub(crate) fn end(&self) -> Option<End> {
         match self.wait(libc::WNOWAIT | libc::WNOHANG) {
-            Some((libc::CLD_EXITED, code)) => End::Exited(code as u32),
-            _ => End::Unknown,
+            // No process: it has ended and nobody has been told how.
+            Some((0, ..)) => None,
+            Some((_, libc::CLD_EXITED, code)) => Some(End::Exited(code as u32)),
+            _ => Some(End::Unknown),
         }
     }
 
     /// Waits for a child's end and fetches its body, so that its id may be another's. Nothing happens for other processes.
+    /// A debugger may keep the body for as long as it likes; where [`end`](Self::end) has told how the child ended, nobody does.
     pub(crate) fn fetch(&self) {
         let _ = self.wait(0);
     }
 
-    /// Why the process ended and with what; `None` if it is no child, or somebody else has fetched its body.
-    fn wait(&self, flags: i32) -> Option<(i32, i32)> {
+    /// Which process ended, why and with what; `None` if it is no child, or somebody else has fetched its body.
+    fn wait(&self, flags: i32) -> Option<(i32, i32, i32)> {
         let mut information = MaybeUninit::<libc::siginfo_t>::zeroed();
         let descriptor = self.0.as_raw_fd() as libc::id_t;
         loop {
@@ -83,7 +87,8 @@ impl ProcessDescriptor {
                 // SAFETY: filled by the call, or zeros, which are valid.
                 let information = unsafe { information.assume_init() };
                 // SAFETY: the fields of a child's end.
-                return Some((information.si_code, unsafe { information.si_status() }));
+                let (id, status) = unsafe { (information.si_pid(), information.si_status()) };
+                return Some((id, information.si_code, status));
             }
             if io::Error::last_os_error().raw_os_error() != Some(libc::EINTR) {
                 return None;
@@ -120,12 +125,13 @@ impl Poll {
         if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
     }
 
-    /// The keys of processes that have ended, of which there is at least one unless a signal came.
-    pub(crate) fn wait(&self) -> Vec<u64> {
+    /// The keys of processes that have ended, of which there is at least one unless a signal came or the time is over.
+    pub(crate) fn wait(&self, timeout: Option<Duration>) -> Vec<u64> {
+        let timeout = timeout.map_or(-1, |timeout| i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX));
         let mut events = [libc::epoll_event { events: 0, u64: 0 }; MOST_EVENTS];
         // SAFETY: a valid descriptor, and room for as many events as is said.
         let count =
-            unsafe { libc::epoll_wait(self.0.as_raw_fd(), events.as_mut_ptr(), MOST_EVENTS as i32, -1) };
+            unsafe { libc::epoll_wait(self.0.as_raw_fd(), events.as_mut_ptr(), MOST_EVENTS as i32, timeout) };
         events[..usize::try_from(count).unwrap_or(0)].iter().map(|event| event.u64).collect()
     }
 }

@@ -6,10 +6,10 @@
 
 use std::collections::HashMap;
 use std::sync::mpsc::sync_channel;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard};
 
 use super::heritage::{self, Birth};
-use super::{all, claim, name_object, said};
+use super::{DYING_INTERVAL, all, claim, name_object, said};
 use crate::arena::child::{End, Poll, ProcessDescriptor};
 use crate::arena::seat::Life;
 use crate::arena::system;
@@ -28,8 +28,8 @@ pub(crate) struct Children(Mutex<Watched>);
 
 #[derive(Default)]
 struct Watched {
-    /// Shared with the thread; none while there is no thread.
-    poll: Option<Arc<Poll>>,
+    /// The thread's; none while there is no thread.
+    poll: Option<&'static Poll>,
     descriptors: HashMap<u64, ProcessDescriptor>,
 }
 
@@ -68,19 +68,23 @@ impl Children {
         if watched.poll.is_some() {
             return Ok(());
         }
-        let poll = Arc::new(Poll::new().map_err(|_| Status::INSUFFICIENT_RESOURCES)?);
+        let poll = Poll::new().map_err(|_| Status::INSUFFICIENT_RESOURCES)?;
         let (ready, is_ready) = sync_channel(1);
-        let shared = Arc::clone(&poll);
         let run = move || {
             let current = keeper_current(context);
-            let _ = ready.send(current.as_ref().map(|_| ()).map_err(|status| *status));
-            if let Ok(current) = current {
-                watch(&current, &shared);
+            match current {
+                Ok(current) => {
+                    let poll: &'static Poll = Box::leak(Box::new(poll));
+                    let _ = ready.send(Ok(poll));
+                    watch(&current, poll);
+                }
+                Err(status) => {
+                    let _ = ready.send(Err(status));
+                }
             }
         };
         system::start_thread(c"winipc-children", STACK, run).map_err(|_| Status::INSUFFICIENT_RESOURCES)?;
-        is_ready.recv().map_err(|_| Status::UNSUCCESSFUL)??;
-        watched.poll = Some(poll);
+        watched.poll = Some(is_ready.recv().map_err(|_| Status::UNSUCCESSFUL)??);
         Ok(())
     }
 
@@ -96,7 +100,7 @@ impl Children {
         is_own: impl FnOnce() -> Result<bool>,
     ) -> Result<()> {
         let mut watched = self.watched();
-        let (Some(poll), Some(process)) = (&watched.poll, &*descriptor) else {
+        let (Some(poll), Some(process)) = (watched.poll, &*descriptor) else {
             return Err(Status::UNSUCCESSFUL);
         };
         poll.add(process, child.key()).map_err(|_| Status::INSUFFICIENT_RESOURCES)?;
@@ -113,16 +117,21 @@ impl Children {
 
 /// The thread: waits until children end.
 fn watch(current: &Current, poll: &Poll) {
+    let own = claim::prepared(current.context.process);
+    // Those that have ended. One that a debugger traces stays until that lets go of it.
+    let mut dead: Vec<(Child, ProcessDescriptor)> = Vec::new();
     loop {
-        for key in poll.wait() {
-            let child = Child::from_key(key);
-            let Some(descriptor) = current.context.children.take(child) else { continue };
-            let own = claim::prepared(current.context.process);
+        let keys = poll.wait((!dead.is_empty()).then_some(DYING_INTERVAL));
+        let children = keys.into_iter().map(Child::from_key);
+        dead.extend(children.filter_map(|child| Some((child, current.context.children.take(child)?))));
+        dead.retain(|(child, descriptor)| {
+            let Some(end) = descriptor.end() else { return true };
             // A damaged arena is left as it is; who is buried by halves the keepers bury.
-            let _ = ended(current, child, own, descriptor.end());
+            let _ = ended(current, *child, own, end);
             // From now on another may have its id.
             descriptor.fetch();
-        }
+            false
+        });
     }
 }
 
