@@ -134,4 +134,11 @@ impl Poll {
             unsafe { libc::epoll_wait(self.0.as_raw_fd(), events.as_mut_ptr(), MOST_EVENTS as i32, timeout) };
         events[..usize::try_from(count).unwrap_or(0)].iter().map(|event| event.u64).collect()
     }
+
+    /// Closes the descriptor of a poll that a forked child has of its parent's and that nobody uses there.
+    pub(crate) fn close_copy(&self) {
+        // SAFETY: it is closed once, since nobody knows of it after that: the thread that waits is not there, and the value
+        // is never dropped.
+        unsafe { libc::close(self.0.as_raw_fd()) };
+    }
 }

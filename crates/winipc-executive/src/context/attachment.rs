@@ -32,6 +32,8 @@ pub(crate) fn attach() -> core::result::Result<&'static Context, AttachError> {
     }
     if let Some(parent) = CONTEXT.get() {
         parent.files.abandon();
+        parent.views.abandon();
+        parent.children.abandon();
         parent.place.abandon();
         parent.arena.abandon_file();
     }

@@ -69,6 +69,9 @@ impl Files {
         if let Ok(mut held) = self.held.try_lock() {
             held.clear();
         }
+        if let Ok(mut bells) = self.bells.try_lock() {
+            bells.clear();
+        }
         self.mailbox.abandon();
     }
 

@@ -110,6 +110,16 @@ impl Children {
         Ok(())
     }
 
+    /// Closes what a forked child has of its parent's.
+    pub(crate) fn abandon(&self) {
+        if let Ok(mut watched) = self.0.try_lock() {
+            watched.descriptors.clear();
+            if let Some(poll) = watched.poll.take() {
+                poll.close_copy();
+            }
+        }
+    }
+
     fn take(&self, child: Child) -> Option<ProcessDescriptor> {
         self.watched().descriptors.remove(&child.key())
     }

@@ -72,6 +72,13 @@ impl Views {
         self.files.lock().unwrap_or_else(|poison| poison.into_inner())
     }
 
+    /// Closes the files that a forked child has of its parent's.
+    pub(crate) fn abandon(&self) {
+        if let Ok(mut files) = self.files.try_lock() {
+            files.clear();
+        }
+    }
+
     /// Keeps the file of a section.
     pub(super) fn keep_file(&self, arena: &Arena, section: SectionId, file: Kept) {
         self.forget_files(arena);

@@ -107,6 +107,7 @@ fn enter() {
         "forked-thread" => crate::forked::end_first_thread_of_child(),
         "forked-attaching" => crate::forked::attach_in_child_of_one_that_attaches(),
         "forked-starting" => crate::forked::attach_in_children_of_one_that_starts_threads(),
+        "forked-descriptors" => crate::forked::descriptors_in_child(),
         "forked-exit" => crate::forked::exit_in_child(),
         "noise" => crate::noise::scribble_and_call(argument),
         "visit" => crate::noise::visit(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use winipc_executive::section::{Access, Parameters, Protection, Unused, View};
 use winipc_executive::wait::Outcome;
 use winipc_executive::{
-    Attributes, Handle, Status, event, handle, mutex, namespace, process, section, thread, wait,
+    Attributes, Handle, Status, event, file, handle, mutex, namespace, process, section, thread, wait,
 };
 
 use crate::child::{Scratch, succeeds};
@@ -160,6 +160,73 @@ pub(crate) fn exit_in_child() {
 fn a_forked_child_that_ends_does_not_join() {
     let scratch = Scratch::private("forked-exit");
     succeeds("forked-exit", scratch.path());
+}
+
+/// What the descriptors of the process lead to.
+fn targets() -> Vec<String> {
+    let descriptors = std::fs::read_dir("/proc/self/fd").unwrap();
+    let links = descriptors.filter_map(|entry| std::fs::read_link(entry.unwrap().path()).ok());
+    links.map(|link| link.to_string_lossy().into_owned()).collect()
+}
+
+/// Runs in a process of its own.
+pub(crate) fn descriptors_in_child() {
+    let path = std::env::temp_dir().join(format!("winipc-mapped-{}", std::process::id()));
+    std::fs::write(&path, [1; 4096]).unwrap();
+    let mapped = std::fs::File::options().read(true).write(true).open(&path).unwrap();
+    let opened = file::adopt(mapped.into(), 0xC000_0000, false).unwrap();
+    let (section, _) =
+        section::create_over(&Attributes::default(), section::ALL_RIGHTS, opened, 0, Protection::ReadWrite)
+            .unwrap();
+    handle::close(opened).unwrap();
+    let created = process::create(&process::Creation {
+        program: std::path::Path::new("/bin/sleep"),
+        arguments: &["sleep", "60"].map(Into::into),
+        environment: None,
+        directory: None,
+        inherited: process::Inherited::Nothing,
+        standard: None,
+        is_suspended: false,
+        leads_group: false,
+        console: process::Console::Same,
+        inherit_handles: [false; 2],
+    })
+    .unwrap();
+    let path_text = path.to_string_lossy().into_owned();
+    let of_the_parents =
+        |target: &String| *target == path_text || target.contains("pidfd") || target.contains("eventpoll");
+    assert_eq!(targets().iter().filter(|target| of_the_parents(target)).count(), 3, "{:?}", targets());
+    // SAFETY: the child only calls winipc and ends.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        let made = event::create(&Attributes::default(), 0x1F_0003, true, true);
+        let left: Vec<_> = targets().into_iter().filter(of_the_parents).collect();
+        if !left.is_empty() {
+            eprintln!("left: {left:?}");
+        }
+        // SAFETY: ends the child at once.
+        unsafe { libc::_exit(if made.is_ok() && left.is_empty() { 0 } else { 1 }) };
+    }
+    let mut status = 0;
+    // SAFETY: waits for the child just made.
+    assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+    assert_eq!(status, 0, "the child's wait status");
+    // The parent has what it had.
+    assert_eq!(targets().iter().filter(|target| of_the_parents(target)).count(), 3);
+    process::terminate(created.process, 1).unwrap();
+    assert_eq!(wait::one(created.process, None, false), Ok(Outcome::Object(0)));
+    for handle in [section, created.process, created.thread] {
+        handle::close(handle).unwrap();
+    }
+    std::fs::remove_file(path).unwrap();
+}
+
+/// The files of the parent's sections stayed open in the child, with the locks that keep others out, and what the parent
+/// watches its children by.
+#[test]
+fn a_forked_child_keeps_no_descriptor_of_its_parent() {
+    let scratch = Scratch::private("forked-descriptors");
+    succeeds("forked-descriptors", scratch.path());
 }
 
 /// How many descriptors of the process lead to the namespace's directory.
