@@ -142,3 +142,25 @@ impl Poll {
         unsafe { libc::close(self.0.as_raw_fd()) };
     }
 }
+
+#[cfg(all(test, not(miri)))]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    /// Who was forked meanwhile has the descriptor as well, and the poll told of the end again and again.
+    #[test]
+    fn an_end_is_told_once() {
+        let mut program = Command::new("true").spawn().unwrap();
+        let descriptor = ProcessDescriptor::open(program.id()).unwrap();
+        let copy = descriptor.0.try_clone().unwrap();
+        let poll = Poll::new().unwrap();
+        poll.add(&descriptor, 7).unwrap();
+        assert_eq!(poll.wait(None), [7]);
+        program.wait().unwrap();
+        drop(descriptor);
+        assert_eq!(poll.wait(Some(Duration::ZERO)), []);
+        drop(copy);
+    }
+}

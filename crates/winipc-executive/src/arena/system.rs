@@ -215,4 +215,38 @@ mod tests {
         start_thread(c"winipc-test", STACK, run).unwrap();
         assert_eq!(told.recv(), Ok(true));
     }
+    /// The system shows a process whose first thread has ended as a zombie, and a child like that was buried.
+    #[test]
+    fn a_process_whose_first_thread_has_ended_lives() {
+        // SAFETY: the child starts a thread, which waits to be killed, and ends its first.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            let wait = || loop {
+                std::thread::park();
+            };
+            let started = start_thread(c"winipc-test", 64 << 10, wait).is_ok();
+            // SAFETY: ends the calling thread, or the process where there is no other.
+            unsafe {
+                if started {
+                    libc::syscall(libc::SYS_exit, 0);
+                }
+                libc::_exit(1);
+            }
+        }
+        let stat = || std::fs::read_to_string(format!("/proc/{child}/stat")).unwrap();
+        while !stat().contains(") Z ") {
+            std::thread::yield_now();
+        }
+        assert!(started(&child.to_string()).is_some());
+        // SAFETY: a child of ours, which is killed and has its body fetched, but for what tells of its end.
+        unsafe {
+            libc::kill(child, libc::SIGKILL);
+            let mut information = MaybeUninit::<libc::siginfo_t>::zeroed();
+            let flags = libc::WEXITED | libc::WNOWAIT;
+            assert_eq!(libc::waitid(libc::P_PID, child as libc::id_t, information.as_mut_ptr(), flags), 0);
+        }
+        assert_eq!(started(&child.to_string()), None);
+        // SAFETY: as above.
+        unsafe { libc::waitpid(child, core::ptr::null_mut(), 0) };
+    }
 }
