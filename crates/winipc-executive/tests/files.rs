@@ -210,6 +210,19 @@ mod roles {
         (child, process)
     }
 
+    /// Stops a child that has nothing to do, and so does not hold the arena's lock.
+    fn stop(child: &mut support::Child) {
+        let sleeps = |thread: std::fs::DirEntry| {
+            let thread = thread.file_name().into_string().unwrap().parse().unwrap();
+            support::is_asleep(child.pid, thread)
+        };
+        let all_sleep =
+            || std::fs::read_dir(format!("/proc/{}/task", child.pid)).unwrap().flatten().all(sleeps);
+        until(|| (0..3).all(|_| all_sleep()));
+        child.signal(libc::SIGSTOP);
+        assert_eq!(child.wait_for_stop(), State::Stopped);
+    }
+
     fn close_in(process: Handle, handle: Handle) {
         let options = Duplicate { close_source: true, ..SAME };
         handle::duplicate(process, handle, None, &options).unwrap();
@@ -262,15 +275,13 @@ mod roles {
         let (mut child, process) = idle_child();
         let own = Handle::CURRENT_PROCESS;
         let (reader, writer) = file::create_pipe(0, false).unwrap();
-        child.signal(libc::SIGSTOP);
-        assert_eq!(child.wait_for_stop(), State::Stopped);
+        stop(&mut child);
         std::thread::scope(|scope| {
             let giver = scope.spawn(|| handle::duplicate(own, writer, Some(process), &SAME));
             std::thread::yield_now();
             child.signal(libc::SIGCONT);
             let theirs = giver.join().unwrap().unwrap();
-            child.signal(libc::SIGSTOP);
-            assert_eq!(child.wait_for_stop(), State::Stopped);
+            stop(&mut child);
             // Now that its mailbox is open, it need not run to be given one.
             let (other_reader, other_writer) = file::create_pipe(0, false).unwrap();
             let other = handle::duplicate(own, other_writer, Some(process), &SAME).unwrap();
@@ -296,8 +307,7 @@ mod roles {
         let (other_reader, other_writer) = file::create_pipe(0, false).unwrap();
         let give = |end| handle::duplicate(own, end, Some(process), &SAME).unwrap();
         let other = give(other_writer);
-        child.signal(libc::SIGSTOP);
-        assert_eq!(child.wait_for_stop(), State::Stopped);
+        stop(&mut child);
         close_in(process, give(writer));
         child.signal(libc::SIGCONT);
         // It answers this after it has looked at what came before.
@@ -318,8 +328,7 @@ mod roles {
         let own = Handle::CURRENT_PROCESS;
         let theirs = handle::duplicate(own, writer, Some(process), &SAME).unwrap();
         handle::close(writer).unwrap();
-        child.signal(libc::SIGSTOP);
-        assert_eq!(child.wait_for_stop(), State::Stopped);
+        stop(&mut child);
         std::thread::scope(|scope| {
             // Who has it cannot send it, and dies.
             let taker = scope.spawn(|| handle::duplicate(process, theirs, Some(own), &SAME));
