@@ -64,6 +64,7 @@ roles! {
     a_number_that_leads_elsewhere_is_left_alone,
     a_redirected_standard_stream_is_the_standard_handle,
     a_suspended_child_keeps_nothing_that_others_open_meanwhile,
+    a_descriptor_with_a_standard_number_gets_another,
     signals_have_their_default_action_in_a_child,
     a_child_that_a_debugger_keeps_hides_no_other,
 }
@@ -196,6 +197,7 @@ fn child(argument: &str) {
             // SAFETY: asks for the flags of a descriptor.
             assert_eq!(unsafe { libc::fcntl(descriptor, libc::F_GETFD) }, 0, "it is no program's to lose");
         }
+        "read" => assert_eq!(read(handle_at(1)), Ok(b"x".to_vec())),
         "print" => {
             let output = process::standard::get(1).unwrap();
             io::write(output, b"printed", None).unwrap();
@@ -628,6 +630,41 @@ mod roles {
             assert_eq!(ended(created.process), 5);
             close(created);
         }
+        assert_whole_and_empty();
+    }
+
+    /// Under the number the child has its own standard stream, which it took for what its handle stands for.
+    pub(super) fn a_descriptor_with_a_standard_number_gets_another() {
+        winipc_executive::namespace::attach().unwrap();
+        // SAFETY: nothing here reads from standard input.
+        unsafe { libc::close(0) };
+        // The keeper opens and closes descriptors, too.
+        let (reader, writer) = loop {
+            let (reader, writer) = file::create_pipe(0, false).unwrap();
+            if file::descriptor_of(reader, 0).unwrap().as_raw_fd() == 0 {
+                break (reader, writer);
+            }
+            handle::close(reader).unwrap();
+            handle::close(writer).unwrap();
+        };
+        handle::set_flags(reader, Some(true), None).unwrap();
+        io::write(writer, b"x", None).unwrap();
+        // SAFETY: as in `start`.
+        unsafe {
+            std::env::set_var("ROLE", "child");
+            std::env::set_var("ARGUMENT", format!("read {}", reader.raw()));
+        }
+        let program = std::env::current_exe().unwrap();
+        let arguments: Vec<OsString> = ["test"].iter().chain(&TEST).map(OsString::from).collect();
+        let (standard, is_suspended) = (Some([Handle::NULL; 3]), SUSPENDED);
+        let created =
+            process::create(&Creation { standard, is_suspended, ..creation(&program, &arguments) }).unwrap();
+        // Nobody else has one that the child could ask for.
+        handle::close(reader).unwrap();
+        thread::resume(created.thread).unwrap();
+        assert_eq!(ended(created.process), 42);
+        close(created);
+        handle::close(writer).unwrap();
         assert_whole_and_empty();
     }
 

@@ -136,3 +136,24 @@ pub(crate) fn take_over(context: &Context, belongings: &[Belonging]) -> Vec<usiz
     }
     redirected
 }
+
+#[cfg(all(test, not(miri)))]
+mod tests {
+    use super::*;
+    use crate::context::attach_in_memory;
+    use crate::{file, process};
+
+    /// The child was told of an object to which it has no handle, and made a descriptor for it that nothing closed.
+    #[test]
+    fn a_child_is_told_only_of_descriptors_to_which_it_has_a_handle() {
+        let current = attach_in_memory();
+        let (reader, _) = file::create_pipe(0, false).unwrap();
+        let object = look_up(&current, reader).unwrap().reference.index();
+        process::standard::set(0, reader).unwrap();
+        let bequest = bequeath(&current, &BTreeSet::new(), None).unwrap();
+        assert!(bequest.standard[0].is_some() && bequest.belongings.is_empty());
+        let bequest = bequeath(&current, &BTreeSet::from([object]), None).unwrap();
+        let [belonging] = bequest.belongings[..] else { panic!("{:?}", bequest.belongings) };
+        assert_eq!((belonging.object.object.index(), belonging.number), (object, 0));
+    }
+}

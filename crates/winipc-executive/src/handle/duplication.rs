@@ -216,4 +216,25 @@ mod tests {
         let lock = current.begin().unwrap();
         assert_eq!(side.is_there(&lock), Err(Status::PROCESS_IS_TERMINATING));
     }
+
+    /// It may have the descriptor already, from somebody who was killed before they could say so, and kept it open.
+    #[test]
+    #[cfg(not(miri))]
+    fn a_process_is_rung_for_a_handle_that_is_taken_back() {
+        let current = attach_in_memory();
+        let (reader, _) = file::create_pipe(0, false).unwrap();
+        let found = look_up(&current, reader).unwrap();
+        let record = process::claim_record(current.arena()).unwrap();
+        let to = Side { process: current.arena().get(record).unwrap(), object: None };
+        let mut lock = current.begin().unwrap();
+        let handle = insert(&mut lock, to.process, found.reference, found.access, false).unwrap();
+        lock.commit().unwrap();
+        let object = Identity::of(current.arena(), found.reference).unwrap();
+        take_back(&current, &to, handle, object);
+        assert_eq!(
+            (to.process.handle_count.peek(), to.process.closed_file.peek()),
+            (0, found.reference.index())
+        );
+        assert_ne!(to.process.doorbell.load(), 0);
+    }
 }

@@ -111,3 +111,59 @@ pub fn take_inherited(handle: Handle) -> Result<()> {
     let is_same = entry.object() == inherited.object() && entry.generation() == inherited.generation();
     if is_same { Ok(()) } else { Err(Status::INVALID_HANDLE) }
 }
+
+#[cfg(all(test, not(miri)))]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+    use crate::context::{attach_in_memory, join_in_memory};
+    use crate::handle::{insert, look_up, set_flags};
+    use crate::inspect::check_arena;
+    use crate::object::Attributes;
+    use crate::{death, event, process};
+
+    /// The handle behind the first page was looked for, and was none to inherit when its page was to be made: the child's
+    /// next handle came into the middle of that page, and the entries before it were neither used nor free.
+    #[test]
+    fn a_handle_that_is_not_inheritable_any_more_leaves_no_gap() {
+        let current = attach_in_memory();
+        let make = |inherit| {
+            let attributes = Attributes { name: None, inherit };
+            event::create(&attributes, 0x1F_0003, false, false).unwrap().0
+        };
+        let first = look_up(&current, make(true)).unwrap();
+        for _ in 0..PAGE_ENTRIES {
+            make(false);
+        }
+        let last = make(true);
+        let (context, is_over) = (current.context, AtomicBool::new(false));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let current = join_in_memory(context);
+                while !is_over.load(Ordering::Relaxed) {
+                    for inherit in [false, true] {
+                        set_flags(last, Some(inherit), None).unwrap();
+                    }
+                }
+                death::end_own_thread(current);
+            });
+            let mut faults = Vec::new();
+            for _ in 0..200 {
+                let record = process::claim_record(current.arena()).unwrap();
+                let child: &Process = current.arena().get(record).unwrap();
+                inherit(&current, child, None).unwrap();
+                let mut lock = current.begin().unwrap();
+                insert(&mut lock, child, first.reference, first.access, false).unwrap();
+                lock.commit().unwrap();
+                faults = check_arena(&current);
+                faults.retain(|fault| fault.to_string().contains("handle"));
+                if !faults.is_empty() {
+                    break;
+                }
+            }
+            is_over.store(true, Ordering::Relaxed);
+            assert_eq!(faults, []);
+        });
+    }
+}

@@ -258,4 +258,17 @@ mod tests {
         assert!(timers.is_err());
         assert!(next_look(timers, Ok(Seen::Quiet), true).sleep().is_some());
     }
+
+    /// A keeper stopped at the record, and saw no death of those behind it.
+    #[test]
+    fn a_record_that_names_no_keeper_there_can_be_hides_no_death() {
+        let current = attach_in_memory();
+        let claim =
+            || -> &Process { current.arena().get(process::claim_record(current.arena()).unwrap()).unwrap() };
+        let (damaged, dead) = (claim(), claim());
+        damaged.keeper.store(u32::MAX);
+        dead.claim.store(claim::BURIED);
+        assert!(matches!(look_around(&current, &mut Vec::new()), Ok(Seen::SomeoneDied)));
+        assert_eq!(dead.claim.load(), claim::FREE);
+    }
 }

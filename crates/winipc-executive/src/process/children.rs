@@ -211,7 +211,8 @@ pub(crate) fn take_in_orphans(
                 children.prepare(current.context)?;
                 let own = claim::prepared(current.context.process);
                 children.watch(child, &mut Some(descriptor), || take(own))?;
-                name(current, child)?;
+                // A damaged one has none, which is no reason to leave the others.
+                let _ = name(current, child);
             }
             None if take(claim::BURIED)? => {
                 death::bury(current, record, process)?;
@@ -259,5 +260,31 @@ pub(crate) fn bury_unborn(current: &Current) {
         {
             let _ = death::bury(current, record, process);
         }
+    }
+}
+
+#[cfg(all(test, not(miri)))]
+mod tests {
+    use super::*;
+    use crate::context::attach_in_memory;
+    use crate::process::{claim_free_record, claim_record, identity};
+
+    /// The parent was not buried, and its other children not taken in.
+    #[test]
+    fn a_child_that_names_no_thread_there_can_be_is_taken_in() {
+        let current = attach_in_memory();
+        let arena = current.arena();
+        let parent = claim_record(arena).unwrap();
+        let record = claim_free_record(arena, claim::prepared(parent)).unwrap();
+        let child: &Process = arena.get(record).unwrap();
+        // It is this process, as far as it says.
+        identity::note(child);
+        let born = Birth::Made { id: crate::process::id(), at_ms: child.started.load() };
+        child.born.store(born.word());
+        let mut lock = current.begin().unwrap();
+        child.first_thread.set(&mut lock, u32::MAX);
+        lock.commit().unwrap();
+        assert_eq!(take_in_orphans(&current, parent, &|| true), Ok(()));
+        assert_eq!(child.claim.load(), claim::prepared(current.context.process));
     }
 }

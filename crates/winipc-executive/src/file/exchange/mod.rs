@@ -362,3 +362,29 @@ fn ring(current: &Current, address: Address) {
         keeper::doorbell(process).ring();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+    use crate::context::{attach_in_memory, join_in_memory};
+
+    /// Whoever waited for the mailbox used a processor for as long as the other process lived.
+    #[test]
+    fn a_word_of_noise_is_no_state_of_a_mailbox() {
+        let context = attach_in_memory().context;
+        let other: &'static Process =
+            context.arena.get(process::claim_record(context.arena).unwrap()).unwrap();
+        other.mailbox.store(77);
+        let (tell, told) = channel();
+        std::thread::spawn(move || {
+            let current = join_in_memory(context);
+            let asked = ask(&current, &Party::new(current.arena(), other));
+            death::end_own_thread(current);
+            tell.send(asked)
+        });
+        // Else it never ends.
+        assert_eq!(told.recv_timeout(Duration::from_secs(30)), Ok(Err(Status::ARENA_CORRUPT)));
+    }
+}
