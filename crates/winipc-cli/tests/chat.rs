@@ -381,24 +381,22 @@ fn signals_leave_politely() {
     }
 }
 
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 #[test]
 fn a_stopped_member_stops_nobody_else_for_long() {
-    use rustix::process::{Pid, Signal, kill_process};
     for room in Room::of_each_kind() {
         let mut ann = room.enter("ann", &[]);
         let mut bob = room.enter("bob", &["ann"]);
         let mut cleo = room.enter("cleo", &["ann", "bob"]);
         bob.expect("* cleo has joined");
-        let id = Pid::from_raw(cleo.id() as i32).unwrap();
-        kill_process(id, Signal::STOP).unwrap();
+        room.world.stop(&cleo);
         // More than the pipe of a member that does not read holds.
         let text = "z".repeat(60_000);
         for number in 0..20 {
             bob.type_line(&format!("{number} {text}"));
         }
         ann.expect("bob: 19 ");
-        kill_process(id, Signal::CONT).unwrap();
+        room.world.resume(&cleo);
         // It comes back, and is told what it missed.
         cleo.expect("bob: 19 ");
         let numbers: Vec<_> =
@@ -409,10 +407,9 @@ fn a_stopped_member_stops_nobody_else_for_long() {
 }
 
 /// What nobody remembers any more was passed over without a word.
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 #[test]
 fn who_was_stopped_for_long_is_told_how_much_it_missed() {
-    use rustix::process::{Pid, Signal, kill_process};
     const LINES: usize = 3000;
     const BOBS_LINES: usize = 500;
     let room = Room::new();
@@ -421,8 +418,7 @@ fn who_was_stopped_for_long_is_told_how_much_it_missed() {
     let mut cleo = room.enter("cleo", &["ann", "bob"]);
     ann.expect("* cleo has joined");
     bob.expect("* cleo has joined");
-    let id = Pid::from_raw(cleo.id() as i32).unwrap();
-    kill_process(id, Signal::STOP).unwrap();
+    room.world.stop(&cleo);
     // Bob's are forgotten altogether; when they are said, nothing tells of them any more.
     let text = "z".repeat(1000);
     (1..=BOBS_LINES).for_each(|number| bob.type_line(&format!("{number}. {text}")));
@@ -435,7 +431,7 @@ fn who_was_stopped_for_long_is_told_how_much_it_missed() {
         input
     });
     bob.expect(&format!("ann: {LINES}. "));
-    kill_process(id, Signal::CONT).unwrap();
+    room.world.resume(&cleo);
     cleo.expect(&format!("ann: {LINES}. "));
     let missed: usize = cleo
         .seen()
@@ -453,17 +449,15 @@ fn who_was_stopped_for_long_is_told_how_much_it_missed() {
 }
 
 /// Who entered while the server was stopped saw nothing at all.
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 #[test]
 fn a_server_that_does_not_answer_is_waited_for_and_named() {
-    use rustix::process::{Pid, Signal, kill_process};
     for room in Room::of_each_kind() {
         let ann = room.enter("ann", &[]);
-        let id = Pid::from_raw(ann.id() as i32).unwrap();
-        kill_process(id, Signal::STOP).unwrap();
+        room.world.stop(&ann);
         let mut bob = room.enter_with("bob", &[]);
         bob.expect("* the room's server does not answer; waiting for it");
-        kill_process(id, Signal::CONT).unwrap();
+        room.world.resume(&ann);
         bob.expect("* you are in the room with ann; ann serves it");
     }
 }

@@ -269,21 +269,19 @@ fn a_port_that_another_program_has() {
 }
 
 /// It may be a room all the same, whose server is stopped.
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 #[test]
 fn a_port_whose_server_is_stopped() {
-    use rustix::process::{Pid, Signal, kill_process};
     for over in PROTOCOLS {
         let room = unique("room");
         let worlds = [World::new(), World::new()];
         let (ann, address) = serve(&worlds[0], &room, over, "127.0.0.1");
-        let id = Pid::from_raw(ann.id() as i32).unwrap();
-        kill_process(id, Signal::STOP).unwrap();
+        worlds[0].stop(&ann);
         let mut bob = chat(&worlds[1], &room, "bob", over, &["--listen", &address.to_string()]);
         bob.expect(
             "is taken, and what has it does not answer as winipc chat does; waiting until it does, or ends",
         );
-        kill_process(id, Signal::CONT).unwrap();
+        worlds[0].resume(&ann);
         bob.expect("* you are in the room with ann; ann serves it");
         let (status, _, errors) =
             chat(&worlds[1], &room, "cleo", over, &["--serve", "--listen", &address.to_string()]).finish();

@@ -131,11 +131,13 @@ fn lines_are_edited_while_others_talk() {
         // Left arrow, a letter, enter.
         ann.type_keys("\x1b[Dl\r");
         assert_eq!(bob.expect("hel"), "ann: hello");
-        // Up arrow: the line again, from the history.
+        // What was typed holds a prompt as well: only one after what bob says is that of the next line.
+        bob.type_line("hello to you");
+        ann.expect("bob: hello to you");
         ann.expect("> ");
+        // Up arrow: the line again, from the history.
         ann.type_keys("\x1b[A again\r");
         assert_eq!(bob.expect("again"), "ann: hello again");
-        // What was typed holds a prompt as well: only one after what bob says is that of the next line.
         bob.type_line("goodbye");
         ann.expect("bob: goodbye");
         ann.expect("> ");

@@ -225,6 +225,7 @@ fn link(outgoing: PipeWriter, incoming: PipeReader) -> Link {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transport::conformance::pair;
 
     #[test]
     fn only_a_whole_letter_is_one() {
@@ -245,14 +246,12 @@ mod tests {
         for text in ["", "hello", &stranger.text()] {
             slot.send(text.as_bytes()).unwrap();
         }
-        let mut client = thread::scope(|scope| {
-            let client = scope.spawn(|| AnonymousPipe.connect(&room).unwrap().unwrap());
-            listener.accept().unwrap().sender.send(b"welcome").unwrap();
-            client.join().unwrap()
-        });
+        let (mut server, mut client) = pair(&AnonymousPipe, &room, listener.as_mut());
+        server.sender.send(b"welcome").unwrap();
         let mut frame = Vec::new();
         assert!(client.receiver.receive(&mut frame).unwrap());
         assert_eq!(frame, b"welcome");
+        drop(server);
         assert!(!client.receiver.receive(&mut frame).unwrap(), "the server's end is gone");
     }
 }

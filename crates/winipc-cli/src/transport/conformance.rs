@@ -44,11 +44,27 @@ fn enter(transport: &dyn Transport, room: &RoomName) -> Link {
 }
 
 /// Both ends of a new link, the server's first.
-fn pair(transport: &dyn Transport, room: &RoomName, listener: &mut dyn Listener) -> (Link, Link) {
+pub(super) fn pair(transport: &dyn Transport, room: &RoomName, listener: &mut dyn Listener) -> (Link, Link) {
+    // On a busy machine a client may have given up an attempt by the time that it is let in.
     thread::scope(|scope| {
-        let client = scope.spawn(|| enter(transport, room));
-        let server = listener.accept().unwrap();
-        (server, client.join().unwrap())
+        let client = scope.spawn(|| {
+            loop {
+                let mut link = enter(transport, room);
+                if let Ok(true) = link.receiver.receive(&mut Vec::new())
+                    && link.sender.send(b"here").is_ok()
+                {
+                    return link;
+                }
+            }
+        });
+        loop {
+            let mut server = listener.accept().unwrap();
+            if server.sender.send(b"there?").is_ok()
+                && let Ok(true) = server.receiver.receive(&mut Vec::new())
+            {
+                return (server, client.join().unwrap());
+            }
+        }
     })
 }
 

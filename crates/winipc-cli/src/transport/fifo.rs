@@ -265,6 +265,7 @@ fn wait(ends: &[(&dyn AsFd, PollFlags); 2], patience: Option<Duration>) -> io::R
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transport::conformance;
 
     fn room(name: &str) -> (RoomName, PathBuf) {
         let room = RoomName::new(&format!("fifo-{}-{name}", std::process::id())).unwrap();
@@ -314,11 +315,8 @@ mod tests {
         noise.write_all(lines.concat().as_bytes()).unwrap();
         noise.write_all(&[b'x'; 1000]).unwrap();
         noise.write_all(b"\n").unwrap();
-        let mut client = std::thread::scope(|scope| {
-            let client = scope.spawn(|| Fifo.connect(&room).unwrap().unwrap());
-            listener.accept().unwrap().sender.send(b"welcome").unwrap();
-            client.join().unwrap()
-        });
+        let (mut server, mut client) = conformance::pair(&Fifo, &room, listener.as_mut());
+        server.sender.send(b"welcome").unwrap();
         let mut frame = Vec::new();
         assert!(client.receiver.receive(&mut frame).unwrap());
         assert_eq!(frame, b"welcome");

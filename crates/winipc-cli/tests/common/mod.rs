@@ -73,6 +73,52 @@ impl World {
     }
 }
 
+#[cfg(target_os = "linux")]
+impl World {
+    /// Stops a process, as Ctrl+Z does, at a moment in which it holds no lock that others need.
+    pub(crate) fn stop(&self, process: &Process) {
+        use rustix::process::{Pid, Signal, kill_process};
+        let id = Pid::from_raw(process.id() as i32).unwrap();
+        let end = Instant::now() + PATIENCE;
+        loop {
+            kill_process(id, Signal::STOP).unwrap();
+            while !is_stopped(process.id()) {
+                thread::yield_now();
+            }
+            let listing: serde_json::Value =
+                serde_json::from_slice(&self.run(&["objects", "--json"]).stdout).unwrap();
+            let is_theirs = |thread: &serde_json::Value| thread["process"] == process.id();
+            // The lock of the namespace, and that of a room's door.
+            let mut objects = listing["objects"].as_array().unwrap().iter();
+            let has_door = |object: &serde_json::Value| {
+                is_theirs(&object["owner"])
+                    && object["name"].as_str().is_some_and(|name| name.contains("-door"))
+            };
+            if !is_theirs(&listing["lock_holder"]) && !objects.any(has_door) {
+                return;
+            }
+            kill_process(id, Signal::CONT).unwrap();
+            assert!(Instant::now() < end, "never without a lock: {listing:#}");
+        }
+    }
+
+    /// Lets a stopped process go on.
+    pub(crate) fn resume(&self, process: &Process) {
+        use rustix::process::{Pid, Signal, kill_process};
+        kill_process(Pid::from_raw(process.id() as i32).unwrap(), Signal::CONT).unwrap();
+    }
+}
+
+/// Whether all threads of a process are stopped.
+#[cfg(target_os = "linux")]
+fn is_stopped(process: u32) -> bool {
+    std::fs::read_dir(format!("/proc/{process}/task")).unwrap().all(|thread| {
+        let state = std::fs::read_to_string(thread.unwrap().path().join("stat")).unwrap_or_default();
+        // After the name, which is in brackets.
+        state.rsplit_once(") ").is_none_or(|(_, state)| state.starts_with('T'))
+    })
+}
+
 impl Drop for World {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.directory);

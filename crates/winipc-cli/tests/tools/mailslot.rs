@@ -3,8 +3,6 @@
 use std::fs::File;
 use std::process::Stdio;
 
-use rustix::process::{Pid, Signal, kill_process};
-
 use super::common::{Process, World};
 use super::{assert_ends, assert_prints, await_object, await_waiter, shell};
 
@@ -94,12 +92,11 @@ fn what_waits_is_told() {
         assert_prints(&world, "winipc mailslot info TOLD", &expected);
     };
     info("messages 0\nnext none");
-    let listener_id = Pid::from_raw(listener.id() as i32).unwrap();
-    kill_process(listener_id, Signal::STOP).unwrap();
+    world.stop(&listener);
     // The first is for the read that waits.
     assert_prints(&world, "printf 'one\nthree\n\n' | winipc mailslot send told --messages", "");
     info("messages 2\nnext 5");
-    kill_process(listener_id, Signal::CONT).unwrap();
+    world.resume(&listener);
     listener.expect("one");
     listener.expect("three");
     await_waiter(&world, name);

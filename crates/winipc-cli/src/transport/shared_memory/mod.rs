@@ -157,6 +157,7 @@ impl Drop for DoorListener {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transport::conformance::pair;
 
     /// Clients that have died, and what nobody understands, keep nobody out.
     #[test]
@@ -170,11 +171,8 @@ mod tests {
             value[COUNT] = 3;
             value[TOKENS..TOKENS + 3].copy_from_slice(&[0, 1, u64::MAX]);
         }
-        let mut client = std::thread::scope(|scope| {
-            let client = scope.spawn(|| SharedMemory.connect(&room).unwrap().unwrap());
-            listener.accept().unwrap().sender.send(b"welcome").unwrap();
-            client.join().unwrap()
-        });
+        let (mut server, mut client) = pair(&SharedMemory, &room, listener.as_mut());
+        server.sender.send(b"welcome").unwrap();
         let mut frame = Vec::new();
         assert!(client.receiver.receive(&mut frame).unwrap());
         assert_eq!(frame, b"welcome");
