@@ -179,6 +179,7 @@ impl Member {
                 self.settle_outbox(|line| seen.contains(line));
                 reaction.frames.extend(self.journal.lines_missing_in(&seen).cloned().map(Frame::Line));
                 reaction.frames.extend(self.outbox.iter().cloned().map(Frame::Line));
+                reaction.frames.push(Frame::Told);
                 if self.journal_is_fresh() {
                     self.journal.skip(&seen);
                 }
@@ -194,7 +195,7 @@ impl Member {
                 return Err(Error::new(format!("the room's server refuses us: {}", printable(&reason))));
             }
             // A server has no cause to send these; a faulty one shall not end us.
-            Frame::Line(_) | Frame::Hello { .. } => {}
+            Frame::Line(_) | Frame::Hello { .. } | Frame::Told => {}
         }
         Ok(reaction)
     }

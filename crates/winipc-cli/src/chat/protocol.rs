@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::printable::{is_unprintable, printable};
 
 /// The version of this protocol; members of another version are refused with a clear text.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 /// The longest line in bytes that a person may type.
 pub(crate) const LINE_LIMIT: usize = 64 * 1024;
 /// The longest name of a member in characters.
@@ -141,6 +141,8 @@ pub(crate) enum Frame {
     Refused { reason: String },
     /// Both ways.
     Line(Line),
+    /// Member to server: after `Welcome` it has sent all lines that it remembers and the server had not seen.
+    Told,
     /// Server to author: the line is in the pipe of every member present; the server may die now.
     Accepted { stream: Stream, number: u64 },
     /// Server to member.

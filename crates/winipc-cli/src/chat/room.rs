@@ -44,7 +44,13 @@ pub(crate) struct Room {
     expected: BTreeMap<MemberId, (String, Instant)>,
     /// Until when somebody may be expected.
     expecting_until: Instant,
+    /// Those who have come back and may still bring lines, with the moment until which that is waited for.
+    telling: BTreeMap<LinkId, Instant>,
     journal: Journal,
+    /// Lines of which others of the same stream are missing that somebody expected may bring, and who has sent them. Who came
+    /// late to the room remembers no others.
+    early: Vec<(LinkId, Line)>,
+    early_bytes: usize,
 }
 
 impl Room {
@@ -53,6 +59,10 @@ impl Room {
 
     /// The most members that are expected back: all that a room has, as far as greetings and frames are honest.
     const EXPECTED_LIMIT: usize = 256;
+    /// How long who has come back may take to bring the lines that it remembers.
+    const TELLING_TIME: Duration = Duration::from_secs(10);
+    /// What early lines may have together: enough for all that members remember.
+    const EARLY_BYTE_LIMIT: usize = 16 * 1024 * 1024;
     /// The longest line that is passed on: what is typed becomes longer where characters in it are escaped.
     const LINE_LIMIT: usize = MOST_PER_BYTE * LINE_LIMIT;
 
@@ -64,7 +74,10 @@ impl Room {
             present: BTreeMap::new(),
             expected: [(server, (name.to_string(), expecting_until))].into(),
             expecting_until,
+            telling: BTreeMap::new(),
             journal: Journal::default(),
+            early: Vec::new(),
+            early_bytes: 0,
         }
     }
 
@@ -84,7 +97,18 @@ impl Room {
                 }
             }
             Frame::Line(line) if self.present.contains_key(&link) && line.text.len() <= Self::LINE_LIMIT => {
-                self.line(link, line)
+                if self.is_early(&line) {
+                    self.early_bytes += line.text.len() + size_of::<Line>();
+                    self.early.push((link, line));
+                    return Vec::new();
+                }
+                let mut effects = self.line(link, line);
+                effects.extend(self.take_early());
+                effects
+            }
+            Frame::Told if self.present.contains_key(&link) => {
+                self.telling.remove(&link);
+                self.take_early()
             }
             // A member has no cause to send anything else, and nobody says anything before `Hello`.
             _ => {
@@ -97,15 +121,16 @@ impl Room {
 
     /// The link has broken or was closed.
     pub(crate) fn gone(&mut self, link: LinkId) -> Vec<Effect> {
-        match self.present.remove(&link) {
-            Some(present) => self.tell_all(Frame::Left { member: present.member }),
-            None => Vec::new(),
-        }
+        let Some(present) = self.present.remove(&link) else { return Vec::new() };
+        self.telling.remove(&link);
+        let mut effects = self.tell_all(Frame::Left { member: present.member });
+        effects.extend(self.take_early());
+        effects
     }
 
-    /// Whether somebody may still come back.
+    /// Whether somebody may still come back and bring lines.
     pub(crate) fn has_expected(&self) -> bool {
-        !self.expected.is_empty()
+        !self.expected.is_empty() || !self.telling.is_empty()
     }
 
     /// Tells who did not come back in time.
@@ -116,10 +141,34 @@ impl Room {
             .filter(|(_, (_, deadline))| *deadline <= now)
             .map(|(member, _)| *member)
             .collect();
+        self.telling.retain(|_, deadline| *deadline > now);
         let mut effects = Vec::new();
         for member in late {
             self.expected.remove(&member);
             effects.extend(self.tell_all(Frame::Left { member }));
+        }
+        effects.extend(self.take_early());
+        effects
+    }
+
+    /// Whether somebody who is expected may bring what comes before the line.
+    fn is_early(&self, line: &Line) -> bool {
+        let next = self.journal.seen().get(&line.stream).unwrap_or_default().saturating_add(1);
+        line.number > next && self.has_expected() && self.early_bytes < Self::EARLY_BYTE_LIMIT
+    }
+
+    /// Those of the early lines whose time has come.
+    fn take_early(&mut self) -> Vec<Effect> {
+        let mut early = std::mem::take(&mut self.early);
+        early.sort_by_key(|(_, line)| (line.stream, line.number));
+        let mut effects = Vec::new();
+        for (link, line) in early {
+            if self.is_early(&line) {
+                self.early.push((link, line));
+            } else {
+                self.early_bytes -= line.text.len() + size_of::<Line>();
+                effects.extend(self.line(link, line));
+            }
         }
         effects
     }
@@ -137,12 +186,16 @@ impl Room {
         let former = self.present.iter().find(|(_, present)| present.member == member).map(|(link, _)| *link);
         if let Some(former) = former {
             self.present.remove(&former);
+            self.telling.remove(&former);
             effects.push(Effect::Close { link: former });
         }
         self.expected.remove(&member);
         let mut forgotten = Seen::default();
         let mut seen = match memory {
             Some(memory) => {
+                if now < self.expecting_until {
+                    self.telling.insert(link, now + Self::TELLING_TIME);
+                }
                 forgotten = self.journal.forgotten_since(&memory.seen).heard_by(member);
                 // Later greetings are those of members that were late, or invent some: nobody is made to wait for that.
                 let members = memory.members.into_iter().filter(|_| now < self.expecting_until);
@@ -176,6 +229,7 @@ impl Room {
         };
         effects.push(Effect::Send { link, frame: welcome });
         effects.extend(missing);
+        effects.extend(self.take_early());
         effects
     }
 
@@ -255,6 +309,11 @@ mod tests {
         assert_eq!(sent(&effects, 1), [&Frame::Left { member: MemberId(3) }]);
         assert_eq!(sent(&effects, 2), [&Frame::Left { member: MemberId(3) }]);
         assert_eq!(room.tick(now + 2 * Room::RETURN_TIME), []);
+        // All have brought what they remember.
+        assert!(room.has_expected());
+        room.received(LinkId(1), Frame::Told, now);
+        room.received(LinkId(2), Frame::Told, now);
+        assert!(!room.has_expected());
         // Nobody makes the others wait for members that are only invented.
         let later = now + 2 * Room::RETURN_TIME;
         let memory =

@@ -53,33 +53,39 @@ struct World {
     random: Random,
     now: Instant,
     members: Vec<Option<Member>>,
+    has_come: Vec<bool>,
     link_of: Vec<Option<LinkId>>,
     links: BTreeMap<LinkId, Link>,
     next_link: u64,
     server: Option<Server>,
     /// For each member: the lines shown, by the author's name and whether they were private.
     shown: Vec<BTreeMap<(String, bool), Vec<u64>>>,
+    /// Who was told of lines that it has missed.
+    has_missed: Vec<bool>,
     /// The number of lines typed, by author and recipient.
     typed: BTreeMap<(usize, Option<usize>), u64>,
 }
 
 impl World {
-    fn new(seed: u64, count: usize) -> Self {
+    /// The first `early` of `count` members are there from the beginning.
+    fn new(seed: u64, count: usize, early: usize) -> Self {
         Self {
             random: Random(seed),
             now: Instant::now(),
+            has_come: (0..count).map(|n| n < early).collect(),
             members: (0..count).map(|n| Some(Member::new(MemberId(n as u64), &format!("m{n}"), 0))).collect(),
             link_of: vec![None; count],
             links: BTreeMap::new(),
             next_link: 0,
             server: None,
             shown: vec![BTreeMap::new(); count],
+            has_missed: vec![false; count],
             typed: BTreeMap::new(),
         }
     }
 
     fn connect(&mut self, member: usize) {
-        if self.members[member].is_none() || self.link_of[member].is_some() {
+        if self.members[member].is_none() || self.link_of[member].is_some() || !self.has_come[member] {
             return;
         }
         if self.server.is_none() {
@@ -96,7 +102,7 @@ impl World {
     fn type_line(&mut self, member: usize) {
         let recipient = Some(self.random.below(2 * self.members.len())).filter(|n| *n < self.members.len());
         let Some(typist) = &mut self.members[member] else { return };
-        if !typist.may_type() {
+        if !typist.may_type() || !self.has_come[member] {
             return;
         }
         let number = self.typed.get(&(member, recipient)).map_or(1, |number| number + 1);
@@ -188,7 +194,10 @@ impl World {
                     let (name, is_private, text) = match notice {
                         Notice::Said { name, text } => (name, false, text),
                         Notice::Whispered { name, text } => (name, true, text),
-                        Notice::Missed { .. } | Notice::MissedWhileAway { .. } => panic!("a line was missed"),
+                        Notice::Missed { .. } | Notice::MissedWhileAway { .. } => {
+                            self.has_missed[index] = true;
+                            continue;
+                        }
                         _ => continue,
                     };
                     self.shown[index].entry((name, is_private)).or_default().push(text.parse().unwrap());
@@ -258,47 +267,78 @@ impl World {
     }
 }
 
+/// Plays on until so many have been killed, the server more often than not, and everybody has heard everything. The
+/// number of servers among them.
+fn kill_some(world: &mut World, kills: usize, mut before: impl FnMut(&mut World)) -> usize {
+    // Everybody is in the room before anybody speaks.
+    world.settle();
+    let mut takeovers = 0;
+    for _ in 0..kills {
+        before(world);
+        for _ in 0..world.random.below(400) {
+            world.step();
+        }
+        let serving = world.server.as_ref().map(|server| server.member);
+        let count = world.members.len();
+        let victim = serving.filter(|_| world.random.below(4) > 0).unwrap_or(world.random.below(count));
+        takeovers += usize::from(serving == Some(victim));
+        world.kill(victim);
+    }
+    world.settle();
+    takeovers
+}
+
+/// The lines of `author` that `reader` was shown, and all of them.
+fn lines(world: &mut World, reader: usize, author: usize, is_private: bool) -> (Vec<u64>, Vec<u64>) {
+    let shown = world.shown[reader].remove(&(format!("m{author}"), is_private)).unwrap_or_default();
+    let typed = world.typed.get(&(author, is_private.then_some(reader))).copied().unwrap_or_default();
+    (shown, (1..=typed).collect())
+}
+
 #[test]
 fn no_line_of_a_survivor_is_lost_or_shown_twice() {
     let mut takeovers = 0;
     for seed in 0..300 {
-        let mut world = World::new(seed, 6);
-        // Everybody is in the room before anybody speaks.
-        world.settle();
-        for _ in 0..3 {
-            for _ in 0..world.random.below(400) {
-                world.step();
-            }
-            let serving = world.server.as_ref().map(|server| server.member);
-            let victim = serving.filter(|_| world.random.below(4) > 0).unwrap_or(world.random.below(6));
-            takeovers += usize::from(serving == Some(victim));
-            world.kill(victim);
-        }
-        world.settle();
+        let mut world = World::new(seed, 6, 6);
+        takeovers += kill_some(&mut world, 3, |_| ());
         let survivors: Vec<_> = (0..6).filter(|n| world.members[*n].is_some()).collect();
         for &author in &survivors {
             assert!(world.members[author].as_ref().unwrap().has_delivered_all(), "seed {seed}");
         }
         for &reader in &survivors {
+            assert!(!world.has_missed[reader], "seed {seed}");
             for author in (0..6).filter(|author| *author != reader) {
                 for is_private in [false, true] {
-                    let shown =
-                        world.shown[reader].remove(&(format!("m{author}"), is_private)).unwrap_or_default();
-                    let typed =
-                        world.typed.get(&(author, is_private.then_some(reader))).copied().unwrap_or_default();
-                    let complete: Vec<_> = (1..=typed).collect();
-                    if survivors.contains(&author) {
-                        assert_eq!(shown, complete, "seed {seed}: m{author}'s lines at m{reader}");
-                    } else {
-                        assert_eq!(
-                            shown,
-                            complete[..shown.len()],
-                            "seed {seed}: m{author}'s lines at m{reader}"
-                        );
+                    let (shown, mut complete) = lines(&mut world, reader, author, is_private);
+                    if !survivors.contains(&author) {
+                        complete.truncate(shown.len());
                     }
+                    assert_eq!(shown, complete, "seed {seed}: m{author}'s lines at m{reader}");
                 }
             }
         }
     }
     assert!(takeovers > 300, "only {takeovers} servers died");
+}
+
+/// Who has come late remembers no more than the end of what was said, and may be the first to tell the next server.
+#[test]
+fn who_comes_late_makes_nobody_miss_a_line() {
+    const EARLY: usize = 4;
+    for seed in 0..600 {
+        let mut world = World::new(seed, 10, EARLY);
+        kill_some(&mut world, 5, |world| {
+            let late = EARLY + world.random.below(6);
+            world.has_come[late] = true;
+        });
+        let survivors: Vec<_> = (0..EARLY).filter(|n| world.members[*n].is_some()).collect();
+        for &reader in &survivors {
+            for &author in survivors.iter().filter(|author| **author != reader) {
+                for is_private in [false, true] {
+                    let (shown, complete) = lines(&mut world, reader, author, is_private);
+                    assert_eq!(shown, complete, "seed {seed}: m{author}'s lines at m{reader}");
+                }
+            }
+        }
+    }
 }
