@@ -38,7 +38,12 @@ fn names() -> Result<Vec<String>> {
 
 #[cfg(windows)]
 fn names() -> Result<Vec<String>> {
-    let failed = |error| Error::because("cannot list the pipes", error);
+    let failed = |error: std::io::Error| {
+        // ERROR_BAD_DEV_TYPE
+        let is_unknown = error.raw_os_error() == Some(66);
+        let failure = Error::because("cannot list the pipes", error);
+        if is_unknown { failure.advice("Windows lists them, Wine 8 cannot") } else { failure }
+    };
     let entries = std::fs::read_dir(super::PREFIX).map_err(failed)?;
     entries.map(|entry| Ok(entry.map_err(failed)?.file_name().to_string_lossy().into_owned())).collect()
 }
