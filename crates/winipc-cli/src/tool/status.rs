@@ -82,6 +82,7 @@ pub(super) fn failed(what: impl fmt::Display, error: Win32Error) -> Error {
         Win32Error::PATH_NOT_FOUND | Win32Error::BAD_PATHNAME => failure
             .exit_status(USAGE)
             .advice("a name has no backslash but that of Global\\ or Local\\ in front: leave it out, or write - or /"),
+        Win32Error::BAD_NETPATH => failure.advice(r"what is on other computers cannot be reached: \\.\ in front is this one"),
         Win32Error::FILENAME_EXCED_RANGE => failure.exit_status(USAGE).advice("choose a shorter name"),
         Win32Error::INVALID_HANDLE => failure.advice("choose another name, or the command for that kind of object"),
         _ => failure,

@@ -117,7 +117,12 @@ fn exit_statuses() {
         124,
         "\"\\\\.\\mailslot\\absent\"",
     );
-    assert_ends(&world, &["mailslot", "send", r"\\elsewhere\mailslot\x"], 1, "ERROR_BAD_NETPATH");
+    assert_ends(
+        &world,
+        &["mailslot", "send", r"\\elsewhere\mailslot\x"],
+        1,
+        "what is on other computers cannot be reached",
+    );
     assert_ends(&world, &["mailslot", "info", "absent"], 3, "only while some process listens");
     assert_ends(&world, &["mailslot", "send"], 2, "<NAME>");
     let listener = listen(&world, &["taken", "--max-message", "3"]);
