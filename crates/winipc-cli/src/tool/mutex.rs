@@ -31,7 +31,7 @@ pub(crate) struct Run {
     #[arg(value_parser = NonEmptyStringValueParser::new())]
     name: String,
     /// Give up after this time: seconds, or a number with ms, s, m or h [default: wait for ever]
-    #[arg(long, value_name = "TIME", value_parser = time::duration)]
+    #[arg(long, value_name = "TIME", allow_negative_numbers = true, value_parser = time::duration)]
     timeout: Option<std::time::Duration>,
     /// What to run
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]

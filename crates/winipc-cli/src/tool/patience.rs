@@ -16,7 +16,7 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(10);
 #[derive(clap::Args)]
 pub(super) struct Patience {
     /// Give up after this time: seconds, or a number with ms, s, m or h [default: wait for ever]
-    #[arg(long, value_name = "TIME", value_parser = time::duration)]
+    #[arg(long, value_name = "TIME", allow_negative_numbers = true, value_parser = time::duration)]
     timeout: Option<Duration>,
     /// If there is no such object yet, look for it until there is, or the time is up
     #[arg(long)]

@@ -34,7 +34,7 @@ pub(crate) struct Create {
     #[arg(value_parser = NonEmptyStringValueParser::new())]
     name: String,
     /// Its size in bytes, or with K, M or G; it becomes a multiple of 4096. One that is there keeps its own
-    #[arg(value_parser = size)]
+    #[arg(allow_negative_numbers = true, value_parser = size)]
     size: u64,
     #[command(flatten)]
     pub(super) holding: Holding,
@@ -51,7 +51,7 @@ pub(crate) struct ReadFrom {
     #[command(flatten)]
     place: Place,
     /// How many bytes, at most; otherwise up to the end
-    #[arg(long, value_name = "BYTES", value_parser = bytes)]
+    #[arg(long, value_name = "BYTES", allow_negative_numbers = true, value_parser = bytes)]
     length: Option<u64>,
 }
 
@@ -84,7 +84,7 @@ struct Place {
     #[arg(value_parser = NonEmptyStringValueParser::new())]
     name: String,
     /// Where to begin, in bytes, or with K, M or G
-    #[arg(long, value_name = "BYTES", value_parser = bytes, default_value = "0")]
+    #[arg(long, value_name = "BYTES", allow_negative_numbers = true, value_parser = bytes, default_value = "0")]
     offset: u64,
     #[command(flatten)]
     patience: Patience,

@@ -35,10 +35,10 @@ pub(crate) struct Create {
     #[arg(value_parser = NonEmptyStringValueParser::new())]
     name: String,
     /// The most that the count can be
-    #[arg(long, value_name = "N", value_parser = number(1..=MOST))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = number(1..=MOST))]
     maximum: u32,
     /// What the count is at first [default: the maximum]
-    #[arg(long, value_name = "N", visible_alias = "count", value_parser = number(0..=MOST))]
+    #[arg(long, value_name = "N", visible_alias = "count", allow_negative_numbers = true, value_parser = number(0..=MOST))]
     initial: Option<u32>,
     #[command(flatten)]
     pub(super) holding: Holding,
@@ -51,7 +51,7 @@ pub(crate) struct Release {
     #[command(flatten)]
     target: Target,
     /// How many to give
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = number(1..=MOST))]
+    #[arg(long, value_name = "N", default_value_t = 1, allow_negative_numbers = true, value_parser = number(1..=MOST))]
     count: u32,
 }
 

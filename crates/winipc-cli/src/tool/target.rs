@@ -1,6 +1,6 @@
 //! What a command uses that is there already, by its name.
 
-use clap::builder::NonEmptyStringValueParser;
+use clap::builder::{NonEmptyStringValueParser, TypedValueParser};
 use winipc::{
     Event, EventOptions, Semaphore, SemaphoreOptions, Waitable, WaitableTimer, WaitableTimerOptions,
 };
@@ -42,6 +42,12 @@ impl Named for WaitableTimer {
     fn open(name: &str) -> winipc::Result<Self> {
         WaitableTimerOptions::new().name(name).open()
     }
+}
+
+/// The name of a pipe or mailslot as one types it: what has no backslashes in front is that of one of this machine.
+pub(super) fn path_parser(prefix: &'static str) -> impl TypedValueParser<Value = String> {
+    NonEmptyStringValueParser::new()
+        .map(move |name| if name.starts_with(r"\\") { name } else { format!("{prefix}{name}") })
 }
 
 // An object by its name. No comment of documentation, which would be the help of the commands.

@@ -97,7 +97,7 @@ fn no_object_and_no_time() {
 fn wrong_names_and_numbers_are_explained() {
     let world = World::new();
     let backslash = r"a name has no backslash but that of Global\ or Local\ in front";
-    let cases: [(&[&str], &str); 13] = [
+    let cases: [(&[&str], &str); 16] = [
         (&["event", "create", r"a\b"], backslash),
         (&["wait", r"a\b"], backslash),
         (&["section", "create", r"local\x", "1"], backslash),
@@ -116,6 +116,12 @@ fn wrong_names_and_numbers_are_explained() {
         ),
         (&["timer", "create", "t", "--at", "noon"], "give a date and a time like 2030-01-31T12:00:00"),
         (&["timer", "create", "t", "--every", "600h"], "a period has at most 2147483647 ms"),
+        (
+            &["event", "wait", "e", "--timeout", "-1"],
+            "give a number of seconds, or a number with ms, s, m or h",
+        ),
+        (&["semaphore", "release", "s", "--count", "-1"], "give a whole number from 1 to 2147483647"),
+        (&["section", "create", "s", "-1"], "give a number of bytes, or a number with K, M or G"),
         (&["section", "create", "s", "1X"], "give a number of bytes, or a number with K, M or G"),
     ];
     for (arguments, complaint) in cases {

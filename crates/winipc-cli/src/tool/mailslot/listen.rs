@@ -31,13 +31,13 @@ pub(crate) struct Arguments {
     #[arg(long, conflicts_with = "messages")]
     raw: bool,
     /// End after so many messages [default: go on]
-    #[arg(long, value_name = "N", value_parser = number(0..=u64::MAX))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = number(0..=u64::MAX))]
     count: Option<u64>,
     /// Take no message of more bytes [default: any]
-    #[arg(long, value_name = "BYTES", value_parser = number(1..=u32::MAX))]
+    #[arg(long, value_name = "BYTES", allow_negative_numbers = true, value_parser = number(1..=u32::MAX))]
     max_message: Option<u32>,
     /// Give up if no message comes within this time: seconds, or a number with ms, s, m or h [default: wait for ever]
-    #[arg(long, value_name = "TIME", value_parser = time::duration)]
+    #[arg(long, value_name = "TIME", allow_negative_numbers = true, value_parser = time::duration)]
     timeout: Option<Duration>,
 }
 

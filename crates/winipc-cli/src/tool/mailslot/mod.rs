@@ -4,9 +4,10 @@ mod info;
 mod listen;
 mod send;
 
-use clap::builder::{NonEmptyStringValueParser, TypedValueParser};
+use clap::builder::TypedValueParser;
 
 use super::status::Status;
+use super::target::path_parser;
 use crate::error::Result;
 
 /// Use mailslots: listen, send to them, and look at what waits
@@ -27,10 +28,8 @@ pub(super) fn run(command: Command) -> Result<Status> {
     }
 }
 
-/// A mailslot's name as one types it: what has no backslashes in front is that of a slot of this machine.
 fn name_parser() -> impl TypedValueParser<Value = String> {
-    NonEmptyStringValueParser::new()
-        .map(|name| if name.starts_with(r"\\") { name } else { format!(r"\\.\mailslot\{name}") })
+    path_parser(r"\\.\mailslot\")
 }
 
 fn described(name: &str) -> String {

@@ -6,11 +6,12 @@ mod list;
 mod serve;
 mod session;
 
-use clap::builder::{NonEmptyStringValueParser, TypedValueParser};
+use clap::builder::TypedValueParser;
 use winipc::PipeMode;
 
 use super::framing::Framing;
 use super::status::Status;
+use super::target::path_parser;
 use crate::error::Result;
 
 /// Use named pipes: list, serve, connect to and call them
@@ -35,10 +36,8 @@ pub(super) fn run(command: Command) -> Result<Status> {
 
 const PREFIX: &str = r"\\.\pipe\";
 
-/// A pipe's name as one types it: what has no backslashes in front is that of a pipe of this machine.
 fn name_parser() -> impl TypedValueParser<Value = String> {
-    NonEmptyStringValueParser::new()
-        .map(|name| if name.starts_with(r"\\") { name } else { format!("{PREFIX}{name}") })
+    path_parser(PREFIX)
 }
 
 fn described(name: &str) -> String {

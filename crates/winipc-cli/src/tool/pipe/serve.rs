@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     traffic: Traffic,
     /// Give up after this time: seconds, or a number with ms, s, m or h [default: wait for ever]
-    #[arg(long, value_name = "TIME", value_parser = time::duration)]
+    #[arg(long, value_name = "TIME", allow_negative_numbers = true, value_parser = time::duration)]
     timeout: Option<Duration>,
     /// Serve one client only, and end as COMMAND ended
     #[arg(long, requires = "command")]
