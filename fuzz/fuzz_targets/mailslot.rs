@@ -5,6 +5,8 @@
 mod drive;
 #[path = "../../crates/winipc-executive/tests/mailslot_model/model.rs"]
 mod model;
+#[path = "../../crates/winipc-executive/tests/model/request.rs"]
+mod request;
 #[path = "../../crates/winipc-executive/tests/mailslot_model/step.rs"]
 mod step;
 

@@ -7,6 +7,8 @@ mod channel;
 mod drive;
 #[path = "../../crates/winipc-executive/tests/pipe_model/model.rs"]
 mod model;
+#[path = "../../crates/winipc-executive/tests/model/request.rs"]
+mod request;
 #[path = "../../crates/winipc-executive/tests/pipe_model/step.rs"]
 mod step;
 #[path = "../../crates/winipc-executive/tests/pipe_model/transfer.rs"]

@@ -3,54 +3,26 @@
 //! All ends are overlapped, so that nothing waits. After every step each request must be where the model says: pending, or
 //! complete with this status, this count and these bytes.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use winipc_executive::io::{self, Outcome, Overlapped, ReadBuffer, StatusBlock};
+use winipc_executive::io;
 use winipc_executive::mailslot::{self, Server, WAIT_FOREVER};
 use winipc_executive::{Handle, Result, Status, handle, inspect};
 
-use crate::model::{Ending, Model};
+use crate::model::Model;
+use crate::request::{Call, Request, data, pick, pick_to_cancel, read_buffer};
 use crate::step::Step;
 
 /// Most ends that are open at a time.
 const MOST_ENDS: usize = 8;
 const READ_WRITE: u32 = 0xC000_0000;
 
-/// A request of a real slot, with the memory that it reports into.
-struct Real {
-    end: usize,
-    block: Box<[usize; 2]>,
-    buffer: Vec<u8>,
-    at_once: Option<Result<(Status, usize)>>,
-}
-
-impl Real {
-    fn ending(&mut self) -> Option<Ending> {
-        let (status, count) = match self.at_once {
-            Some(Ok(done)) => done,
-            Some(Err(status)) => (status, 0),
-            None => {
-                // SAFETY: the executive writes the words as atomics or not at all.
-                let mut word = |index: usize| unsafe {
-                    AtomicUsize::from_ptr(&raw mut self.block[index]).load(Ordering::Acquire)
-                };
-                let status = Status(word(0) as u32);
-                if status == Status::PENDING {
-                    return None;
-                }
-                (status, word(1))
-            }
-        };
-        Some(Ending { status, count, bytes: self.buffer[..count.min(self.buffer.len())].to_vec() })
-    }
-}
-
 #[derive(Default)]
 struct Driver {
     model: Model,
     prefix: String,
     handles: Vec<Handle>,
-    requests: Vec<Real>,
+    requests: Vec<Request>,
     /// How many requests have been seen to end as the model says: those are done with.
     compared: Vec<bool>,
     byte: u8,
@@ -62,8 +34,8 @@ struct Driver {
 /// They differ, or something is left behind.
 pub(crate) fn run(steps: &[Step]) {
     static RUNS: AtomicU64 = AtomicU64::new(0);
-    let mut driver = Driver::default();
-    driver.prefix = format!("model {}", RUNS.fetch_add(1, Ordering::Relaxed));
+    let prefix = format!("model {}", RUNS.fetch_add(1, Ordering::Relaxed));
+    let mut driver = Driver { prefix, ..Driver::default() };
     driver.create(0, 0);
     driver.open(0);
     for (number, step) in steps.iter().enumerate() {
@@ -86,15 +58,6 @@ pub(crate) fn check() {
     assert_eq!(inspect::check(), []);
 }
 
-impl Drop for Driver {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            // Requests may still report into this memory.
-            std::mem::forget(std::mem::take(&mut self.requests));
-        }
-    }
-}
-
 impl Driver {
     fn name(&self, name: u8) -> Vec<u16> {
         format!("{}\\{name}", self.prefix).encode_utf16().collect()
@@ -103,7 +66,7 @@ impl Driver {
     /// One of the open ends.
     fn pick(&self, number: u8) -> Option<usize> {
         let open: Vec<usize> = (0..self.handles.len()).filter(|end| self.model.is_open(*end)).collect();
-        open.get(usize::from(number).checked_rem(open.len())?).copied()
+        pick(number, &open)
     }
 
     fn compare(&mut self, context: &str) {
@@ -118,22 +81,8 @@ impl Driver {
     }
 
     /// Starts a request on an end; its number.
-    fn issue(
-        &mut self,
-        end: usize,
-        mut buffer: Vec<u8>,
-        call: &dyn Fn(&mut [u8], Overlapped) -> Result<Outcome>,
-    ) -> usize {
-        let mut block = Box::new([0; 2]);
-        // SAFETY: the words are boxed and live until the end is closed, which ends the request.
-        let words = unsafe { StatusBlock::new(&raw mut *block) };
-        let overlapped = Overlapped { block: words, event: None, routine: None, no_packet: true };
-        let at_once = match call(&mut buffer, overlapped) {
-            Ok(Outcome::Done { status, information }) => Some(Ok((status, information))),
-            Ok(Outcome::Pending) => None,
-            Err(status) => Some(Err(status)),
-        };
-        self.requests.push(Real { end, block, buffer, at_once });
+    fn issue(&mut self, end: usize, buffer: Vec<u8>, call: &Call<'_>) -> usize {
+        self.requests.push(Request::start(end, buffer, call));
         self.compared.push(false);
         self.model.endings.push(None);
         self.requests.len() - 1
@@ -162,21 +111,14 @@ impl Driver {
         let handle = self.handles[end];
         match step {
             Step::Write { length, .. } => {
-                let data: Vec<u8> = (0..length)
-                    .map(|_| {
-                        self.byte = self.byte.wrapping_add(1);
-                        self.byte
-                    })
-                    .collect();
+                let data = data(&mut self.byte, length);
                 let request =
                     self.issue(end, Vec::new(), &|_, overlapped| io::write(handle, &data, Some(overlapped)));
                 self.model.write(end, request, &data);
             }
             Step::Read { room, .. } => {
                 let request = self.issue(end, vec![0; room], &|buffer, overlapped| {
-                    // SAFETY: the bytes are on the heap and live until the end is closed, which ends the request.
-                    let buffer = unsafe { ReadBuffer::new(buffer.as_mut_ptr(), buffer.len()) };
-                    io::read(handle, buffer, Some(overlapped))
+                    io::read(handle, read_buffer(buffer), Some(overlapped))
                 });
                 self.model.read(end, request, room);
             }
@@ -224,12 +166,9 @@ impl Driver {
     fn cancel(&mut self, end: usize, only: Option<u8>) {
         let is_own = |request: &usize| self.requests[*request].end == end;
         let own: Vec<usize> = (0..self.requests.len()).filter(is_own).collect();
-        // Mostly one that is pending, sometimes any.
         let pending: Vec<usize> = own.iter().copied().filter(|request| !self.compared[*request]).collect();
-        let choice = |only: u8| if pending.is_empty() || only < 16 { &own } else { &pending };
-        let only = only
-            .and_then(|only| choice(only).get(usize::from(only).checked_rem(choice(only).len())?).copied());
-        let block = only.map(|only| (&raw const *self.requests[only].block).addr());
+        let only = only.and_then(|only| pick_to_cancel(only, &own, &pending));
+        let block = only.map(|only| self.requests[only].block());
         assert_eq!(io::cancel_requests(self.handles[end], block), self.model.cancel(end, only));
         assert!(!pending.iter().any(|request| !self.model.is_server(self.requests[*request].end)));
     }

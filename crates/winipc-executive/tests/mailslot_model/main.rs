@@ -2,6 +2,8 @@
 
 mod drive;
 mod model;
+#[path = "../model/request.rs"]
+mod request;
 mod step;
 
 use proptest::prelude::*;

@@ -5,28 +5,7 @@ use std::collections::VecDeque;
 use winipc_executive::mailslot::Info;
 use winipc_executive::{Result, Status};
 
-/// How a request ended.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Ending {
-    pub(crate) status: Status,
-    pub(crate) count: usize,
-    /// What a read was given.
-    pub(crate) bytes: Vec<u8>,
-}
-
-impl Ending {
-    fn failed(status: Status) -> Self {
-        Ending { status, count: 0, bytes: Vec::new() }
-    }
-
-    fn written(count: usize) -> Self {
-        Ending { status: Status::SUCCESS, count, bytes: Vec::new() }
-    }
-
-    fn read(bytes: Vec<u8>) -> Self {
-        Ending { status: Status::SUCCESS, count: bytes.len(), bytes }
-    }
-}
+use crate::request::Ending;
 
 /// A slot, with its server or after it.
 struct Slot {
@@ -92,19 +71,19 @@ impl Model {
     pub(crate) fn write(&mut self, end: usize, request: usize, data: &[u8]) {
         let fits = |slot: &Slot| slot.maximum == 0 || data.len() <= slot.maximum as usize;
         let ending = match self.ends[end].0 {
-            End::Server(_) => Ending::failed(Status::ACCESS_DENIED),
-            End::Client(slot) if !fits(&self.slots[slot]) => Ending::failed(Status::INVALID_PARAMETER),
-            End::Client(slot) if !self.slots[slot].is_served => Ending::failed(Status::FILE_FORCED_CLOSED),
+            End::Server(_) => Ending::with(Status::ACCESS_DENIED),
+            End::Client(slot) if !fits(&self.slots[slot]) => Ending::with(Status::INVALID_PARAMETER),
+            End::Client(slot) if !self.slots[slot].is_served => Ending::with(Status::FILE_FORCED_CLOSED),
             End::Client(slot) => {
                 self.put(slot, data);
-                Ending::written(data.len())
+                written(data.len())
             }
-            End::Datagram(_) if data.len() > 424 => Ending::failed(Status::BAD_NETWORK_PATH),
+            End::Datagram(_) if data.len() > 424 => Ending::with(Status::BAD_NETWORK_PATH),
             End::Datagram(name) => {
                 if let Some(slot) = self.served(name).filter(|slot| fits(&self.slots[*slot])) {
                     self.put(slot, data);
                 }
-                Ending::written(data.len())
+                written(data.len())
             }
         };
         self.endings[request] = Some(ending);
@@ -115,28 +94,28 @@ impl Model {
         // Who has too little room has waited in vain, and the next is asked.
         while let Some((request, room)) = slot.readers.pop_front() {
             if data.len() <= room {
-                self.endings[request] = Some(Ending::read(data.to_vec()));
+                self.endings[request] = Some(read(data.to_vec()));
                 return;
             }
-            self.endings[request] = Some(Ending::failed(Status::BUFFER_TOO_SMALL));
+            self.endings[request] = Some(Ending::with(Status::BUFFER_TOO_SMALL));
         }
         slot.messages.push_back(data.to_vec());
     }
 
     pub(crate) fn read(&mut self, end: usize, request: usize, room: usize) {
         let End::Server(slot) = self.ends[end].0 else {
-            self.endings[request] = Some(Ending::failed(Status::INVALID_PARAMETER));
+            self.endings[request] = Some(Ending::with(Status::INVALID_PARAMETER));
             return;
         };
         let slot = &mut self.slots[slot];
         self.endings[request] = match slot.messages.front() {
-            Some(message) if message.len() > room => Some(Ending::failed(Status::BUFFER_TOO_SMALL)),
-            Some(_) => slot.messages.pop_front().map(Ending::read),
+            Some(message) if message.len() > room => Some(Ending::with(Status::BUFFER_TOO_SMALL)),
+            Some(_) => slot.messages.pop_front().map(read),
             None if slot.waits => {
                 slot.readers.push_back((request, room));
                 None
             }
-            None => Some(Ending::failed(Status::IO_TIMEOUT)),
+            None => Some(Ending::with(Status::IO_TIMEOUT)),
         };
     }
 
@@ -147,7 +126,7 @@ impl Model {
         let meant: Vec<usize> = readers.iter().filter(|reader| is_meant(reader)).map(|(it, _)| *it).collect();
         readers.retain(|reader| !is_meant(reader));
         for request in &meant {
-            self.endings[*request] = Some(Ending::failed(Status::CANCELLED));
+            self.endings[*request] = Some(Ending::with(Status::CANCELLED));
         }
         if meant.is_empty() { Err(Status::NOT_FOUND) } else { Ok(()) }
     }
@@ -176,8 +155,16 @@ impl Model {
             slot.is_served = false;
             slot.messages.clear();
             for (request, _) in slot.readers.drain(..) {
-                self.endings[request] = Some(Ending::failed(Status::FILE_FORCED_CLOSED));
+                self.endings[request] = Some(Ending::with(Status::FILE_FORCED_CLOSED));
             }
         }
     }
+}
+
+fn written(count: usize) -> Ending {
+    Ending { status: Status::SUCCESS, count, bytes: Vec::new() }
+}
+
+fn read(bytes: Vec<u8>) -> Ending {
+    Ending { status: Status::SUCCESS, count: bytes.len(), bytes }
 }

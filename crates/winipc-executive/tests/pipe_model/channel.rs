@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use winipc_executive::Status;
 
-use crate::model::Ending;
+use crate::request::Ending;
 
 pub(crate) struct Message {
     pub(crate) rest: VecDeque<u8>,

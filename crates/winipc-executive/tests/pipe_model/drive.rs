@@ -3,29 +3,25 @@
 //! All ends are overlapped, so that nothing waits but flushes, which have threads of their own. After every step each
 //! request must be where the model says: pending, or complete with this status, this count and these bytes.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 
 use winipc_executive::inspect::{self, Call as Blocking};
-use winipc_executive::io::{self, Outcome, Overlapped, ReadBuffer, StatusBlock};
+use winipc_executive::io;
 use winipc_executive::pipe::{self, PipeTimeout, Server};
 use winipc_executive::{Disposition, Handle, Result, Status, handle, thread};
 
-use crate::model::{Ending, Model, SERVER, Shape};
+use crate::model::{Model, SERVER, Shape};
+use crate::request::{Call, Ending, Request, data, pick, pick_to_cancel, read_buffer};
 use crate::step::Step;
 
 /// Most ends that are open at a time.
 const MOST_ENDS: usize = 8;
 
-/// A request of the real pipe, with the memory that it reports into.
+/// What the model has an ending of.
 enum Real {
-    Overlapped {
-        end: usize,
-        block: Box<[usize; 2]>,
-        buffer: Vec<u8>,
-        at_once: Option<Result<(Status, usize)>>,
-    },
+    Overlapped(Request),
     Flush(Option<JoinHandle<Result<()>>>),
 }
 
@@ -37,30 +33,10 @@ impl Real {
                 let thread = thread.take_if(|thread| is_expected || thread.is_finished())?;
                 Some(Ending::with(thread.join().unwrap().err().unwrap_or(Status::SUCCESS)))
             }
-            Real::Overlapped { block, buffer, at_once, .. } => {
-                let (status, count) = match at_once {
-                    Some(Ok(done)) => *done,
-                    Some(Err(status)) => (*status, 0),
-                    None => {
-                        // SAFETY: the executive writes the words as atomics or not at all.
-                        let mut word = |index: usize| unsafe {
-                            AtomicUsize::from_ptr(&raw mut block[index]).load(Ordering::Acquire)
-                        };
-                        let status = Status(word(0) as u32);
-                        if status == Status::PENDING {
-                            return None;
-                        }
-                        (status, word(1))
-                    }
-                };
-                Some(Ending { status, count, bytes: buffer[..count.min(buffer.len())].to_vec() })
-            }
+            Real::Overlapped(request) => request.ending(),
         }
     }
 }
-
-/// A call that starts a request.
-type Call<'c> = dyn Fn(&mut [u8], Overlapped) -> Result<Outcome> + 'c;
 
 struct Driver {
     model: Model,
@@ -107,20 +83,11 @@ pub(crate) fn check() {
     assert_eq!(inspect::check(), []);
 }
 
-impl Drop for Driver {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            // Requests may still report into this memory.
-            std::mem::forget(std::mem::take(&mut self.requests));
-        }
-    }
-}
-
 impl Driver {
     /// One of the open ends.
     fn pick(&self, number: u8) -> Option<usize> {
         let open: Vec<usize> = (0..self.handles.len()).filter(|end| self.model.ends[*end].is_open).collect();
-        open.get(usize::from(number).checked_rem(open.len())?).copied()
+        pick(number, &open)
     }
 
     fn compare(&mut self, context: &str) {
@@ -135,17 +102,8 @@ impl Driver {
     }
 
     /// Starts a request on an end; its number.
-    fn issue(&mut self, end: usize, mut buffer: Vec<u8>, call: &Call<'_>) -> usize {
-        let mut block = Box::new([0; 2]);
-        // SAFETY: the words are boxed and live until the pipe is closed, which ends the request.
-        let words = unsafe { StatusBlock::new(&raw mut *block) };
-        let overlapped = Overlapped { block: words, event: None, routine: None, no_packet: true };
-        let at_once = match call(&mut buffer, overlapped) {
-            Ok(Outcome::Done { status, information }) => Some(Ok((status, information))),
-            Ok(Outcome::Pending) => None,
-            Err(status) => Some(Err(status)),
-        };
-        self.add(Real::Overlapped { end, block, buffer, at_once })
+    fn issue(&mut self, end: usize, buffer: Vec<u8>, call: &Call<'_>) -> usize {
+        self.add(Real::Overlapped(Request::start(end, buffer, call)))
     }
 
     fn add(&mut self, real: Real) -> usize {
@@ -153,14 +111,6 @@ impl Driver {
         self.compared.push(false);
         self.model.endings.push(None);
         self.requests.len() - 1
-    }
-
-    fn data(&mut self, length: usize) -> Vec<u8> {
-        let mut next = || {
-            self.byte = self.byte.wrapping_add(1);
-            self.byte
-        };
-        (0..length).map(|_| next()).collect()
     }
 
     fn step(&mut self, step: Step) {
@@ -191,16 +141,14 @@ impl Driver {
                 if self.model.ends[end].nowait && self.model.readers_of(end) > 1 {
                     return;
                 }
-                let data = self.data(length);
+                let data = data(&mut self.byte, length);
                 let request =
                     self.issue(end, Vec::new(), &|_, overlapped| io::write(handle, &data, Some(overlapped)));
                 self.model.write(end, request, &data);
             }
             Step::Read { room, .. } => {
                 let request = self.issue(end, vec![0; room], &|buffer, overlapped| {
-                    // SAFETY: the bytes are on the heap and live until the pipe is closed, which ends the request.
-                    let buffer = unsafe { ReadBuffer::new(buffer.as_mut_ptr(), buffer.len()) };
-                    io::read(handle, buffer, Some(overlapped))
+                    io::read(handle, read_buffer(buffer), Some(overlapped))
                 });
                 self.model.read(end, request, room);
             }
@@ -209,11 +157,9 @@ impl Driver {
                 if self.model.ends[end].nowait {
                     return;
                 }
-                let input = self.data(length);
+                let input = data(&mut self.byte, length);
                 let request = self.issue(end, vec![0; room], &|buffer, overlapped| {
-                    // SAFETY: as for a read.
-                    let buffer = unsafe { ReadBuffer::new(buffer.as_mut_ptr(), buffer.len()) };
-                    pipe::transact(handle, &input, buffer, Some(overlapped))
+                    pipe::transact(handle, &input, read_buffer(buffer), Some(overlapped))
                 });
                 self.model.transact(end, request, &input, room);
             }
@@ -305,17 +251,15 @@ impl Driver {
     }
 
     fn cancel(&mut self, end: usize, only: Option<u8>) {
-        let is_own = |request: &usize| matches!(&self.requests[*request], Real::Overlapped { end: its, .. } if *its == end);
+        let overlapped = |request: usize| match &self.requests[request] {
+            Real::Overlapped(request) => Some(request),
+            Real::Flush(_) => None,
+        };
+        let is_own = |request: &usize| overlapped(*request).is_some_and(|request| request.end == end);
         let own: Vec<usize> = (0..self.requests.len()).filter(is_own).collect();
-        // Mostly one that is pending, sometimes any.
         let pending: Vec<usize> = own.iter().copied().filter(|request| !self.compared[*request]).collect();
-        let choice = |only: &u8| if pending.is_empty() || *only < 16 { &own } else { &pending };
-        let only = only
-            .and_then(|only| choice(&only).get(usize::from(only).checked_rem(choice(&only).len())?).copied());
-        let block = only.map(|only| match &self.requests[only] {
-            Real::Overlapped { block, .. } => (&raw const **block).addr(),
-            Real::Flush(_) => unreachable!("it has no block"),
-        });
+        let only = only.and_then(|only| pick_to_cancel(only, &own, &pending));
+        let block = only.and_then(overlapped).map(Request::block);
         assert_eq!(io::cancel_requests(self.handles[end], block), self.model.cancel(end, only));
     }
 

@@ -3,6 +3,8 @@
 mod channel;
 mod drive;
 mod model;
+#[path = "../model/request.rs"]
+mod request;
 mod step;
 mod transfer;
 

@@ -7,6 +7,7 @@
 use winipc_executive::Status;
 
 use crate::channel::Channel;
+use crate::request::Ending;
 
 /// Sides of an instance.
 pub(crate) const SERVER: usize = 0;
@@ -42,20 +43,6 @@ pub(crate) enum State {
     Connected,
     Closing,
     Disconnected,
-}
-
-/// How a request ended.
-#[derive(Clone, PartialEq, Debug)]
-pub(crate) struct Ending {
-    pub(crate) status: Status,
-    pub(crate) count: usize,
-    pub(crate) bytes: Vec<u8>,
-}
-
-impl Ending {
-    pub(crate) fn with(status: Status) -> Self {
-        Ending { status, count: 0, bytes: Vec::new() }
-    }
 }
 
 pub(crate) struct Instance {

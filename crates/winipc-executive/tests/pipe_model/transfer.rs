@@ -6,7 +6,8 @@ use winipc_executive::Status;
 use winipc_executive::pipe::Peek;
 
 use crate::channel::Message;
-use crate::model::{Ending, Model, State};
+use crate::model::{Model, State};
+use crate::request::Ending;
 
 impl Model {
     pub(crate) fn write(&mut self, end: usize, request: usize, data: &[u8]) {
