@@ -14,6 +14,9 @@ mod journal;
 #[path = "../../crates/winipc-cli/src/chat/member.rs"]
 mod member;
 #[allow(dead_code)]
+#[path = "../../crates/winipc-cli/src/printable.rs"]
+mod printable;
+#[allow(dead_code)]
 #[path = "../../crates/winipc-cli/src/chat/protocol.rs"]
 mod protocol;
 #[allow(dead_code)]
@@ -25,7 +28,8 @@ use std::time::{Duration, Instant};
 
 use libfuzzer_sys::fuzz_target;
 use member::{Member, Notice};
-use protocol::{Frame, MemberId, printable};
+use printable::printable;
+use protocol::{Frame, MemberId};
 use room::{Effect, LinkId, Room};
 
 fuzz_target!(|data: &[u8]| {
@@ -110,6 +114,7 @@ fn hears(member: &mut Member, frame: Option<Frame>) {
             | Notice::Missed { name, .. }
             | Notice::NewServer { name }
             | Notice::Renamed { name } => vec![name],
+            Notice::MissedWhileAway { .. } => Vec::new(),
             Notice::Entered { server, mut others } => {
                 others.push(server);
                 others

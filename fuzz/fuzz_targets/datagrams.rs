@@ -9,6 +9,9 @@
 #[path = "../../crates/winipc-cli/src/transport/udp/datagram.rs"]
 mod datagram;
 #[allow(dead_code)]
+#[path = "../../crates/winipc-cli/src/transport/framing.rs"]
+mod framing;
+#[allow(dead_code)]
 #[path = "../../crates/winipc-cli/src/transport/udp/reliable.rs"]
 mod reliable;
 #[allow(dead_code)]
@@ -17,6 +20,8 @@ mod word;
 
 /// What the parts above know of the rest.
 mod transport {
+    pub(crate) use crate::framing;
+
     pub(crate) const FRAME_LIMIT: usize = 1024 * 1024;
 }
 

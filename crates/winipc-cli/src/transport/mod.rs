@@ -9,6 +9,7 @@ mod directory;
 mod exclusive;
 #[cfg(target_os = "linux")]
 mod fifo;
+mod framing;
 mod mailslot;
 mod named_pipe;
 mod network;

@@ -1,8 +1,9 @@
-//! Frames over a stream of bytes: the length in four bytes, the lowest first, and then the frame.
+//! Links over a stream of bytes.
 
-use std::io::{self, BufReader, ErrorKind, Read, Write};
+use std::io::{BufReader, ErrorKind, Read, Write};
 
-use super::{FRAME_LIMIT, FrameReceiver, FrameSender};
+use super::framing::{prefix, read_frame};
+use super::{FrameReceiver, FrameSender};
 use crate::error::{Error, Result};
 
 pub(super) struct StreamSender<W>(pub(super) W);
@@ -20,29 +21,6 @@ impl<R: Read> StreamReceiver<R> {
     pub(super) fn new(stream: R) -> Self {
         Self(BufReader::new(stream))
     }
-}
-
-/// What goes before a frame.
-pub(super) fn prefix(frame: &[u8]) -> [u8; 4] {
-    u32::try_from(frame.len()).expect("frames are short").to_le_bytes()
-}
-
-/// Reads a frame after its prefix into `frame`.
-///
-/// # Errors
-/// `InvalidData` for one above the limit, `UnexpectedEof` where the input ends, those of the input.
-pub(super) fn read_frame(input: &mut impl Read, frame: &mut Vec<u8>) -> io::Result<()> {
-    let mut length = [0; 4];
-    input.read_exact(&mut length)?;
-    let length = u32::from_le_bytes(length) as usize;
-    if length > FRAME_LIMIT {
-        let text = format!("received a message of {length} bytes, above {FRAME_LIMIT}");
-        return Err(io::Error::new(ErrorKind::InvalidData, text));
-    }
-    frame.clear();
-    // Memory for what comes, not for what was announced.
-    let received = input.take(length as u64).read_to_end(frame)?;
-    if received < length { Err(ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
 }
 
 impl<R: Read + Send> FrameReceiver for StreamReceiver<R> {

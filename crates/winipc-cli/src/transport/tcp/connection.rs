@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::word::Word;
 use super::{Counted, lock};
 use crate::error::{Error, Result};
-use crate::transport::stream::prefix;
+use crate::transport::framing::prefix;
 use crate::transport::{FrameReceiver, FrameSender, Link};
 
 /// After so long without a word of the peer's it is asked for one.

@@ -2,11 +2,11 @@
 
 use std::io::{self, ErrorKind, Read};
 
-use crate::transport::stream::read_frame;
+use crate::transport::framing::read_frame;
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Word {
-    /// Followed by the frame as in a [stream](crate::transport::stream).
+    /// Followed by the frame as in a [stream](crate::transport::framing).
     Frame(Vec<u8>),
     /// The frame has been received.
     Acknowledgement,
