@@ -62,9 +62,23 @@ pub(crate) fn miri(arguments: &[String]) -> Result<Outcome, Failure> {
     counted(command.arg("--").args(arguments)).map(Outcome::Done)
 }
 
+fn has_cpp_compiler() -> bool {
+    succeeds(Command::new("c++").arg("--version"))
+}
+
+/// Lints of the fuzz targets, which take files from the crates and lie in a workspace of their own. Nothing where they
+/// cannot be built.
+pub(crate) fn lint_fuzz() -> Result<Outcome, Failure> {
+    if has_cpp_compiler() {
+        let mut command = cargo(&["clippy", "--manifest-path", "fuzz/Cargo.toml", "--", "-D", "warnings"]);
+        plain(command.env("CARGO_TARGET_DIR", target().join("fuzz")))?;
+    }
+    Ok(Outcome::Done(Counts::default()))
+}
+
 /// The fuzz targets, each for `seconds` seconds, as cargo-fuzz builds them but without the need for it.
 pub(crate) fn fuzz(only: Option<&str>, seconds: u32) -> Result<Outcome, Failure> {
-    if !succeeds(Command::new("c++").arg("--version")) {
+    if !has_cpp_compiler() {
         return Ok(Outcome::LeftOut("libFuzzer needs a C++ compiler: apt-get install g++".into()));
     }
     let mut targets: Vec<String> = std::fs::read_dir(root().join("fuzz/fuzz_targets"))

@@ -60,10 +60,13 @@ impl Step {
                 // A workspace of its own, as cargo-fuzz wants it.
                 &["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"],
             ]),
-            Self::Clippy => checked(&[
-                &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"],
-                &["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"],
-            ]),
+            Self::Clippy => {
+                checked(&[
+                    &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"],
+                    &["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"],
+                ])?;
+                analysis::lint_fuzz()
+            }
             Self::Docs => {
                 let mut command = cargo(&["doc", "--workspace", "--no-deps", "--document-private-items"]);
                 plain(command.env("RUSTDOCFLAGS", "-D warnings")).map(|()| Outcome::Done(Counts::default()))
