@@ -1,8 +1,7 @@
 //! Descriptors that the process keeps for itself.
 //!
 //! A program may close descriptors that it does not know, and have others under their numbers then. So whoever uses one
-//! that is kept looks first whether it still is what it was, unless somebody has looked in the same tick of the clock: no
-//! look is good for longer than until another thread runs, and daemons close what they find once in their lives.
+//! that is kept looks first whether it still is what it was.
 
 use std::fs::{File, Metadata};
 use std::io;
@@ -45,16 +44,20 @@ impl Kept {
     /// Of `open_again`; not found, where that opens something else.
     pub(crate) fn get(&self, open_again: impl FnOnce() -> io::Result<File>) -> io::Result<BorrowedFd<'_>> {
         let descriptor = self.descriptor.load(Ordering::Acquire);
-        let tick = tick();
-        let is_known = descriptor >= 0 && self.looked.load(Ordering::Relaxed) == tick;
-        let descriptor = if is_known || self.is_own(descriptor) {
-            descriptor
-        } else {
-            self.replace(descriptor, open_again()?)?
-        };
-        self.looked.store(tick, Ordering::Relaxed);
+        let descriptor =
+            if self.is_own(descriptor) { descriptor } else { self.replace(descriptor, open_again()?)? };
+        self.looked.store(tick(), Ordering::Relaxed);
         // SAFETY: it was open just now. Who closes what is not theirs makes calls fail here, and nothing else.
         Ok(unsafe { BorrowedFd::borrow_raw(descriptor) })
+    }
+
+    /// The descriptor, if it was looked at in this tick of the clock: for who asks so often that the look is what takes
+    /// long, and asks [`get`](Self::get) where it turns out to be none.
+    pub(super) fn get_known(&self) -> Option<BorrowedFd<'_>> {
+        let descriptor = self.descriptor.load(Ordering::Acquire);
+        let is_known = descriptor >= 0 && self.looked.load(Ordering::Relaxed) == tick();
+        // SAFETY: as above.
+        is_known.then(|| unsafe { BorrowedFd::borrow_raw(descriptor) })
     }
 
     fn is_own(&self, descriptor: RawFd) -> bool {

@@ -26,13 +26,20 @@ impl Arena {
         self.file.is_some()
     }
 
-    /// The arena's file, of which views of spans are mapped.
+    /// Maps something of the arena's file, as views of spans are.
     ///
     /// # Errors
-    /// [`Status::ARENA_UNAVAILABLE`]: the program has closed the descriptor, and the file cannot be opened again.
-    pub(crate) fn file(&self, place: &Place) -> Result<BorrowedFd<'_>> {
+    /// Of `map`. [`Status::ARENA_UNAVAILABLE`]: the program has closed the descriptor, and the file cannot be opened again.
+    pub(crate) fn map_file<T>(
+        &self,
+        place: &Place,
+        mut map: impl FnMut(BorrowedFd<'_>) -> Result<T>,
+    ) -> Result<T> {
         let file = self.file.as_ref().ok_or(Status::ARENA_UNAVAILABLE)?;
-        file.get(|| place.open_arena()).map_err(|_| Status::ARENA_UNAVAILABLE)
+        if let Some(Ok(mapped)) = file.get_known().map(&mut map) {
+            return Ok(mapped);
+        }
+        map(file.get(|| place.open_arena()).map_err(|_| Status::ARENA_UNAVAILABLE)?)
     }
 
     /// Closes the file: a forked child has another one when it joins.

@@ -155,10 +155,7 @@ pub fn map(section: Handle, view: &View) -> Result<usize> {
         })
     };
     let mapped = match (&backing, span) {
-        (None, Some(start)) => {
-            let file = current.arena().file(&current.context.place);
-            file.and_then(|file| map_of(file, start))
-        }
+        (None, Some(start)) => current.arena().map_file(&current.context.place, |file| map_of(file, start)),
         (None, None) => {
             let file = current.context.place.open_section(id, end);
             file.and_then(|file| map_of(file.as_fd(), 0))
