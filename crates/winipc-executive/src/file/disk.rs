@@ -7,6 +7,7 @@ use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
+use super::transfer::fail;
 use super::{Description, Type, enter, status_of, table, type_in};
 use crate::access;
 use crate::arena::disk::{self, Place};
@@ -208,10 +209,13 @@ pub(super) fn read(
     let place = place_of(file, overlapped.as_ref(), false)?;
     let descriptor = table::descriptor(current, file)?;
     let report = overlapped.map(|overlapped| Report::begin(current, overlapped)).transpose()?;
-    let count = disk::read(descriptor.as_fd(), buffer, place).map_err(|error| status_of(&error))?;
-    if count == 0 && buffer.length() != 0 && report.is_some() {
-        return Err(Status::END_OF_FILE);
-    }
+    let count = match disk::read(descriptor.as_fd(), buffer, place) {
+        Ok(0) if buffer.length() != 0 && report.is_some() => {
+            return fail(current, file, Status::END_OF_FILE);
+        }
+        Ok(count) => count,
+        Err(error) => return fail(current, file, status_of(&error)),
+    };
     follow(file, descriptor.as_fd(), place, count);
     done(current, file, report, Status::SUCCESS, count)
 }
@@ -233,9 +237,9 @@ pub(super) fn write(
             other => other,
         };
         match disk::write(descriptor.as_fd(), &data[written..], next) {
-            Ok(0) => return Err(Status::DISK_FULL),
+            Ok(0) => return fail(current, file, Status::DISK_FULL),
             Ok(count) => written += count,
-            Err(error) => return Err(status_of(&error)),
+            Err(error) => return fail(current, file, status_of(&error)),
         }
     }
     follow(file, descriptor.as_fd(), place, written);

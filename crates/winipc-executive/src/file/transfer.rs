@@ -173,7 +173,7 @@ pub(super) fn wait_for_turn(current: &Current, file: &Found) -> Result<()> {
 }
 
 /// Ends a call that failed: the file is not signaled.
-fn fail(current: &Current, file: &Found, status: Status) -> Result<Outcome> {
+pub(super) fn fail(current: &Current, file: &Found, status: Status) -> Result<Outcome> {
     let mut lock = current.begin()?;
     if file.is_current(&lock) {
         dispatcher::set_signal(&mut lock, file.object, false)?;

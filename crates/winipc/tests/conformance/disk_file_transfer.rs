@@ -13,6 +13,7 @@ tests![
     a_read_at_the_end_counts_nothing,
     a_structure_names_the_place,
     a_structure_beyond_the_end_fails,
+    a_failed_read_leaves_the_file_nonsignaled,
     an_overlapped_file_needs_a_structure,
     an_overlapped_request_completes_at_its_place,
     duplicates_share_the_position,
@@ -85,6 +86,17 @@ fn a_structure_beyond_the_end_fails() {
         let request = at(Request::new(&handle, vec![0xEE; 3]), place).start_read();
         assert_eq!((request.started.0, request.started.1), (FALSE, ERROR_HANDLE_EOF));
     }
+}
+
+/// 2.5: After a read that failed at once the handle of a file on disk stays nonsignaled.
+fn a_failed_read_leaves_the_file_nonsignaled() {
+    let file = Scratch::holding(b"abc");
+    let handle = file.open(GENERIC_READ, OPEN_EXISTING);
+    expect_read(&handle, 3, b"abc");
+    assert!(is_signaled(&handle));
+    let request = at(Request::without_event(&handle, vec![0xEE; 3]), 3).start_read();
+    assert_eq!((request.started.0, request.started.1), (FALSE, ERROR_HANDLE_EOF));
+    assert!(!is_signaled(&handle));
 }
 
 /// 7.1: On an overlapped file a read or write without a structure fails ERROR_INVALID_PARAMETER.
