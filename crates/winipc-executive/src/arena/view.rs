@@ -164,3 +164,31 @@ pub(crate) fn flush(address: usize, length: usize) {
     // SAFETY: pages of a mapping that was made here; the call changes no byte. It fails only where they are not mapped.
     unsafe { libc::msync(address as *mut libc::c_void, length, libc::MS_ASYNC) };
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd;
+
+    use super::*;
+
+    /// Each such call kept as many addresses as the view has.
+    #[test]
+    #[cfg(not(miri))]
+    fn a_view_that_cannot_be_mapped_takes_no_addresses() {
+        let file = std::fs::File::open("/proc/self/exe").unwrap();
+        let request = Request {
+            file: file.as_fd(),
+            offset: 0,
+            length: 8 << 40,
+            // It is open for reading only.
+            access: Access::Write,
+            execute: false,
+            base: None,
+            populate: false,
+        };
+        // More than there are addresses in sum.
+        for _ in 0..20 {
+            assert_eq!(map(&request), Err(Status::ACCESS_DENIED));
+        }
+    }
+}

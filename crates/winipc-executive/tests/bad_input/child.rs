@@ -92,6 +92,7 @@ fn enter() {
         "moved" => crate::directory::work_where_it_was_moved(),
         "removed" => crate::directory::fail_where_it_was_removed(),
         "closed" => crate::directory::close_all_descriptors(),
+        "leaving" => crate::directory::leave_with_another_environment(),
         "relative" => crate::directory::go_elsewhere(),
         "tell-directory" => crate::directory::tell_directory(),
         "as-nobody" => crate::place::attach_as_nobody(),

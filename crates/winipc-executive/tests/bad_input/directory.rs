@@ -111,6 +111,27 @@ fn a_program_may_close_what_it_does_not_know() {
 }
 
 /// Runs in a process of its own.
+pub(crate) fn leave_with_another_environment() {
+    create().unwrap();
+    assert_eq!(files_in(&own_directory()), 2);
+    // As a program may do for its children.
+    // SAFETY: nobody else reads the environment now.
+    unsafe {
+        std::env::set_var("WINIPC_DIR", own_directory().with_extension("another"));
+        std::env::set_var("WINIPC_NAMESPACE", "another");
+    }
+}
+
+/// It left another one, whose directory it made, and what it had joined stayed with the memory of its sections.
+#[test]
+fn a_process_leaves_the_namespace_that_it_has_joined() {
+    let scratch = Scratch::private("leaving");
+    let directory = scratch.path().join("world");
+    succeeds("leaving", &directory);
+    assert_eq!((files_in(&directory), files_in(scratch.path())), (0, 1));
+}
+
+/// Runs in a process of its own.
 pub(crate) fn go_elsewhere() {
     let here = std::env::current_dir().unwrap();
     let before = namespace::directory().unwrap();
