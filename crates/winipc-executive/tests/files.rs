@@ -9,6 +9,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::atomic::Ordering;
 
 use support::{PROCESS_ALL, Page, State, fork, until};
+use winipc_executive::file::{Creation, Opening};
 use winipc_executive::handle::Duplicate;
 use winipc_executive::inspect::{self, Call};
 use winipc_executive::io::{self, Outcome, ReadBuffer};
@@ -56,6 +57,7 @@ roles! {
     many_descriptors_arrive,
     the_listing_shows_files_and_who_reads,
     adopted_descriptors_are_what_they_are,
+    a_link_to_nothing_is_no_file,
 }
 
 /// The first handle of a process.
@@ -427,6 +429,27 @@ mod roles {
         });
         handle::close(reader).unwrap();
         handle::close(writer).unwrap();
+    }
+
+    /// There was something that had the name, and nothing to open, and each was tried after the other for ever.
+    pub(super) fn a_link_to_nothing_is_no_file() {
+        let directory = std::path::PathBuf::from(std::env::var_os("WINIPC_DIR").unwrap());
+        let link = directory.join("link");
+        std::os::unix::fs::symlink(directory.join("nothing"), &link).unwrap();
+        for creation in [Creation::Always, Creation::OpenAlways] {
+            let opening = Opening {
+                access: 0x8000_0000,
+                shared: true,
+                creation,
+                overlapped: false,
+                write_through: false,
+                directory: false,
+                read_only: false,
+                inherit: false,
+            };
+            assert_eq!(file::open(&link, &opening), Err(Status::OBJECT_NAME_NOT_FOUND));
+        }
+        std::fs::remove_file(link).unwrap();
     }
 
     pub(super) fn adopted_descriptors_are_what_they_are() {
