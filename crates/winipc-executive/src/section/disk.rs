@@ -2,15 +2,15 @@
 
 use std::os::fd::AsFd;
 
-use super::{FLAGS, Protection, SIZE, allocate, id_of, publish};
+use super::{FLAGS, Protection, SIZE, allocate, id_of};
 use crate::access::file::{EXECUTE, READ_DATA, WRITE_DATA};
 use crate::arena::backing::{self, Backing};
 use crate::arena::block::BlockRef;
 use crate::arena::{Ref, Txn};
 use crate::context::{Current, current};
 use crate::file::{self, Type};
-use crate::handle::{Handle, look_up};
-use crate::object::{self, Attributes, Disposition};
+use crate::handle::Handle;
+use crate::object::{Attributes, Disposition};
 use crate::quota::{self, Payer};
 use crate::records::{Kind, Object};
 use crate::status::{Result, Status};
@@ -66,18 +66,16 @@ pub fn create_over(
         }
         backing::extend(descriptor.as_fd(), backing.length, size)?;
     }
-    let unnamed = Attributes { name: None, inherit: attributes.inherit };
-    let (handle, _) = object::create(&current, &unnamed, Kind::Section, access, |lock| {
+    let begin = |lock: &mut Txn<'static>| {
         let reference = allocate(lock, size, protection, false)?;
         keep(lock, reference, &backing)?;
         Ok(reference)
-    })?;
-    let published = backing::reopen(descriptor.as_fd(), protection.is_writable()).and_then(|file| {
-        let found = look_up(&current, handle)?;
-        current.context.views.keep_file(current.arena(), id_of(&found), file);
-        publish(&current, &found, attributes, access)
-    });
-    super::settle(handle, published)
+    };
+    super::make(&current, attributes, access, begin, |found| {
+        let file = backing::reopen(descriptor.as_fd(), protection.is_writable())?;
+        current.context.views.keep_file(current.arena(), id_of(found), file);
+        Ok(())
+    })
 }
 
 /// Notes in a section's object which file it is over.

@@ -1,9 +1,10 @@
 //! Sections: memory that processes share, under a name or by their handles.
 //!
 //! A section's memory is a file that every process of the namespace can open (see `arena::section`), or, if it is small, a
-//! part of the arena (see [`span`]), and a view is a mapping of a part of it. Where there is a file, the object is there before its file is, and its slot is not free before the file is removed:
-//! when the last reference goes, the object is put into a list of the arena, and whoever dropped the reference then
-//! removes the files of those in the list, without the lock. If they die, whoever buries them goes on.
+//! part of the arena (see [`span`]), and a view is a mapping of a part of it. Where there is a file, the object is there
+//! before its file is, and its slot is not free before the file is removed: when the last reference goes, the object is
+//! put into a list of the arena, and whoever dropped the reference then removes the files of those in the list, without
+//! the lock. If they die, whoever buries them goes on.
 //!
 //! # References
 //! - `docs/conformance.md`, 8
@@ -134,18 +135,15 @@ pub fn create(
     if let Some(handle) = open_existing(&current, attributes, access)? {
         return Ok((handle, Disposition::Opened));
     }
-    let unnamed = Attributes { name: None, inherit: attributes.inherit };
     let is_small = size <= span::MOST && !parameters.reserve && current.arena().has_file();
-    let (handle, _) = object::create(&current, &unnamed, Kind::Section, access, |lock| {
+    let begin = |lock: &mut Txn<'static>| {
         let section = allocate(lock, size, parameters.protection, parameters.reserve)?;
         if is_small {
             span::take(lock, section)?;
         }
         Ok(section)
-    })?;
-    let published = make_memory(&current, handle, size, !parameters.reserve)
-        .and_then(|found| publish(&current, &found, attributes, access));
-    settle(handle, published)
+    };
+    make(&current, attributes, access, begin, |found| make_memory(&current, found, size, !parameters.reserve))
 }
 
 /// Opens the section that has the name, if there is one.
@@ -157,8 +155,21 @@ fn open_existing(current: &Current, attributes: &Attributes<'_>, access: u32) ->
     }
 }
 
-/// Ends the making of a section: it is its maker's, or goes, for it is not complete, or somebody else was faster.
-fn settle(handle: Handle, published: Result<Option<Handle>>) -> Result<(Handle, Disposition)> {
+/// Makes the object of a section, completes it while only its handle refers to it, and gives it the name. It is its maker's
+/// then, or goes, for it cannot be completed, or somebody else was faster.
+fn make(
+    current: &Current,
+    attributes: &Attributes<'_>,
+    access: u32,
+    begin: impl FnOnce(&mut Txn<'static>) -> Result<Ref<Object>>,
+    complete: impl FnOnce(&Found) -> Result<()>,
+) -> Result<(Handle, Disposition)> {
+    let unnamed = Attributes { name: None, inherit: attributes.inherit };
+    let (handle, _) = object::create(current, &unnamed, Kind::Section, access, begin)?;
+    let published = look_up(current, handle).and_then(|found| {
+        complete(&found)?;
+        publish(current, &found, attributes, access)
+    });
     match published {
         Ok(None) => Ok((handle, Disposition::Created)),
         other => {
@@ -185,16 +196,12 @@ pub(crate) fn allocate(
 }
 
 /// Makes the memory of a section that only its handle refers to yet.
-fn make_memory(current: &Current, handle: Handle, size: u64, committed: bool) -> Result<Found> {
-    let found = look_up(current, handle)?;
+fn make_memory(current: &Current, found: &Found, size: u64, committed: bool) -> Result<()> {
     if found.object.body[FLAGS].peek() & IN_ARENA == 0 {
-        current.context.place.create_section(id_of(&found), size, committed)?;
-    } else {
-        let cleared = current.arena().clear_span(span::of(found.object), size as usize);
-        cleared
-            .map_err(|status| if status == Status::NO_MEMORY { Status::COMMITMENT_LIMIT } else { status })?;
+        return current.context.place.create_section(id_of(found), size, committed);
     }
-    Ok(found)
+    let cleared = current.arena().clear_span(span::of(found.object), size as usize);
+    cleared.map_err(|status| if status == Status::NO_MEMORY { Status::COMMITMENT_LIMIT } else { status })
 }
 
 /// Gives a section that is complete the name, or, if that has been given away meanwhile, opens the one that has it.

@@ -151,7 +151,9 @@ fn the_first_to_publish_has_the_name() {
                 allocate(lock, 4096, Protection::ReadWrite, false)
             })
             .unwrap();
-        (handle, make_memory(&current, handle, 4096, true).unwrap())
+        let found = look_up(&current, handle).unwrap();
+        make_memory(&current, &found, 4096, true).unwrap();
+        (handle, found)
     };
     let (first, second) = (make(), make());
     assert_eq!(map(second.0, &whole(Access::Read)), Err(Status::INVALID_HANDLE), "nobody knows of it yet");
