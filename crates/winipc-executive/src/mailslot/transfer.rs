@@ -153,7 +153,7 @@ fn deliver(lock: &mut Txn<'static>, slot: &Mailslot, message: BlockRef) -> Resul
         return Ok(());
     }
     let memory = lock.memory_of(message)?;
-    quota::add_message(lock, channel, memory)?;
+    quota::add_message_of_others(lock, channel, memory)?;
     let payer = Payer::holder(lock)?;
     if payer.0 != channel.payer.get(lock) {
         quota::charge(lock, payer, memory)?;

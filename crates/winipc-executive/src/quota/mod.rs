@@ -17,6 +17,8 @@ pub(crate) const MOST_THREADS: usize = EXTENTS[Region::Seat as usize].capacity /
 pub(crate) const MOST_MEMORY: u32 = 512 << 20;
 /// The part of its file system that a process may fill with them.
 pub(crate) const SHARE: u64 = 4;
+/// The part of its quota that the messages of others leave to the process that pays for them.
+const OWN_SHARE: u32 = 8;
 /// What a handle is reckoned to take, with its object.
 const BYTES_PER_HANDLE: u32 = 160;
 
@@ -65,9 +67,13 @@ const _: () = assert!(EXTENTS[Region::Process as usize].capacity <= 1 << Payer::
 /// # Errors
 /// [`Status::QUOTA_EXCEEDED`]: it has too much already.
 pub(crate) fn charge(lock: &mut Txn<'_>, payer: Payer, bytes: u32) -> Result<()> {
+    charge_up_to(lock, payer, bytes, lock.arena().header().quota.load())
+}
+
+fn charge_up_to(lock: &mut Txn<'_>, payer: Payer, bytes: u32, most: u32) -> Result<()> {
     let Some(process) = payer.process(lock.arena()) else { return Ok(()) };
     let sum = process.charge.get(lock).saturating_add(bytes);
-    if sum > lock.arena().header().quota.load() {
+    if sum > most {
         return Err(Status::QUOTA_EXCEEDED);
     }
     process.charge.set(lock, sum);
@@ -120,9 +126,24 @@ fn reserve_for(memory: u32) -> u32 {
 /// [`Status::QUOTA_EXCEEDED`]: the process that pays for the channel has too much already.
 #[inline]
 pub(crate) fn add_message(lock: &mut Txn<'_>, channel: &Channel, bytes: u32) -> Result<()> {
+    add(lock, channel, bytes, None)
+}
+
+/// As [`add_message`], where others write at the expense of the process. They leave it a part of its quota, so that it can
+/// go on, and read what they have written.
+///
+/// # Errors
+/// As [`add_message`].
+#[inline]
+pub(crate) fn add_message_of_others(lock: &mut Txn<'_>, channel: &Channel, bytes: u32) -> Result<()> {
+    add(lock, channel, bytes, Some(OWN_SHARE))
+}
+
+#[inline(always)]
+fn add(lock: &mut Txn<'_>, channel: &Channel, bytes: u32, left: Option<u32>) -> Result<()> {
     let memory = channel.memory.get(lock).saturating_add(bytes);
     if memory > channel.charged.get(lock) {
-        raise(lock, channel, memory)?;
+        raise(lock, channel, memory, left)?;
     }
     channel.memory.set(lock, memory);
     Ok(())
@@ -151,7 +172,7 @@ pub(crate) fn remove_messages(lock: &mut Txn<'_>, channel: &Channel) {
 }
 
 #[cold]
-fn raise(lock: &mut Txn<'_>, channel: &Channel, memory: u32) -> Result<()> {
+fn raise(lock: &mut Txn<'_>, channel: &Channel, memory: u32, left: Option<u32>) -> Result<()> {
     let mut payer = Payer(channel.payer.get(lock));
     let mut charged = channel.charged.get(lock);
     if payer.process(lock.arena()).is_none() {
@@ -161,7 +182,9 @@ fn raise(lock: &mut Txn<'_>, channel: &Channel, memory: u32) -> Result<()> {
         channel.payer.set(lock, payer.0);
     }
     let more = reserve_for(memory);
-    charge(lock, payer, more.saturating_sub(charged))?;
+    let quota = lock.arena().header().quota.load();
+    let most = quota - left.map_or(0, |share| quota / share);
+    charge_up_to(lock, payer, more.saturating_sub(charged), most)?;
     channel.charged.set(lock, more);
     Ok(())
 }

@@ -226,6 +226,8 @@ fn messages_of_writers_that_have_ended_are_limited() {
     let current = attach();
     let server = slot("slot");
     let before = charge_of(&current);
+    // The whole quota could be used up.
+    current.arena().header().quota.store(before + QUOTA);
     for _ in 0..2 {
         let mut written = 0;
         for _ in 0..8 {
@@ -233,6 +235,9 @@ fn messages_of_writers_that_have_ended_are_limited() {
         }
         assert!(written <= QUOTA as usize, "{written} bytes");
         assert!(charge_of(&current) > QUOTA / 2);
+        // Who reads by routines is in the same quota.
+        io::read(server, buffer(MESSAGE), Some(overlapped(None, Some(1)))).unwrap();
+        assert!(apc::take().is_some());
         while io::read(server, buffer(MESSAGE), None).is_ok() {}
         assert!(charge_of(&current) <= before + KEPT);
     }
