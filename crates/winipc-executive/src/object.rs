@@ -74,8 +74,8 @@ pub(crate) fn collect(lock: &mut Txn<'_>, reference: Ref<Object>, object: &Objec
     if [Kind::Pipe.tag(), Kind::File.tag()].contains(&object.head.tag.get(lock)) {
         end::gone(lock, object)?;
     }
-    if object.head.tag.get(lock) == Kind::Section.tag() && !section::gone(lock, reference, object)? {
-        return Ok(());
+    if object.head.tag.get(lock) == Kind::Section.tag() {
+        return section::gone(lock, reference, object);
     }
     object.state.set(lock, state::next_generation(state));
     lock.free(reference)

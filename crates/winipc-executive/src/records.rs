@@ -158,8 +158,8 @@ record! {
         closed_file: Guarded32,
         /// Whether others can send it descriptors (see [`crate::file::exchange`]).
         mailbox: Free32,
-        /// Counts the process's forks, begun and ended (see [`crate::arena::fork`]).
-        forks: [Free32; 2],
+        /// A section that the process has given up and keeps for the next that it makes.
+        spare_section: Guarded32,
         /// The standard handles, input, output and error, where they are known (see [`crate::process::standard`]).
         standard: [Guarded32; 3],
         /// Pages of the handle table.
@@ -386,19 +386,6 @@ record! {
         /// Neighbours in the list of the process's views.
         next: Guarded32,
         previous: Guarded32,
-        /// How often the process had forked when it mapped the view.
-        forks: Guarded32,
-        spare: [Guarded32; 9],
-    }
-}
-
-record! {
-    /// Memory of the arena for a small section: a few whole pages, which views are mapped of.
-    pub(crate) struct Span in Span {
-        /// Number of the section's object.
-        section: Guarded32,
-        /// Bytes of its memory that exist. Only grows.
-        populated: Free32,
-        spare: [Guarded32; 12],
+        spare: [Guarded32; 10],
     }
 }

@@ -1,6 +1,6 @@
 //! The arena's file: how it comes and goes.
 
-use std::ffi::{CStr, CString};
+use std::ffi::CString;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
@@ -79,7 +79,8 @@ impl Directory {
 
     /// Opens the arena that has the name, if there is one.
     pub(crate) fn open(&self) -> Result<Option<Arena>, AttachError> {
-        let file = match open_arena(self.as_fd(), &self.file) {
+        let flags = libc::O_RDWR | libc::O_NONBLOCK;
+        let file = match open_at(Some(self.as_fd()), &self.file, flags) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => {
@@ -98,7 +99,7 @@ impl Directory {
                 self.arena_path().display()
             )));
         }
-        let arena = map(file)?;
+        let arena = map(&file)?;
         let header = arena.header();
         if header.magic.load() != MAGIC || header.fingerprint.load() != fingerprint() {
             arena.unmap();
@@ -119,14 +120,13 @@ impl Directory {
         let flags = libc::O_TMPFILE | libc::O_RDWR;
         let file = open_at(Some(self.as_fd()), c".", flags).map_err(|error| fail("make a file", error))?;
         file.set_len(ARENA_SIZE as u64).map_err(|error| fail("size the arena", error))?;
-        let quota = quota_in(&file);
-        let source =
-            CString::new(format!("/proc/self/fd/{}", file.as_raw_fd())).expect("no NUL in a path of digits");
-        let arena = map(file)?;
-        if let Err(status) = arena.initialise(quota) {
+        let arena = map(&file)?;
+        if let Err(status) = arena.initialise(quota_in(&file)) {
             arena.unmap();
             return Err(AttachError::new(format!("no memory for an arena in {directory} ({status})")));
         }
+        let source =
+            CString::new(format!("/proc/self/fd/{}", file.as_raw_fd())).expect("no NUL in a path of digits");
         // SAFETY: valid directory and NUL-terminated paths.
         let linked = unsafe {
             libc::linkat(
@@ -168,7 +168,7 @@ impl Directory {
 
     /// Whether the name still is this arena's: somebody may have made another.
     pub(crate) fn names(&self, arena: &Arena) -> bool {
-        self.status().is_some_and(|status| arena.identity() == (status.st_dev, status.st_ino))
+        self.status().is_some_and(|status| arena.identity == (status.st_dev, status.st_ino))
     }
 
     /// Arenas of the same namespace that another version of winipc made.
@@ -198,19 +198,6 @@ impl Drop for Directory {
         // given back with the last.
         // SAFETY: a valid descriptor.
         unsafe { libc::flock(self.directory.as_raw_fd(), libc::LOCK_UN) };
-    }
-}
-
-/// Opens an arena's file.
-fn open_arena(directory: BorrowedFd<'_>, name: &CStr) -> io::Result<File> {
-    open_at(Some(directory), name, libc::O_RDWR | libc::O_NONBLOCK)
-}
-
-impl Place {
-    /// Opens the arena's file anew, if it still has its name.
-    pub(super) fn open_arena(&self) -> io::Result<File> {
-        let name = CString::new(self.arena()).map_err(|_| io::ErrorKind::NotFound)?;
-        open_arena(self.directory()?, &name)
     }
 }
 

@@ -4,7 +4,7 @@
 //! included, costs one load to look at, and needs no hook.
 
 use core::ptr::null_mut;
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use std::io;
 
 use super::futex;
@@ -125,59 +125,37 @@ impl Drop for Joining {
     }
 }
 
-/// Where the process counts its forks: those that it has begun, and those that are over.
-static FORKS: AtomicPtr<[Free32; 2]> = AtomicPtr::new(null_mut());
+/// How many forks the process has begun, and how many of them are over.
+static BEGUN: AtomicU32 = AtomicU32::new(0);
+static ENDED: AtomicU32 = AtomicU32::new(0);
+static IS_HOOKED: AtomicBool = AtomicBool::new(false);
 
-/// Has the process count its forks from now on, those that the C library makes.
-pub(crate) fn count(forks: &'static [Free32; 2]) {
-    static IS_HOOKED: AtomicBool = AtomicBool::new(false);
-    forks.iter().for_each(|count| count.store(0));
-    FORKS.store((forks as *const [Free32; 2]).cast_mut(), Ordering::Release);
+/// Has the process count its forks from now on, those that the C library tells of.
+pub(crate) fn count() {
+    extern "C" fn begin() {
+        BEGUN.fetch_add(1, Ordering::SeqCst);
+    }
+    extern "C" fn end() {
+        ENDED.fetch_add(1, Ordering::SeqCst);
+    }
+    extern "C" fn forget() {
+        BEGUN.store(0, Ordering::SeqCst);
+        ENDED.store(0, Ordering::SeqCst);
+    }
     // A child has what its parent has hooked.
-    if IS_HOOKED.swap(true, Ordering::Relaxed) {
-        return;
-    }
-    // SAFETY: functions that may be called at any time.
-    if unsafe { libc::pthread_atfork(Some(begin), Some(end), Some(forget)) } != 0 {
-        // Who cannot know must suppose it, whenever they ask.
-        IS_HOOKED.store(false, Ordering::Relaxed);
-        begin();
+    if !IS_HOOKED.load(Ordering::Relaxed) {
+        // SAFETY: functions that may be called at any time.
+        let result = unsafe { libc::pthread_atfork(Some(begin), Some(end), Some(forget)) };
+        IS_HOOKED.store(result == 0, Ordering::Relaxed);
     }
 }
 
-fn counted() -> Option<&'static [Free32; 2]> {
-    // SAFETY: null, or from a reference that lasts for ever.
-    unsafe { FORKS.load(Ordering::Acquire).as_ref() }
-}
-
-extern "C" fn begin() {
-    if let Some([begun, _]) = counted() {
-        begun.fetch_add(1);
-    }
-}
-
-extern "C" fn end() {
-    if let Some([_, ended]) = counted() {
-        ended.fetch_add(1);
-    }
-}
-
-/// A child's forks are not its parent's.
-extern "C" fn forget() {
-    FORKS.store(null_mut(), Ordering::Release);
-}
-
-/// How many forks a process has begun.
-pub(crate) fn begun(forks: &[Free32; 2]) -> u32 {
-    forks[0].load()
-}
-
-/// How many forks a process has made, or, while it makes one, another number than it has begun: what is mapped now may
-/// be in the child.
-pub(crate) fn settled(forks: &[Free32; 2]) -> u32 {
-    let ended = forks[1].load();
-    let begun = forks[0].load();
-    if begun == ended { begun } else { begun.wrapping_sub(1) }
+/// How many forks the process has made; `None` if it makes one just now, or nobody counts them. Where the number is the
+/// same later, no child has what came into being and went in between.
+pub(crate) fn settled() -> Option<u32> {
+    let ended = ENDED.load(Ordering::SeqCst);
+    let begun = BEGUN.load(Ordering::SeqCst);
+    (begun == ended && IS_HOOKED.load(Ordering::Relaxed)).then_some(begun)
 }
 
 /// A place for a reference that is set under a lock and read without one.

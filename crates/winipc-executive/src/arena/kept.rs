@@ -3,6 +3,7 @@
 //! A program may close descriptors that it does not know, and have others under their numbers then. So whoever uses one
 //! that is kept looks first whether it still is what it was.
 
+use crate::status::{Result, Status};
 use std::fs::{File, Metadata};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd, RawFd};
@@ -33,9 +34,13 @@ impl Kept {
         Kept { descriptor: AtomicI32::new(file.into_raw_fd()), identity, looked: AtomicU64::new(0) }
     }
 
-    /// Device and inode.
-    pub(super) fn identity(&self) -> (u64, u64) {
-        self.identity
+    /// Keeps a file.
+    ///
+    /// # Errors
+    /// [`Status::ARENA_UNAVAILABLE`]: the system cannot tell what it is.
+    pub(crate) fn of(file: File) -> Result<Self> {
+        let metadata = file.metadata().map_err(|_| Status::ARENA_UNAVAILABLE)?;
+        Ok(Self::new(file, &metadata))
     }
 
     /// The descriptor; one that `open_again` gives where the program has closed it.
@@ -53,7 +58,7 @@ impl Kept {
 
     /// The descriptor, if it was looked at in this tick of the clock: for who asks so often that the look is what takes
     /// long, and asks [`get`](Self::get) where it turns out to be none.
-    pub(super) fn get_known(&self) -> Option<BorrowedFd<'_>> {
+    pub(crate) fn get_known(&self) -> Option<BorrowedFd<'_>> {
         let descriptor = self.descriptor.load(Ordering::Acquire);
         let is_known = descriptor >= 0 && self.looked.load(Ordering::Relaxed) == tick();
         // SAFETY: as above.

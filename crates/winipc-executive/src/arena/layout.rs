@@ -20,7 +20,6 @@ pub(crate) enum Region {
     Instance,
     Mailslot,
     View,
-    Span,
     JournalOverflow,
     ClaimOverflow,
     /// The smallest payload block; the other sizes follow, each twice the one before.
@@ -61,7 +60,6 @@ pub(crate) const EXTENTS: [Extent; REGIONS] = {
     extents[Region::Instance as usize] = extent(192, 1 << 20);
     extents[Region::Mailslot as usize] = extent(128, 1 << 20);
     extents[Region::View as usize] = extent(64, 1 << 20);
-    extents[Region::Span as usize] = extent(64, 1 << 12);
     extents[Region::JournalOverflow as usize] = extent(16, 1 << 20);
     extents[Region::ClaimOverflow as usize] = extent(4, 1 << 17);
     let mut class = 0;
@@ -73,7 +71,7 @@ pub(crate) const EXTENTS: [Extent; REGIONS] = {
     extents
 };
 
-/// Offset of each region; the last entry is where they end.
+/// Offset of each region; the last entry is the arena's size.
 pub(crate) const OFFSETS: [usize; REGIONS + 1] = {
     let mut offsets = [0; REGIONS + 1];
     offsets[0] = HEADER_SIZE;
@@ -86,12 +84,8 @@ pub(crate) const OFFSETS: [usize; REGIONS + 1] = {
     offsets
 };
 
-/// Bytes of memory that belong to the record of a span.
-pub(crate) const SPAN_SIZE: usize = 16 << 10;
-/// Offset of the memory of the spans.
-pub(crate) const SPANS: usize = OFFSETS[REGIONS];
 /// Bytes of address space that an arena takes.
-pub(crate) const ARENA_SIZE: usize = SPANS + EXTENTS[Region::Span as usize].capacity * SPAN_SIZE;
+pub(crate) const ARENA_SIZE: usize = OFFSETS[REGIONS];
 /// Bytes set aside for the header.
 pub(crate) const HEADER_SIZE: usize = core::mem::size_of::<Header>().next_multiple_of(1 << 16);
 

@@ -3,15 +3,15 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::MetadataExt;
 
 use super::Arena;
 use super::attach_error::AttachError;
-use super::kept::Kept;
 use super::layout::{ARENA_SIZE, EXTENTS, HEADER_SIZE, Header, MAGIC, REGIONS, Region, fingerprint};
 #[cfg(test)]
 use super::word::Free64;
 
-pub(super) fn map(file: File) -> Result<Arena, AttachError> {
+pub(super) fn map(file: &File) -> Result<Arena, AttachError> {
     let metadata = file.metadata().map_err(|error| AttachError::system("cannot examine the arena", error))?;
     // SAFETY: a fresh mapping at an address of the kernel's choice.
     let base = unsafe {
@@ -38,7 +38,7 @@ pub(super) fn map(file: File) -> Result<Arena, AttachError> {
     // SAFETY: the mapping just made.
     unsafe { libc::madvise(base, ARENA_SIZE, libc::MADV_DONTDUMP) };
     // SAFETY: the mapping is page-aligned, readable, writable and never removed.
-    Ok(unsafe { Arena::from_mapping(base.cast(), Some(Kept::new(file, &metadata))) })
+    Ok(unsafe { Arena::from_mapping(base.cast(), (metadata.dev(), metadata.ino())) })
 }
 
 /// The boot's identity, so that an arena that outlived a reboot is not taken for a living one.
@@ -113,7 +113,7 @@ impl Arena {
         assert_ne!(base, libc::MAP_FAILED);
         assert!(!base.is_null());
         // SAFETY: the mapping is page-aligned, readable, writable and never removed.
-        let arena = unsafe { Arena::from_mapping(base.cast(), None) };
+        let arena = unsafe { Arena::from_mapping(base.cast(), (0, 0)) };
         arena.initialise(crate::quota::MOST_MEMORY).unwrap();
         arena
     }

@@ -33,7 +33,6 @@ pub(crate) mod place;
 pub(crate) mod seat;
 pub(crate) mod section;
 pub(crate) mod slab;
-pub(crate) mod span;
 pub(crate) mod spawn;
 pub(crate) mod state;
 pub(crate) mod system;
@@ -43,7 +42,6 @@ pub(crate) mod view;
 pub(crate) mod wake;
 pub(crate) mod word;
 
-use kept::Kept;
 use layout::{ARENA_SIZE, EXTENTS, Header, OFFSETS, Region, SlabHead};
 pub(crate) use slab::{Head, Record, Ref};
 pub(crate) use transaction::Txn;
@@ -53,8 +51,8 @@ use crate::status::{Result, Status};
 /// One mapped arena. It stays mapped until the process ends.
 pub(crate) struct Arena {
     base: *mut u8,
-    /// The file; only an arena of a test's has none.
-    file: Option<Kept>,
+    /// Device and inode of the file.
+    identity: (u64, u64),
 }
 
 // SAFETY: the mapping is valid in every thread, and all access to it goes through atomics or owned payload blocks.
@@ -67,13 +65,13 @@ impl Arena {
     ///
     /// # Safety
     /// `base` is aligned to a page and the mapping stays valid, readable and writable while the value lives.
-    unsafe fn from_mapping(base: *mut u8, file: Option<Kept>) -> Self {
-        Arena { base, file }
+    unsafe fn from_mapping(base: *mut u8, identity: (u64, u64)) -> Self {
+        Arena { base, identity }
     }
 
     /// Device and inode of the file.
     pub(crate) fn identity(&self) -> (u64, u64) {
-        self.file.as_ref().map_or((0, 0), Kept::identity)
+        self.identity
     }
 
     /// The number of a record of this arena.

@@ -56,7 +56,7 @@ impl Place {
     /// [`Status::COMMITMENT_LIMIT`]: the file system has no room for it, or not so much that some is left for objects.
     /// [`Status::SECTION_TOO_BIG`]: no file can be so large. [`Status::ARENA_UNAVAILABLE`]: the directory is gone, or
     /// is not to be written to any more.
-    pub(crate) fn create_section(&self, id: SectionId, size: u64, committed: bool) -> Result<()> {
+    pub(crate) fn create_section(&self, id: SectionId, size: u64, committed: bool) -> Result<File> {
         let name = self.section_name(id);
         let open = || {
             crash::point();
@@ -72,10 +72,12 @@ impl Place {
         };
         let file = opened.map_err(|error| status_of(&error))?;
         if committed {
-            return commit(&file, 0, size);
+            commit(&file, 0, size)?;
+        } else {
+            crash::point();
+            file.set_len(size).map_err(|error| status_of(&error))?;
         }
-        crash::point();
-        file.set_len(size).map_err(|error| status_of(&error))
+        Ok(file)
     }
 
     /// Opens the file of a section, of which the first `bytes` are needed.
@@ -223,8 +225,8 @@ mod tests {
     fn more_than_there_is_fails() {
         let place = Place::for_test("section-limit");
         let id = SectionId { number: 1, generation: 1 };
-        assert_eq!(place.create_section(id, 1 << 50, true), Err(Status::COMMITMENT_LIMIT));
-        assert_eq!(place.create_section(id, u64::MAX, true), Err(Status::SECTION_TOO_BIG));
+        assert_eq!(place.create_section(id, 1 << 50, true).map(drop), Err(Status::COMMITMENT_LIMIT));
+        assert_eq!(place.create_section(id, u64::MAX, true).map(drop), Err(Status::SECTION_TOO_BIG));
         place.remove_section(id);
     }
 }

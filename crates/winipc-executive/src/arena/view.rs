@@ -192,3 +192,40 @@ mod tests {
         }
     }
 }
+
+/// A file's memory, mapped for the executive itself.
+#[derive(Debug)]
+pub(crate) struct Memory {
+    start: usize,
+    length: usize,
+}
+
+impl Memory {
+    /// Maps the first bytes of a file.
+    ///
+    /// # Errors
+    /// [`Status::NO_MEMORY`]: the process has too many mappings.
+    pub(crate) fn map(file: BorrowedFd<'_>, length: usize) -> Result<Self> {
+        let access = libc::PROT_READ | libc::PROT_WRITE;
+        crash::point();
+        // SAFETY: a fresh mapping at an address of the kernel's choice.
+        let start = unsafe { libc::mmap(null_mut(), length, access, libc::MAP_SHARED, file.as_raw_fd(), 0) };
+        if start == libc::MAP_FAILED {
+            return Err(Status::NO_MEMORY);
+        }
+        Ok(Memory { start: start as usize, length })
+    }
+
+    /// Fills the first bytes with zeros, of which nobody uses a view.
+    pub(crate) fn clear(&self, length: usize) {
+        crash::point();
+        // SAFETY: the mapping is the value's own, so long at least, and nobody has references into it.
+        unsafe { core::ptr::write_bytes(self.start as *mut u8, 0, length.min(self.length)) };
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        unmap(self.start, self.length);
+    }
+}

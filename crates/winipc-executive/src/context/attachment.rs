@@ -35,7 +35,6 @@ pub(crate) fn attach() -> core::result::Result<&'static Context, AttachError> {
         parent.views.abandon();
         parent.children.abandon();
         parent.place.abandon();
-        parent.arena.abandon_file();
     }
     let context = join(ForkMark::new().map_err(cannot_mark)?)?;
     CONTEXT.set(context);
@@ -90,7 +89,7 @@ fn join(mark: ForkMark) -> core::result::Result<&'static Context, AttachError> {
     };
     let context = Context::keep(arena, process, directory.place(), mark).map_err(no_room)?;
     process::identity::note(context.process_record());
-    fork::count(&context.process_record().forks);
+    fork::count();
     let mut redirected = Vec::new();
     if let Some(heritage) = heritage {
         redirected = file::inheritance::take_over(context, &heritage.belongings);

@@ -31,6 +31,10 @@ pub(super) fn listing(arena: &Arena) -> Listing {
     for reference in arena.used::<Object>() {
         let Ok(object) = arena.get(reference) else { continue };
         let Some(kind) = Kind::from_tag(object.head.tag.peek()) else { continue };
+        // What a process keeps for its next section is nobody's.
+        if kind == Kind::Section && object.body[section::FLAGS].peek() & section::SPARE != 0 {
+            continue;
+        }
         places.insert(reference.index(), objects.len());
         records.push(object);
         owners.push(owner(arena, kind, object));

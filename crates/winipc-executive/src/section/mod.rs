@@ -1,27 +1,28 @@
 //! Sections: memory that processes share, under a name or by their handles.
 //!
-//! A section's memory is a file that every process of the namespace can open (see `arena::section`), or, if it is small, a
-//! part of the arena (see [`span`]), and a view is a mapping of a part of it. Where there is a file, the object is there
-//! before its file is, and its slot is not free before the file is removed: when the last reference goes, the object is
-//! put into a list of the arena, and whoever dropped the reference then removes the files of those in the list, without
-//! the lock. If they die, whoever buries them goes on.
+//! A section's memory is a file that every process of the namespace can open (see `arena::section`), and a view is a
+//! mapping of a part of it. The object is there before its file is, and its slot is not free before the file is removed:
+//! when the last reference goes, the object is put into a list of the arena, and whoever dropped the reference then
+//! removes the files of those in the list, without the lock. If they die, whoever buries them goes on. A process keeps one
+//! small section that it has given up for the next (see [`spare`]).
 //!
 //! # References
 //! - `docs/conformance.md`, 8
 
 mod disk;
-mod span;
+mod spare;
 mod view;
 
 pub use crate::arena::view::{Access, Unused};
 pub use disk::create_over;
 pub(crate) use disk::{ON_DISK, PATH, PATH_TAG, admit_length};
-pub(crate) use span::{RETIRED, TAKEN};
+pub(crate) use spare::SPARE;
+#[cfg(test)]
+pub(crate) use view::enter;
 pub(crate) use view::{RECORD_SIZE as VIEW_RECORD_SIZE, Views, drop_some};
 pub use view::{Region, View, commit, flush, map, region, unmap};
-#[cfg(test)]
-pub(crate) use {span::take as take_span, view::enter};
 
+use crate::arena::kept::Kept;
 use crate::arena::section::SectionId;
 use crate::arena::state::{generation_of, next_generation};
 use crate::arena::view::PAGE;
@@ -43,17 +44,17 @@ pub(crate) const FLAGS: usize = 1;
 pub(crate) const VIEWS: usize = 2;
 pub(crate) const NEXT: usize = 3;
 
-/// The number of the span, of a section whose memory is in the arena.
-pub(crate) const SPAN: usize = 4;
+/// Words of the object of a section that no file of the caller's backs: its maker, as who pays, and how often that had
+/// forked then (see [`spare`]).
+const MAKER: usize = 4;
+const FORKS: usize = 5;
+/// The generation by which the section's file is found.
+pub(crate) const FILE: usize = 7;
 
 /// Set in `FLAGS` when the memory is there; below are the [`Protection`]'s bits.
 pub(crate) const READY: u64 = 1 << 32;
 /// Memory is committed page by page ([`commit`]).
 pub(crate) const RESERVED: u64 = 1 << 33;
-/// The memory is a span of the arena (see [`span`]).
-pub(crate) const IN_ARENA: u64 = 1 << 35;
-/// A forked child may still have that memory.
-const FORKED: u64 = 1 << 36;
 
 /// What views of a section may do, by the number of the page protection (`PAGE_READONLY` and its fellows).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -135,15 +136,25 @@ pub fn create(
     if let Some(handle) = open_existing(&current, attributes, access)? {
         return Ok((handle, Disposition::Opened));
     }
-    let is_small = size <= span::MOST && !parameters.reserve && current.arena().has_file();
+    let is_small = size <= spare::MOST && !parameters.reserve;
+    if is_small && let Some(made) = spare::reuse(&current, attributes, access, size, parameters.protection)? {
+        return Ok(made);
+    }
+    let views = &current.context.views;
+    let can_keep = is_small && views.has_room();
     let begin = |lock: &mut Txn<'static>| {
         let section = allocate(lock, size, parameters.protection, parameters.reserve)?;
-        if is_small {
-            span::take(lock, section)?;
-        }
+        spare::note_maker(lock, lock.arena().get(section)?, can_keep)?;
         Ok(section)
     };
-    make(&current, attributes, access, begin, |found| make_memory(&current, found, size, !parameters.reserve))
+    make(&current, attributes, access, begin, |found| {
+        let id = id_of(found);
+        let file = current.context.place.create_section(id, size, !parameters.reserve)?;
+        if can_keep {
+            views.keep_file(current.arena(), id, Kept::of(file)?, size);
+        }
+        Ok(())
+    })
 }
 
 /// Opens the section that has the name, if there is one.
@@ -189,19 +200,13 @@ pub(crate) fn allocate(
     let reference = object::allocate(lock, Kind::Section, 0)?;
     let object = lock.arena().get(reference)?;
     let flags = u64::from(protection as u32) | if reserve { RESERVED } else { 0 };
-    for (index, value) in [(SIZE, size), (FLAGS, flags), (VIEWS, 0), (NEXT, 0)] {
+    let generation = generation_of(object.state.load());
+    for (index, value) in
+        [(SIZE, size), (FLAGS, flags), (VIEWS, 0), (NEXT, 0), (MAKER, 0), (FILE, generation.into())]
+    {
         object.body[index].set(lock, value);
     }
     Ok(reference)
-}
-
-/// Makes the memory of a section that only its handle refers to yet.
-fn make_memory(current: &Current, found: &Found, size: u64, committed: bool) -> Result<()> {
-    if found.object.body[FLAGS].peek() & IN_ARENA == 0 {
-        return current.context.place.create_section(id_of(found), size, committed);
-    }
-    let cleared = current.arena().clear_span(span::of(found.object), size as usize);
-    cleared.map_err(|status| if status == Status::NO_MEMORY { Status::COMMITMENT_LIMIT } else { status })
 }
 
 /// Gives a section that is complete the name, or, if that has been given away meanwhile, opens the one that has it.
@@ -240,7 +245,7 @@ pub fn open(name: &[u16], access: u32, inherit: bool) -> Result<Handle> {
     object::open(&current()?, name, Kind::Section, access, inherit)
 }
 
-/// By what the file of a section is found.
+/// By what the file of a section that is being made is found.
 pub(crate) fn id_of(found: &Found) -> SectionId {
     SectionId { number: found.reference.index(), generation: generation_of(found.state) }
 }
@@ -250,18 +255,16 @@ pub(crate) fn protection_of(flags: u64) -> Option<Protection> {
     Protection::from_page(flags as u32).ok()
 }
 
-/// Nothing refers to a section any more. Returns whether its object is to be freed now; else that is due after the commit
-/// ([`sweep`]), with its file.
-pub(crate) fn gone(lock: &mut Txn<'_>, reference: Ref<Object>, object: &Object) -> Result<bool> {
-    if object.body[FLAGS].get(lock) & IN_ARENA != 0 {
-        span::give_back(lock, object)?;
-        return Ok(true);
+/// Nothing refers to a section any more. After the commit [`sweep`] is due.
+pub(crate) fn gone(lock: &mut Txn<'_>, reference: Ref<Object>, object: &Object) -> Result<()> {
+    if spare::keep(lock, reference, object)? {
+        return Ok(());
     }
     let list = &lock.arena().header().unused_sections.0;
     let next = list.get(lock);
     object.body[NEXT].set(lock, u64::from(next));
     list.set(lock, reference.index());
-    Ok(false)
+    Ok(())
 }
 
 /// Removes the files of sections that nothing refers to, and frees their objects.
@@ -287,9 +290,10 @@ fn sweep_all(current: &Current) -> Result<()> {
         }
         let generation = generation_of(object.state.load());
         let is_on_disk = object.body[FLAGS].get(&lock) & ON_DISK != 0;
+        let file = SectionId { number: reference.index(), generation: object.body[FILE].get(&lock) as u32 };
         lock.commit()?;
         if !is_on_disk {
-            current.context.place.remove_section(SectionId { number: reference.index(), generation });
+            current.context.place.remove_section(file);
         }
         let mut lock = current.begin()?;
         let state = object.state.claim(&mut lock);

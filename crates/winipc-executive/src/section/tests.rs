@@ -18,8 +18,10 @@ fn give_up(address: usize) -> Unused {
     }
 }
 
+/// Files of sections, but for the one that the process keeps for the next.
 fn files(current: &Current) -> usize {
-    current.context.place.section_files().len()
+    let kept = current.process().spare_section.peek() != 0;
+    current.context.place.section_files().len() - usize::from(kept)
 }
 
 #[test]
@@ -122,20 +124,72 @@ fn a_callers_file_that_is_too_short_is_not_mapped() {
     assert_eq!(check_arena(&current), []);
 }
 
-/// What lies behind a span is another section's, or nothing.
+/// The number of a section's object.
+fn number(current: &Current, section: Handle) -> u32 {
+    look_up(current, section).unwrap().reference.index()
+}
+
 #[test]
-fn a_section_that_is_longer_than_its_span_is_not_mapped() {
+#[cfg(not(miri))]
+fn a_small_section_that_was_given_up_is_the_next() {
     let current = attach_in_memory();
-    let (section, _) = create(&Attributes::default(), ALL_RIGHTS, &parameters(8192)).unwrap();
-    let found = look_up(&current, section).unwrap();
-    let mut lock = current.begin().unwrap();
-    take_span(&mut lock, found.reference).unwrap();
-    lock.commit().unwrap();
+    let kept = || current.process().spare_section.peek();
+    let make = |size| create(&Attributes::default(), ALL_RIGHTS, &parameters(size)).unwrap().0;
+    let first = make(8192);
+    let id = number(&current, first);
+    let view = map(first, &whole(Access::Write)).unwrap();
+    handle::close(first).unwrap();
+    assert_eq!(kept(), 0, "a view is left");
+    unmap(give_up(view)).unwrap();
+    assert_eq!((kept(), check_arena(&current)), (id, vec![]));
+    assert_eq!(
+        crate::inspect::objects().unwrap().objects.iter().filter(|it| it.kind == Kind::Section).count(),
+        0
+    );
+    // There is one of them, and it serves its own size.
+    let (second, third) = (make(8192), make(8192));
+    assert_eq!((number(&current, second), kept()), (id, 0));
+    handle::close(second).unwrap();
+    handle::close(third).unwrap();
+    assert_eq!((kept(), files(&current), check_arena(&current)), (id, 0, vec![]));
+    let other = make(4096);
+    assert_eq!((kept(), files(&current), check_arena(&current)), (0, 1, vec![]));
+    handle::close(other).unwrap();
+    assert_eq!(files(&current), 0);
+}
+
+#[test]
+#[cfg(not(miri))]
+fn a_section_that_another_process_has_mapped_is_not_kept() {
+    let current = attach_in_memory();
+    let name: Vec<u16> = "section".encode_utf16().collect();
+    let named = Attributes { name: Some(&name), inherit: false };
+    let (section, _) = create(&named, ALL_RIGHTS, &parameters(4096)).unwrap();
     let arena = current.arena();
-    arena.clear_span(span::of(found.object), 8192).unwrap();
-    let offset = |bytes| span::offset(arena, found.reference, found.object, bytes);
-    assert!(offset(8192).is_ok());
-    assert_eq!(offset(8193), Err(Status::ARENA_CORRUPT));
+    let map_there = || {
+        crate::context::visit(arena, || {
+            // Whether it finds the file in its own directory does not matter.
+            let _ = map(open(&name, ALL_RIGHTS, false).unwrap(), &whole(Access::Write));
+        });
+    };
+    std::thread::scope(|scope| scope.spawn(map_there).join().unwrap());
+    handle::close(section).unwrap();
+    assert_eq!((current.process().spare_section.peek(), files(&current)), (0, 0));
+    assert_eq!(check_arena(&current), []);
+}
+
+/// What lies behind the end of its file is nothing.
+#[test]
+#[cfg(not(miri))]
+fn a_small_section_that_is_longer_than_its_file_is_not_mapped() {
+    let current = attach_in_memory();
+    let (section, _) = create(&Attributes::default(), ALL_RIGHTS, &parameters(4096)).unwrap();
+    let mut lock = current.begin().unwrap();
+    look_up(&current, section).unwrap().object.body[SIZE].set(&mut lock, 1 << 30);
+    lock.commit().unwrap();
+    assert_eq!(map(section, &whole(Access::Write)), Err(Status::ARENA_CORRUPT));
+    let offset = View { offset: 1 << 29, ..whole(Access::Write) };
+    assert_eq!(map(section, &offset), Err(Status::ARENA_CORRUPT));
 }
 
 /// Somebody else may make a section of the same name while one's memory is made.
@@ -152,7 +206,7 @@ fn the_first_to_publish_has_the_name() {
             })
             .unwrap();
         let found = look_up(&current, handle).unwrap();
-        make_memory(&current, &found, 4096, true).unwrap();
+        current.context.place.create_section(id_of(&found), 4096, true).unwrap();
         (handle, found)
     };
     let (first, second) = (make(), make());

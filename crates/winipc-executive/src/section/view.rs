@@ -6,15 +6,14 @@
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
-use super::{FLAGS, IN_ARENA, READY, RESERVED, SIZE, VIEWS, id_of, protection_of, span};
+use super::{FILE, FLAGS, READY, RESERVED, SIZE, VIEWS, protection_of, spare};
 use crate::access;
 use crate::arena::backing;
 use crate::arena::kept::Kept;
 use crate::arena::section::{self, SectionId};
-use crate::arena::state::generation_of;
-use crate::arena::view::{self, Access, GRANULARITY, PAGE, Request, Unused};
+use crate::arena::view::{self, Access, GRANULARITY, Memory, PAGE, Request, Unused};
 use crate::arena::{Arena, Ref, Txn};
 use crate::context::{Current, current};
 use crate::handle::{Found, Handle, look_up};
@@ -43,8 +42,52 @@ pub struct View {
 #[derive(Debug, Default)]
 pub(crate) struct Views {
     mapped: Mutex<BTreeMap<usize, Mapped>>,
-    /// The files of the sections that this process has made over files, so that it does not need their paths.
-    files: Mutex<HashMap<SectionId, Arc<Kept>>>,
+    /// Files of sections that this process has made: of those over files, so that it does not need their paths, and of
+    /// some small ones, so that it does not open them again.
+    files: Mutex<HashMap<SectionId, Arc<OwnFile>>>,
+    /// Held by who makes a section of the one that the process keeps.
+    turn: Mutex<()>,
+}
+
+/// The file of a section that this process has made.
+#[derive(Debug)]
+pub(super) struct OwnFile {
+    file: Kept,
+    /// Bytes in it when the section was made.
+    length: u64,
+    /// All of it, once it has been cleared.
+    memory: OnceLock<Memory>,
+}
+
+/// Most files that are kept of small sections at a time: each takes a descriptor.
+const MOST_FILES: usize = 16;
+
+impl OwnFile {
+    /// The descriptor; none, if the program has closed it.
+    fn get(&self) -> Result<BorrowedFd<'_>> {
+        self.file.get(|| Err(io::ErrorKind::NotFound.into())).map_err(|_| Status::FILE_INVALID)
+    }
+
+    /// Maps something of the file.
+    fn map<T>(&self, mut map: impl FnMut(BorrowedFd<'_>) -> Result<T>) -> Result<T> {
+        if let Some(Ok(mapped)) = self.file.get_known().map(&mut map) {
+            return Ok(mapped);
+        }
+        map(self.get()?)
+    }
+
+    /// Fills the file with zeros, of which nobody uses a view.
+    pub(super) fn clear(&self, length: usize) -> Result<()> {
+        let memory = match self.memory.get() {
+            Some(memory) => memory,
+            None => {
+                let memory = Memory::map(self.get()?, length)?;
+                self.memory.get_or_init(|| memory)
+            }
+        };
+        memory.clear(length);
+        Ok(())
+    }
 }
 
 /// A view as its process knows it.
@@ -68,7 +111,22 @@ impl Views {
         self.mapped.lock().unwrap_or_else(|poison| poison.into_inner())
     }
 
-    fn files(&self) -> MutexGuard<'_, HashMap<SectionId, Arc<Kept>>> {
+    /// Has the caller alone make a section of the one that the process keeps.
+    pub(super) fn take_turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().unwrap_or_else(|poison| poison.into_inner())
+    }
+
+    /// Whether the file of another small section can be kept.
+    pub(super) fn has_room(&self) -> bool {
+        self.files().len() < MOST_FILES
+    }
+
+    /// The file of a section that this process has made, if it is kept.
+    pub(super) fn own_file(&self, section: SectionId) -> Option<Arc<OwnFile>> {
+        self.files().get(&section).cloned()
+    }
+
+    fn files(&self) -> MutexGuard<'_, HashMap<SectionId, Arc<OwnFile>>> {
         self.files.lock().unwrap_or_else(|poison| poison.into_inner())
     }
 
@@ -80,9 +138,9 @@ impl Views {
     }
 
     /// Keeps the file of a section.
-    pub(super) fn keep_file(&self, arena: &Arena, section: SectionId, file: Kept) {
+    pub(super) fn keep_file(&self, arena: &Arena, section: SectionId, file: Kept, length: u64) {
         self.forget_files(arena);
-        self.files().insert(section, Arc::new(file));
+        self.files().insert(section, Arc::new(OwnFile { file, length, memory: OnceLock::new() }));
     }
 
     /// Closes the files of sections that have gone.
@@ -90,7 +148,7 @@ impl Views {
         let lives = |id: &SectionId| {
             arena.get::<Object>(Ref::from_index(id.number)).is_ok_and(|object| {
                 object.head.tag.peek() == Kind::Section.tag()
-                    && generation_of(object.state.load()) == id.generation
+                    && object.body[FILE].peek() == id.generation.into()
                     && object.references.peek() != 0
             })
         };
@@ -135,40 +193,41 @@ pub fn map(section: Handle, view: &View) -> Result<usize> {
     let (length, is_reserved) = admit(&lock, &found, view)?;
     let backing = super::disk::backing_of(&lock, found.object)?;
     let end = view.offset + length as u64;
-    let span = match found.object.body[FLAGS].get(&lock) & IN_ARENA {
-        0 => None,
-        _ => Some(span::offset(lock.arena(), found.reference, found.object, end)?),
-    };
+    spare::note_view(&mut lock, found.object)?;
     let record = enter(&mut lock, &current, found.reference)?;
+    let generation = found.object.body[FILE].get(&lock) as u32;
     lock.commit()?;
-    let id = id_of(&found);
-    let map_of = |file: BorrowedFd<'_>, start: u64| {
+    let id = SectionId { number: found.reference.index(), generation };
+    let own = current.context.views.own_file(id);
+    let map_of = |file: BorrowedFd<'_>| {
         view::map(&Request {
             file,
-            offset: start + view.offset,
+            offset: view.offset,
             length,
             access: view.access,
             execute: view.execute,
             base: view.base,
-            // Its memory exists.
-            populate: span.is_some() && view.access != Access::Copy,
+            // So small, and its memory exists.
+            populate: length <= GRANULARITY
+                && backing.is_none()
+                && !is_reserved
+                && view.access != Access::Copy,
         })
     };
-    let mapped = match (&backing, span) {
-        (None, Some(start)) => current.arena().map_file(&current.context.place, |file| map_of(file, start)),
-        (None, None) => {
-            let file = current.context.place.open_section(id, end);
-            file.and_then(|file| map_of(file.as_fd(), 0))
-        }
-        (Some(backing), _) => {
+    let open_and_map = || {
+        let file = current.context.place.open_section(id, end)?;
+        map_of(file.as_fd())
+    };
+    let mapped = match (&backing, own) {
+        (None, Some(own)) if end <= own.length => own.map(map_of).or_else(|_| open_and_map()),
+        (None, _) => open_and_map(),
+        (Some(backing), own) => {
             let map_over = |file: BorrowedFd<'_>| {
                 backing::require(file, backing, end)?;
-                map_of(file, 0)
+                map_of(file)
             };
             // Its maker keeps it open, unless the program has closed it.
-            let kept = current.context.views.files().get(&id).cloned();
-            let lost = || Err(io::ErrorKind::NotFound.into());
-            match kept.as_ref().and_then(|kept| kept.get(lost).ok()) {
+            match own.as_ref().and_then(|own| own.get().ok()) {
                 Some(file) => map_over(file),
                 None => backing::open(backing, view.access == Access::Write)
                     .and_then(|file| map_over(file.as_fd())),
@@ -237,8 +296,6 @@ pub(crate) fn enter(
     record.section.set(lock, section.index());
     record.next.set(lock, next);
     record.previous.set(lock, 0);
-    let forks = span::forks_at_start(current.process());
-    record.forks.set(lock, forks);
     if let Some(next) = Ref::<records::View>::from_index(next).some() {
         arena.get(next)?.previous.set(lock, reference.index());
     }
@@ -276,20 +333,20 @@ fn forget(lock: &mut Txn<'static>, process: &Process, reference: Ref<records::Vi
     let payer = Payer::number(arena, record.process.get(lock))?;
     quota::give_back(lock, payer, RECORD_SIZE);
     let section = Ref::<Object>::from_index(record.section.get(lock));
-    let forks = record.forks.get(lock);
     lock.free(reference)?;
     let object = arena.get(section)?;
-    span::note_forks(lock, process, object, forks);
     let views = object.body[VIEWS].get(lock);
     object.body[VIEWS].set(lock, views.wrapping_sub(1));
     object::release(lock, section)
 }
 
-/// Drops up to `most` views of a process that ends. Returns whether there are more. After the commit
+/// Drops up to `most` views of a process that ends, and then the section that it keeps. Returns whether there is more. After the commit
 /// [`super::sweep`] is due.
 pub(crate) fn drop_some(lock: &mut Txn<'static>, process: &Process, most: u32) -> Result<bool> {
     for _ in 0..most {
-        let Some(first) = Ref::from_index(process.first_view.get(lock)).some() else { return Ok(false) };
+        let Some(first) = Ref::from_index(process.first_view.get(lock)).some() else {
+            return spare::drop_kept(lock, process).map(|()| false);
+        };
         lock.step()?;
         forget(lock, process, first)?;
     }

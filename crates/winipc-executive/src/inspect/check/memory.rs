@@ -102,7 +102,6 @@ impl Checker<'_> {
             &mut self.instances,
             &mut self.mailslots,
             &mut self.views,
-            &mut self.spans,
         ];
         let all = records.into_iter().chain(&mut self.blocks);
         let found: Vec<Fault> = all.flat_map(|slots| core::mem::take(&mut slots.faults)).collect();

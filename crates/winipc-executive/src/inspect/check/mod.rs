@@ -90,7 +90,6 @@ pub(super) fn run(arena: &Arena) -> Vec<Fault> {
         instances: memory::slots(arena, Region::Instance),
         mailslots: memory::slots(arena, Region::Mailslot),
         views: memory::slots(arena, Region::View),
-        spans: memory::slots(arena, Region::Span),
         blocks: memory::blocks(arena),
         tallies: Vec::new(),
         queued: Vec::new(),
@@ -147,7 +146,6 @@ struct Checker<'a> {
     instances: memory::Slots,
     mailslots: memory::Slots,
     views: memory::Slots,
-    spans: memory::Slots,
     blocks: Vec<memory::Slots>,
     /// For each number of an object.
     tallies: Vec<Tally>,
@@ -259,7 +257,6 @@ impl Checker<'_> {
         for view in self.views.unowned() {
             self.fault(format!("view #{view}"), "a process that has it", "none");
         }
-        self.unowned_spans();
         for class in 0..self.blocks.len() {
             for index in self.blocks[class].unowned() {
                 let block = BlockRef::new(class, index);

@@ -208,7 +208,7 @@ impl Checker<'_> {
             self.fault(format!("count of {place}"), format!("at most {}", object.limit.peek()), value);
         }
         if kind == Kind::Section {
-            self.section(place, number, object, tally.views);
+            self.section(place, object, tally.views);
         }
         if kind == Kind::Timer {
             let has_routine = u32::from(object.body[timer::THREAD].peek() != 0);

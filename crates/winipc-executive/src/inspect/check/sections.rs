@@ -5,14 +5,22 @@ use std::collections::HashMap;
 use super::{Checker, Fault};
 use crate::arena::block::BlockRef;
 use crate::arena::place::Place;
-use crate::arena::state::generation_of;
 use crate::arena::{Arena, Ref};
-use crate::records::{Kind, Object, Process, Span, View};
+use crate::records::{Kind, Object, Process, View};
 use crate::section;
 
 impl Checker<'_> {
     /// The views of a process.
     pub(super) fn views_of(&mut self, place: &str, reference: Ref<Process>, process: &Process) {
+        let spare = process.spare_section.peek();
+        if spare != 0
+            && self.refer(format!("kept section of {place}"), spare, |tally| &mut tally.records)
+            && let Ok(object) = self.arena.get::<Object>(Ref::from_index(spare))
+        {
+            let is_kept = object.head.tag.peek() == Kind::Section.tag()
+                && object.body[section::FLAGS].peek() & section::SPARE != 0;
+            self.same(format!("object #{spare}, which {place} keeps, is a section to keep"), true, is_kept);
+        }
         let place = format!("views of {place}");
         let mut previous = 0;
         let mut next = process.first_view.peek();
@@ -59,24 +67,11 @@ impl Checker<'_> {
     }
 
     /// A section's own words.
-    pub(super) fn section(&mut self, place: &str, reference: Ref<Object>, object: &Object, views: u32) {
+    pub(super) fn section(&mut self, place: &str, object: &Object, views: u32) {
         self.same(format!("views of {place}"), u64::from(views), object.body[section::VIEWS].peek());
         let flags = object.body[section::FLAGS].peek();
         if section::protection_of(flags).is_none() {
             self.fault(format!("protection of {place}"), "a page protection", format!("{flags:#x}"));
-        }
-        if flags & section::IN_ARENA != 0 {
-            let number = object.body[section::SPAN].peek() as u32;
-            let span = self.arena.get::<Span>(Ref::from_index(number));
-            let span = span.ok().filter(|span| {
-                self.spans.is_used(number) && span.head.tag.peek() == section::TAKEN && self.spans.own(number)
-            });
-            match span {
-                Some(span) => {
-                    self.same(format!("section of span #{number}"), reference.index(), span.section.peek())
-                }
-                None => self.fault(format!("memory of {place}"), "a span of its own", format!("#{number}")),
-            }
         }
         if flags & section::ON_DISK != 0 {
             let path = BlockRef(object.body[section::PATH].peek() as u32);
@@ -84,16 +79,6 @@ impl Checker<'_> {
                 && let Ok(block) = self.arena.block(path)
             {
                 self.charge(block.head.link.peek(), self.memory_of(path));
-            }
-        }
-    }
-
-    /// Spans that no section has and that are not retired.
-    pub(super) fn unowned_spans(&mut self) {
-        for number in self.spans.unowned() {
-            let span = self.arena.get::<Span>(Ref::from_index(number));
-            if span.is_ok_and(|span| span.head.tag.peek() != section::RETIRED) {
-                self.fault(format!("span #{number}"), "a section that has it", "none");
             }
         }
     }
@@ -111,14 +96,14 @@ pub(in crate::inspect) fn files(arena: &Arena, place: &Place) -> Vec<Fault> {
         }
         let id = crate::arena::section::SectionId {
             number: number.index(),
-            generation: generation_of(object.state.load()),
+            generation: object.body[section::FILE].peek() as u32,
         };
         let size = files.remove(&id);
         let flags = object.body[section::FLAGS].peek();
         // One that is being made may not have it yet, one that goes not any more.
-        // One over a file of somebody's has none of its own, nor has a small one.
-        let is_complete = flags & (section::READY | section::ON_DISK | section::IN_ARENA) == section::READY
-            && object.references.peek() != 0;
+        // One over a file of somebody's has none of its own.
+        let is_complete =
+            flags & (section::READY | section::ON_DISK) == section::READY && object.references.peek() != 0;
         let expected = object.body[section::SIZE].peek();
         if is_complete && size != Some(expected) {
             let found = size.map_or_else(|| "none".to_owned(), |size| format!("{size} bytes"));

@@ -8,8 +8,8 @@ use crate::context::attach_in_memory;
 use crate::handle::{self, look_up};
 use crate::inspect::check::files;
 use crate::object::Attributes;
-use crate::records::{Span, View};
-use crate::section::{self, FLAGS, Parameters, Protection, RETIRED, SPAN, VIEWS};
+use crate::records::View;
+use crate::section::{self, FLAGS, Parameters, Protection, VIEWS};
 
 #[test]
 fn damage_to_views_is_found() {
@@ -40,11 +40,9 @@ fn damage_to_sections_is_found() {
     };
     damaged("views of Section object", "expected 2, found 5", |world| set(world, VIEWS, 5));
     damaged("protection of Section object", "found 0x3", |world| set(world, FLAGS, 3));
-    damaged("memory of Section object", "found #900", |world| set(world, SPAN, 900));
-    damaged("span #1", "found none", |world| set(world, SPAN, 0));
-    let span = |world: &World| -> &'static Span { world.current.arena().get(Ref::from_index(1)).unwrap() };
-    damaged("section of span #1", "found 7", |world| world.set(&span(world).section, 7));
-    damaged("memory of Section object", "found #1", |world| world.set(&span(world).head.tag, RETIRED));
+    let keep = |world: &World, number| world.set(&world.current.process().spare_section, number);
+    damaged("kept section of process", "which is free", |world| keep(world, 900));
+    damaged("is a section to keep", "found false", |world| keep(world, world.object(world.event).1.index()));
     let list = |world: &World| &world.current.arena().header().unused_sections.0;
     damaged("unused sections", "", |world| world.set(list(world), world.object(world.event).1.index()));
     damaged("references to unused section", "found 3", |world| {
@@ -62,7 +60,7 @@ fn files_without_a_section_and_sections_without_a_file_are_found() {
         let lock = current.begin().unwrap();
         files(lock.arena(), place).iter().map(ToString::to_string).collect::<Vec<_>>()
     };
-    let parameters = Parameters { size: 5000, protection: Protection::ReadWrite, reserve: false };
+    let parameters = Parameters { size: 50_000, protection: Protection::ReadWrite, reserve: false };
     let (section, _) = section::create(&Attributes::default(), section::ALL_RIGHTS, &parameters).unwrap();
     assert_eq!(faults(), [""; 0]);
     let number = look_up(&current, section).unwrap().reference.index();
@@ -79,7 +77,7 @@ fn files_without_a_section_and_sections_without_a_file_are_found() {
     for file in place.section_files() {
         place.remove_section(file.id);
     }
-    assert_eq!(faults(), [format!("file of section #{number}: expected 8192 bytes, found none")]);
+    assert_eq!(faults(), [format!("file of section #{number}: expected 53248 bytes, found none")]);
     handle::close(section).unwrap();
     assert_eq!(faults(), [""; 0]);
 }

@@ -40,14 +40,13 @@ pub(super) struct World {
     pub(super) mutex: Handle,
     pub(super) semaphore: Handle,
     pub(super) timer: Handle,
-    /// It has two views, and its memory is in the arena.
+    /// It has two views, and no file.
     pub(super) section: Handle,
 }
 
 /// Makes a section with two views.
 fn section(current: &Current) -> Handle {
-    let (section, _) =
-        object::create(current, &Attributes::default(), Kind::Section, ALL, allocate_small).unwrap();
+    let (section, _) = object::create(current, &Attributes::default(), Kind::Section, ALL, allocate).unwrap();
     let reference = look_up(current, section).unwrap().reference;
     for _ in 0..2 {
         let mut lock = current.begin().unwrap();
@@ -59,13 +58,6 @@ fn section(current: &Current) -> Handle {
 
 fn allocate(lock: &mut Txn<'static>) -> Result<Ref<Object>> {
     section::allocate(lock, 4096, section::Protection::ReadWrite, false)
-}
-
-/// Makes a section whose memory is in the arena.
-fn allocate_small(lock: &mut Txn<'static>) -> Result<Ref<Object>> {
-    let section = allocate(lock)?;
-    section::take_span(lock, section)?;
-    Ok(section)
 }
 
 impl World {
