@@ -5,7 +5,7 @@
 
 use crate::access;
 use crate::arena::block::{Block, BlockRef};
-use crate::arena::seat::SeatId;
+use crate::arena::seat::{Seat, SeatId};
 use crate::arena::wake::phase;
 use crate::arena::{Ref, Txn};
 use crate::context::{Current, current};
@@ -139,7 +139,7 @@ pub(crate) fn is_pending(current: &Current) -> bool {
 /// # Errors
 /// [`Status::INVALID_HANDLE`], [`Status::OBJECT_TYPE_MISMATCH`]: no thread. [`Status::ACCESS_DENIED`]: the handle lacks
 /// THREAD_SET_CONTEXT. [`Status::UNSUCCESSFUL`]: the thread has ended. [`Status::QUOTA_EXCEEDED`]: too many calls
-/// that the process has queued have not run.
+/// that the process has queued have not run, or too many that were queued to the thread's process.
 ///
 /// # References
 /// - `docs/conformance.md`, 2.4
@@ -197,6 +197,10 @@ pub(crate) fn append(lock: &mut Txn<'_>, id: SeatId, call: Queued, timer: Ref<Ob
     };
     let memory = lock.memory_of(chain)?;
     quota::charge_anyway(lock, payer, memory);
+    if let Queued::Foreign { .. } = call {
+        // So that calls are paid for when the one who has queued them has ended.
+        quota::charge_for_others(lock, Payer::number(arena, seat.process())?, memory)?;
+    }
     block.head.link.set(lock, if timer.is_none() { payer.0 } else { last.0 });
     match last {
         BlockRef::NONE => thread.first_apc.set(lock, chain.0),
@@ -233,7 +237,7 @@ pub(crate) fn take_back(lock: &mut Txn<'_>, id: SeatId, timer: Ref<Object>) -> R
         previous => arena.block(previous)?.words[NEXT].set(lock, after.0),
     }
     follow(lock, thread, previous, after)?;
-    free(lock, call)
+    free(lock, thread, call)
 }
 
 /// Has one call come after another, which the thread's queue knows already.
@@ -249,15 +253,23 @@ fn follow(lock: &mut Txn<'_>, thread: &Thread, previous: BlockRef, after: BlockR
     Ok(())
 }
 
-/// Who pays for a call.
-pub(crate) fn payer_of(call: &Block) -> Payer {
-    if call.words[TIMER].peek() == 0 { Payer(call.head.link.peek()) } else { Payer::NOBODY }
+/// Who pays for a call that is queued to a thread of a process: the one who has queued it, and the process itself.
+pub(crate) fn payers_of(call: &Block, own: Payer) -> [Payer; 2] {
+    match Payer(call.head.link.peek()) {
+        _ if call.words[TIMER].peek() != 0 => [Payer::NOBODY; 2],
+        payer if payer == own || payer == Payer::NOBODY => [payer, Payer::NOBODY],
+        payer => [payer, own],
+    }
 }
 
-fn free(lock: &mut Txn<'_>, call: BlockRef) -> Result<()> {
-    let payer = payer_of(lock.arena().block(call)?);
+fn free(lock: &mut Txn<'_>, thread: &Thread, call: BlockRef) -> Result<()> {
+    let arena = lock.arena();
+    let seat: &Seat = arena.get(Ref::from_index(arena.index_of(thread).index()))?;
+    let payers = payers_of(arena.block(call)?, Payer::number(arena, seat.process())?);
     let memory = lock.memory_of(call)?;
-    quota::give_back(lock, payer, memory);
+    for payer in payers {
+        quota::give_back(lock, payer, memory);
+    }
     lock.free_chain(call)
 }
 
@@ -310,7 +322,7 @@ fn pop(lock: &mut Txn<'_>, thread: &Thread) -> Result<Popped> {
     for word in SEAL {
         block.words[word].set(lock, 0);
     }
-    free(lock, first)?;
+    free(lock, thread, first)?;
     let mut words = [0; WORDS];
     for (word, place) in words.iter_mut().zip(bytes.chunks_exact(8)) {
         *word = u64::from_ne_bytes(place.try_into().unwrap_or_default());

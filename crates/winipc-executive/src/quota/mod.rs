@@ -80,6 +80,15 @@ fn charge_up_to(lock: &mut Txn<'_>, payer: Payer, bytes: u32, most: u32) -> Resu
     Ok(())
 }
 
+/// Has a process pay for what another has made for it. A part of its quota is left to it, so that it can go on.
+///
+/// # Errors
+/// [`Status::QUOTA_EXCEEDED`]: it has too much already.
+pub(crate) fn charge_for_others(lock: &mut Txn<'_>, payer: Payer, bytes: u32) -> Result<()> {
+    let quota = lock.arena().header().quota.load();
+    charge_up_to(lock, payer, bytes, quota - quota / OWN_SHARE)
+}
+
 /// Has a process pay for what can no longer be refused.
 pub(crate) fn charge_anyway(lock: &mut Txn<'_>, payer: Payer, bytes: u32) {
     if let Some(process) = payer.process(lock.arena()) {

@@ -139,6 +139,31 @@ fn calls_are_limited() {
     }
 }
 
+/// Calls outlast the process that queued them, as messages do.
+#[test]
+fn calls_of_processes_that_have_ended_are_limited() {
+    let current = attach();
+    let before = charge_of(&current);
+    let thread = current.thread.id.load();
+    for _ in 0..2 {
+        let mut queued = 0;
+        for _ in 0..8 {
+            queued += visit_on_thread(current.arena(), || {
+                let target = crate::thread::open(thread, 0x10, false).unwrap();
+                until_refused(|number| apc::queue(target, 1, number)).0.len()
+            });
+        }
+        assert!(queued * 128 <= QUOTA as usize, "{queued} calls");
+        assert!(charge_of(&current) > QUOTA / 2);
+        // It can still queue some of its own.
+        apc::queue(Handle::CURRENT_THREAD, 1, 0).unwrap();
+        for _ in 0..=queued {
+            assert!(apc::take().is_some());
+        }
+        assert_eq!((apc::take(), charge_of(&current)), (None, before));
+    }
+}
+
 /// A request's routine is queued when the request is complete, and stays when the request is gone.
 #[test]
 fn routines_that_have_not_run_are_limited() {

@@ -11,6 +11,7 @@ use crate::arena::state::generation_of;
 use crate::channel::SPARE_TAG;
 use crate::dispatcher::{BlockId, status, taken_indexes};
 use crate::process::claim;
+use crate::quota::Payer;
 use crate::records::{Kind, Object, Process, Request, Thread, WaitBlock};
 use crate::{io, mutex, thread, timer};
 
@@ -195,6 +196,8 @@ impl Checker<'_> {
 
     fn calls(&mut self, place: &str, id: SeatId, thread: &Thread) {
         let place = format!("queued calls of {place}");
+        let process = self.arena.get::<Seat>(id.seat()).map_or(0, Seat::process);
+        let own = Payer::number(self.arena, process).unwrap_or(Payer::NOBODY);
         let mut last = BlockRef::NONE;
         let mut next = BlockRef(thread.first_apc.peek());
         let mut timers = HashSet::new();
@@ -203,7 +206,9 @@ impl Checker<'_> {
                 return;
             }
             let Ok(block) = self.arena.block(next) else { return };
-            self.charge(apc::payer_of(block).0, self.memory_of(next));
+            for payer in apc::payers_of(block, own) {
+                self.charge(payer.0, self.memory_of(next));
+            }
             let timer = block.words[apc::TIMER].peek();
             if timer != 0 {
                 let before = format!("call before block {} of {place}", name_of(next));
