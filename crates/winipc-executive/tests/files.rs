@@ -54,6 +54,7 @@ roles! {
     a_descriptor_without_handle_is_closed,
     a_handle_without_descriptor_says_so,
     a_child_that_joins_later_fetches_its_descriptor,
+    a_stopped_process_keeps_nobody_from_a_descriptor_that_others_have,
     many_descriptors_arrive,
     the_listing_shows_files_and_who_reads,
     adopted_descriptors_are_what_they_are,
@@ -346,8 +347,8 @@ mod roles {
     }
 
     /// It is given the handle while it cannot be sent anything, and asks for the descriptor when it needs it.
-    pub(super) fn a_child_that_joins_later_fetches_its_descriptor() {
-        let (reader, writer) = file::create_pipe(0, false).unwrap();
+    /// A child that is given an end of a pipe before it has begun, and writes to it when it is resumed.
+    fn late_child(writer: Handle) -> process::Created {
         let program = std::env::current_exe().unwrap();
         let arguments = ["files", "--exact", "joins_late", "--ignored", "--nocapture", "--test-threads=1"];
         let created = process::create(&process::Creation {
@@ -366,15 +367,51 @@ mod roles {
         let own = Handle::CURRENT_PROCESS;
         let theirs = handle::duplicate(own, writer, Some(created.process), &SAME).unwrap();
         assert_eq!(theirs, FIRST);
+        created
+    }
+
+    /// Waits for the child's end.
+    fn ended(created: process::Created) {
+        let ended = winipc_executive::wait::one(created.process, None, false);
+        assert_eq!(ended, Ok(winipc_executive::wait::Outcome::Object(0)));
+        handle::close(created.process).unwrap();
+        handle::close(created.thread).unwrap();
+    }
+
+    pub(super) fn a_child_that_joins_later_fetches_its_descriptor() {
+        let (reader, writer) = file::create_pipe(0, false).unwrap();
+        let created = late_child(writer);
         winipc_executive::thread::resume(created.thread).unwrap();
         assert_eq!(read(reader), Ok(b"late".to_vec()));
         handle::close(writer).unwrap();
         assert_eq!(read(reader), Err(Status::PIPE_BROKEN));
-        let ended = winipc_executive::wait::one(created.process, None, false);
-        assert_eq!(ended, Ok(winipc_executive::wait::Outcome::Object(0)));
-        for handle in [reader, created.process, created.thread] {
-            handle::close(handle).unwrap();
+        ended(created);
+        handle::close(reader).unwrap();
+        bury();
+    }
+
+    /// Of several that have it the first was asked, and the child waited until that went on.
+    pub(super) fn a_stopped_process_keeps_nobody_from_a_descriptor_that_others_have() {
+        let (reader, writer) = file::create_pipe(0, false).unwrap();
+        let mut holders = [idle_child(), idle_child()];
+        for (_, process) in &holders {
+            handle::duplicate(Handle::CURRENT_PROCESS, writer, Some(*process), &SAME).unwrap();
         }
+        let late = [late_child(writer), late_child(writer)];
+        handle::close(writer).unwrap();
+        for (stopped, created) in late.into_iter().enumerate() {
+            stop(&mut holders[stopped].0);
+            winipc_executive::thread::resume(created.thread).unwrap();
+            assert_eq!(read(reader), Ok(b"late".to_vec()));
+            ended(created);
+            holders[stopped].0.signal(libc::SIGCONT);
+        }
+        for (mut child, process) in holders {
+            child.kill();
+            handle::close(process).unwrap();
+        }
+        assert_eq!(read(reader), Err(Status::PIPE_BROKEN));
+        handle::close(reader).unwrap();
         bury();
     }
 

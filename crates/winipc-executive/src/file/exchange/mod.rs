@@ -48,7 +48,7 @@ mod state {
 
 /// How long who waits for another process sleeps before it looks whether that still lives.
 const INTERVAL: Duration = Duration::from_millis(10);
-/// Intervals after which a request that was not answered is sent again.
+/// Intervals after which a request that was not answered is sent again, to another that may answer it if there is one.
 const PATIENCE: u32 = 10;
 
 /// The calling process's mailbox.
@@ -147,16 +147,23 @@ pub(crate) fn remove_name(current: &Current, process: Ref<Process>, generation: 
 
 /// Has a process open its mailbox, and waits until it has.
 fn ask(current: &Current, party: &Party) -> Result<()> {
+    while !ask_patiently(current, party)? {}
+    Ok(())
+}
+
+/// The same, for so long as a process that runs may take. False: it has not opened it yet.
+fn ask_patiently(current: &Current, party: &Party) -> Result<bool> {
     if party.is_own(current) {
-        return open(current);
+        return open(current).map(|()| true);
     }
     let word = &party.process.mailbox;
-    loop {
+    let mut intervals = 0;
+    while intervals < PATIENCE {
         if !party.lives(current.arena()) {
             return Err(Status::PROCESS_IS_TERMINATING);
         }
         match word.load() {
-            state::OPEN => return Ok(()),
+            state::OPEN => return Ok(true),
             state::FAILED => {
                 let _ = word.compare_exchange(state::FAILED, state::NONE);
                 return Err(Status::INSUFFICIENT_RESOURCES);
@@ -167,10 +174,12 @@ fn ask(current: &Current, party: &Party) -> Result<()> {
             state::WANTED => {
                 keeper::doorbell(party.process).ring();
                 futex::wait_for(word, state::WANTED, INTERVAL);
+                intervals += 1;
             }
             _ => return Err(Status::ARENA_CORRUPT),
         }
     }
+    Ok(false)
 }
 
 /// Makes sure that a process can be sent descriptors. One that has not joined cannot: it fetches what it needs when it has.
@@ -227,55 +236,70 @@ fn push(current: &Current, to: &Party, object: Identity, descriptor: &OwnedFd) -
     Ok(())
 }
 
-/// Has one of those send a descriptor who may have it: one of whom that is known, and then the others.
+/// Has one of those send a descriptor who may have it: one of whom that is known, and then the others. Waits as long as
+/// one of them lives and does not answer, which may be stopped; another that has it does not wait for that.
 fn request_from(current: &Current, known: Option<Party>, to: &Party, object: Identity) -> Result<()> {
     let arena = current.arena();
     let has_handle =
         |process: &Process| handle::objects_of(arena, process).any(|other| other == object.object);
-    let holders = process::all(arena).filter(|(_, process)| has_handle(process));
-    let holders = holders.map(|(_, process)| Party::new(arena, process));
-    let mut result = Err(Status::FILE_INVALID);
     let is_asked = |party: &Party| party.has_joined() && !party.is_own(current);
-    for from in known.into_iter().chain(holders).filter(is_asked) {
-        result = request(current, &from, to, object);
-        if result.is_ok() || !to.lives(arena) {
-            break;
+    loop {
+        let holders = process::all(arena).filter(|(_, process)| has_handle(process));
+        let holders = holders.map(|(_, process)| Party::new(arena, process));
+        let (mut result, mut may_answer) = (Err(Status::FILE_INVALID), false);
+        for from in known.into_iter().chain(holders).filter(is_asked) {
+            match request(current, &from, to, object) {
+                Ok(true) => return Ok(()),
+                Ok(false) => may_answer = true,
+                Err(status) if !to.lives(arena) => return Err(status),
+                Err(status) => result = Err(status),
+            }
+        }
+        if !may_answer {
+            return result;
         }
     }
-    result
 }
 
-/// Has another process send a descriptor, and waits until it has.
-fn request(current: &Current, from: &Party, to: &Party, object: Identity) -> Result<()> {
-    ask(current, from)?;
+/// Has another process send a descriptor, and waits for so long as one that runs may take. False: it has not answered.
+fn request(current: &Current, from: &Party, to: &Party, object: Identity) -> Result<bool> {
+    if !ask_patiently(current, from)? {
+        return Ok(false);
+    }
     open(current)?;
     let own = &current.context.files.mailbox;
     let number = own.last_number.fetch_add(1, Ordering::Relaxed);
     let answer_to = Party::new(current.arena(), current.process()).address;
     let message = Message::Request { object, to: to.address, number, answer_to };
     own.answers().insert(number, None);
-    let answer = 'asking: loop {
-        match send(current, from.address, message, None) {
-            Err(error) if !is_full(&error) => break Err(failed_to_send(&error)),
-            _ => keeper::doorbell(from.process).ring(),
-        }
-        for _ in 0..PATIENCE {
-            let mut answers = own.answers();
-            if answers.get(&number).copied().flatten().is_none() {
-                let waited = own.answered.wait_timeout(answers, INTERVAL);
-                answers = waited.unwrap_or_else(|poison| poison.into_inner()).0;
-            }
-            if let Some(status) = answers.get(&number).copied().flatten() {
-                break 'asking if status == Status::SUCCESS { Ok(()) } else { Err(status) };
-            }
-            drop(answers);
-            if !from.lives(current.arena()) || !to.lives(current.arena()) {
-                break 'asking Err(Status::PROCESS_IS_TERMINATING);
-            }
+    let answer = match send(current, from.address, message, None) {
+        Err(error) if !is_full(&error) => Err(failed_to_send(&error)),
+        _ => {
+            keeper::doorbell(from.process).ring();
+            wait_for_answer(current, number, from, to)
         }
     };
     own.answers().remove(&number);
     answer
+}
+
+fn wait_for_answer(current: &Current, number: u32, from: &Party, to: &Party) -> Result<bool> {
+    let own = &current.context.files.mailbox;
+    for _ in 0..PATIENCE {
+        let mut answers = own.answers();
+        if answers.get(&number).copied().flatten().is_none() {
+            let waited = own.answered.wait_timeout(answers, INTERVAL);
+            answers = waited.unwrap_or_else(|poison| poison.into_inner()).0;
+        }
+        if let Some(status) = answers.get(&number).copied().flatten() {
+            return if status == Status::SUCCESS { Ok(true) } else { Err(status) };
+        }
+        drop(answers);
+        if !from.lives(current.arena()) || !to.lives(current.arena()) {
+            return Err(Status::PROCESS_IS_TERMINATING);
+        }
+    }
+    Ok(false)
 }
 
 fn send(current: &Current, to: Address, message: Message, descriptor: Option<&OwnedFd>) -> io::Result<()> {
