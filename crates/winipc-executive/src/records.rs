@@ -91,9 +91,10 @@ record! {
         /// Neighbours in the list of mutexes that a thread owns. Only the owner writes them, or who buries it.
         owned_next: Free32,
         owned_previous: Free32,
-        /// How often the owner has taken the mutex; only the owner's. How often a thread has to be resumed before it starts.
+        /// How often the owner has taken the mutex; only the owner's.
         recursion: Free32,
-        padding: Guarded32,
+        /// How often a thread has to be resumed before it starts.
+        suspended: Free32,
         /// By kind; see the kind's module.
         body: [Guarded64; 8],
     }

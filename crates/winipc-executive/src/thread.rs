@@ -106,7 +106,7 @@ fn object_for(lock: &mut Txn<'_>, id: SeatId) -> Result<Ref<Object>> {
     }
     let reference = object::allocate(lock, Kind::Thread, dispatcher::signal::MANUAL)?;
     let object: &Object = arena.get(reference)?;
-    object.recursion.store(0);
+    object.suspended.store(0);
     object.body[SEAT].set(lock, u64::from(id.0));
     object.body[ID].set(lock, u64::from(thread.id.load()));
     object.body[EXIT_CODE].set(lock, u64::from(STILL_ACTIVE));
@@ -119,7 +119,7 @@ fn object_for(lock: &mut Txn<'_>, id: SeatId) -> Result<Ref<Object>> {
 pub(crate) fn prepare_first(lock: &mut Txn<'_>, process: &Process, suspended: u32) -> Result<Ref<Object>> {
     let reference = object::allocate(lock, Kind::Thread, dispatcher::signal::MANUAL)?;
     let object: &Object = lock.arena().get(reference)?;
-    object.recursion.store(suspended);
+    object.suspended.store(suspended);
     object.body[SEAT].set(lock, 0);
     object.body[ID].set(lock, 0);
     object.body[EXIT_CODE].set(lock, u64::from(STILL_ACTIVE));
@@ -151,7 +151,7 @@ pub(crate) fn take_first(current: &Current) -> Result<()> {
 /// THREAD_SUSPEND_RESUME.
 pub fn resume(thread: Handle) -> Result<u32> {
     let found = resolve(&current()?, thread)?.require(Kind::Thread, access::THREAD_SUSPEND_RESUME)?;
-    let suspended = &found.object.recursion;
+    let suspended = &found.object.suspended;
     let mut count = suspended.load();
     while count != 0 {
         match suspended.compare_exchange(count, count - 1) {

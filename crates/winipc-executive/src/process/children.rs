@@ -242,7 +242,7 @@ pub(super) fn cannot_be_resumed(arena: &Arena, process: &Process) -> Result<bool
         return Ok(false);
     }
     let thread = arena.get(thread)?;
-    Ok(thread.recursion.load() != 0 && thread.handles.peek() == 0)
+    Ok(thread.suspended.load() != 0 && thread.handles.peek() == 0)
 }
 
 /// Buries the processes that died when they had taken over what their parents prepared and had no thread yet whose death

@@ -163,7 +163,7 @@ fn begin(
         expected: Birth::Expected(child.generation).word(),
         note: |id, at_ms| Birth::Made { id, at_ms }.word(),
         is_noted: |word, id| matches!(Birth::from_word(word), Birth::Made { id: noted, .. } if noted == id),
-        suspended: &current.arena().get(thread)?.recursion,
+        suspended: &current.arena().get(thread)?.suspended,
         is_forlorn: &|| !context::has_members(current.arena()),
     };
     let path = Path::new(OsStr::from_bytes(program.path.as_bytes()));

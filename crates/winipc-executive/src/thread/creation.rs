@@ -78,7 +78,7 @@ pub fn create(creation: &Creation, mut body: Body) -> Result<(Handle, u32)> {
 fn begin(suspended: u32) -> Result<Ref<Object>> {
     let current = current()?;
     let object = thread::own_object(&current)?;
-    current.arena().get(object)?.recursion.store(suspended);
+    current.arena().get(object)?.suspended.store(suspended);
     Ok(object)
 }
 
@@ -86,9 +86,9 @@ fn wait_for_resumption(object: Ref<Object>) {
     let Ok(current) = current() else { return };
     let Ok(object) = current.arena().get(object) else { return };
     loop {
-        match object.recursion.load() {
+        match object.suspended.load() {
             0 => return,
-            count => futex::wait(&object.recursion, count, None),
+            count => futex::wait(&object.suspended, count, None),
         }
     }
 }
