@@ -5,7 +5,7 @@ mod support;
 use std::ffi::OsString;
 use std::os::fd::AsRawFd;
 use std::path::Path;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use support::{ALL, NOW, PROCESS_ALL, Page, World, assert_whole_and_empty, start_watchdog, units, until};
 use winipc_executive::io::{self, ReadBuffer};
@@ -607,15 +607,28 @@ mod roles {
     }
     /// What another thread opened after the parent had looked for what it has, the child kept until it was resumed.
     pub(super) fn a_suspended_child_keeps_nothing_that_others_open_meanwhile() {
+        let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        // SAFETY: a place for the limit, and then a valid one: as many descriptors as may be.
+        unsafe {
+            assert_eq!(libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit), 0);
+            limit.rlim_cur = limit.rlim_max;
+            assert_eq!(libc::setrlimit(libc::RLIMIT_NOFILE, &limit), 0);
+        }
         for _ in 0..20 {
-            let go = std::sync::Barrier::new(2);
+            let (begun, made) = (AtomicBool::new(false), AtomicBool::new(false));
             let (created, pipes) = std::thread::scope(|scope| {
                 let open = scope.spawn(|| {
-                    go.wait();
-                    (0..200).map(|_| std::io::pipe().unwrap()).collect::<Vec<_>>()
+                    let mut pipes = Vec::new();
+                    while !made.load(Ordering::Relaxed) {
+                        pipes.push(std::io::pipe().unwrap());
+                        begun.store(true, Ordering::Relaxed);
+                    }
+                    pipes
                 });
-                go.wait();
-                (shell("exit 5", Inherited::Nothing, SUSPENDED), open.join().unwrap())
+                until(|| begun.load(Ordering::Relaxed));
+                let created = shell("exit 5", Inherited::Nothing, SUSPENDED);
+                made.store(true, Ordering::Relaxed);
+                (created, open.join().unwrap())
             });
             let id = created.id as i32;
             until(|| support::is_asleep(id, id));

@@ -132,10 +132,12 @@ mod tests {
             let attributes = Attributes { name: None, inherit };
             event::create(&attributes, 0x1F_0003, false, false).unwrap().0
         };
+        // All of the first page, so that a child has no free entry there, and one that is not the first of the second.
         let first = look_up(&current, make(true)).unwrap();
-        for _ in 0..PAGE_ENTRIES {
-            make(false);
+        for _ in 2..PAGE_ENTRIES {
+            make(true);
         }
+        make(false);
         let last = make(true);
         let (context, is_over) = (current.context, AtomicBool::new(false));
         std::thread::scope(|scope| {
