@@ -124,7 +124,7 @@ fn a_suspended_process_can_be_terminated() {
 
 /// 13.2: TerminateProcess of a child gives it that exit code, whatever it is doing.
 fn a_new_process_can_be_terminated() {
-    let made = Creation::script("create_event none 1 0, sleep").make();
+    let made = Creation::script(&format!("create_event none 1 0, {}", stay())).make();
     ok!(TerminateProcess(made.process.raw(), 77));
     assert_eq!(made.end(), 77);
 }

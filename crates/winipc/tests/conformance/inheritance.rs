@@ -174,7 +174,7 @@ fn a_list_takes_inheritable_handles_only() {
 fn an_inherited_handle_keeps_its_object() {
     let name = Name::unique();
     let event = Handle::own(ok!(CreateEventW(&inheritable(), TRUE, FALSE, name.ptr())));
-    let made = Creation::script("sleep").inheriting().make();
+    let made = Creation::script(&stay()).inheriting().make();
     event.close();
     Handle::own(ok!(OpenEventW(SYNCHRONIZE, FALSE, name.ptr()))).close();
     ok!(TerminateProcess(made.process.raw(), 0));
@@ -187,7 +187,7 @@ fn an_inherited_handle_keeps_its_object_until_it_is_closed() {
     let name = Name::unique();
     let event = Handle::own(ok!(CreateEventW(&inheritable(), TRUE, FALSE, name.ptr())));
     let closed = inheritable_event();
-    let script = format!("close {}, set_event {}, sleep", number(&event), number(&closed));
+    let script = format!("close {}, set_event {}, {}", number(&event), number(&closed), stay());
     let made = Creation::script(&script).inheriting().make();
     event.close();
     assert_eq!(wait(&closed, SOON), WAIT_OBJECT_0);
@@ -218,7 +218,7 @@ fn an_inherited_pipe_end_stays_open() {
         0,
         null_mut()
     )));
-    let made = Creation::script("sleep").inheriting().make();
+    let made = Creation::script(&stay()).inheriting().make();
     client.close();
     let peek = || call!(PeekNamedPipe(server.raw(), null_mut(), 0, null_mut(), null_mut(), null_mut()));
     assert_eq!(peek(), (TRUE, UNTOUCHED));
@@ -230,7 +230,7 @@ fn an_inherited_pipe_end_stays_open() {
 /// 1.6: CreateProcess's own attributes make the handle to the process inheritable.
 fn handles_to_a_new_process_can_be_inherited() {
     let attributes = inheritable();
-    let creation = Creation { process_attributes: Some(&attributes), ..Creation::script("sleep") };
+    let creation = Creation { process_attributes: Some(&attributes), ..Creation::script(&stay()) };
     let made = creation.make();
     let mut flags = 9;
     ok!(GetHandleInformation(made.process.raw(), &mut flags));

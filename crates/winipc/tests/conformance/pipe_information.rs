@@ -25,6 +25,9 @@ tests![
     process_ids_work_after_the_other_end_closed,
     process_ids_after_a_disconnect,
     process_ids_need_a_place,
+    session_ids_work_on_both_ends,
+    session_ids_after_a_disconnect,
+    session_ids_need_a_place,
     file_type_is_pipe,
 ];
 
@@ -216,6 +219,47 @@ fn process_ids_need_a_place() {
     for end in [&server, &client] {
         fails!(GetNamedPipeClientProcessId(end.raw(), null_mut()), ERROR_INSUFFICIENT_BUFFER);
         fails!(GetNamedPipeServerProcessId(end.raw(), null_mut()), ERROR_INSUFFICIENT_BUFFER);
+    }
+}
+
+/// Ids of the client's and the server's session.
+fn sessions(pipe: &Handle) -> (u32, u32) {
+    let (mut client, mut server) = (0xEE, 0xEE);
+    quiet!(GetNamedPipeClientSessionId(pipe.raw(), &mut client));
+    quiet!(GetNamedPipeServerSessionId(pipe.raw(), &mut server));
+    (client, server)
+}
+
+/// 5.11: Client and server session ids can be asked on both ends, also after the other end has closed.
+fn session_ids_work_on_both_ends() {
+    let (server, client) = pair(DUPLEX, BYTE);
+    let (own, same) = sessions(&server);
+    assert!(own == same && own != 0xEE);
+    assert_eq!(sessions(&client), (own, own));
+    client.close();
+    assert_eq!(sessions(&server), (own, own));
+    let (server, client) = pair(DUPLEX, BYTE);
+    server.close();
+    assert_eq!(sessions(&client), (own, own));
+}
+
+/// 5.11: After a disconnect the server gets ERROR_NOT_FOUND for the client's session, the client 233 for either.
+fn session_ids_after_a_disconnect() {
+    let (server, client) = pair(DUPLEX, BYTE);
+    ok!(DisconnectNamedPipe(server.raw()));
+    let mut id = 7;
+    fails!(GetNamedPipeClientSessionId(server.raw(), &mut id), ERROR_NOT_FOUND);
+    fails!(GetNamedPipeClientSessionId(client.raw(), &mut id), ERROR_PIPE_NOT_CONNECTED);
+    fails!(GetNamedPipeServerSessionId(client.raw(), &mut id), ERROR_PIPE_NOT_CONNECTED);
+    ok!(GetNamedPipeServerSessionId(server.raw(), &mut id));
+}
+
+/// 5.11: A NULL output for a session fails ERROR_INSUFFICIENT_BUFFER.
+fn session_ids_need_a_place() {
+    let (server, client) = pair(DUPLEX, BYTE);
+    for end in [&server, &client] {
+        fails!(GetNamedPipeClientSessionId(end.raw(), null_mut()), ERROR_INSUFFICIENT_BUFFER);
+        fails!(GetNamedPipeServerSessionId(end.raw(), null_mut()), ERROR_INSUFFICIENT_BUFFER);
     }
 }
 

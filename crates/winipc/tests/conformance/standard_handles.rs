@@ -187,7 +187,7 @@ fn standard_handles_that_were_set_go_to_children() {
 /// 13.3: A child that is terminated closes its end of the pipe.
 fn the_end_of_the_child_ends_its_output() {
     let (reader, writer) = pipe(false, true);
-    let made = child("print begun, sleep", [null_mut(), writer.raw(), null_mut()]).make();
+    let made = child(&format!("print begun, {}", stay()), [null_mut(), writer.raw(), null_mut()]).make();
     writer.close();
     let (mut buffer, mut count) = ([0; 10], 0);
     ok!(ReadFile(reader.raw(), buffer.as_mut_ptr(), 10, &mut count, null_mut()));
@@ -253,7 +253,7 @@ fn the_end_of_the_child_breaks_its_input() {
     until("its input breaks", || write(&writer, b"x").0 == FALSE);
     assert_eq!(write(&writer, b"x"), (FALSE, ERROR_NO_DATA));
     let (reader, writer) = pipe(true, false);
-    let made = child("sleep", [reader.raw(), null_mut(), null_mut()]).make();
+    let made = child(&stay(), [reader.raw(), null_mut(), null_mut()]).make();
     reader.close();
     std::thread::scope(|scope| {
         let blocked = scope.spawn(|| write(&writer, &vec![1; 1 << 20]));

@@ -74,6 +74,8 @@ pub(crate) const KNOWN_FAULTS: &[(&str, &str, &str)] = &[
     ("cancelling::cancel_io_ex_of_an_idle_handle_fails", "ERROR_NOT_FOUND", "TRUE"),
     ("completion_routines::a_partial_message_reports_more_data", "TRUE with ERROR_MORE_DATA", "FALSE"),
     ("pipe_information::process_ids_need_a_place", "ERROR_INSUFFICIENT_BUFFER", "error 1784"),
+    ("pipe_information::session_ids_after_a_disconnect", "ERROR_NOT_FOUND, 233", "the ids before"),
+    ("pipe_information::session_ids_need_a_place", "ERROR_INSUFFICIENT_BUFFER", "FALSE without an error"),
     ("pipe_peeking::peek_waits_behind_a_blocked_read", "waits", "answers at once"),
     ("pipe_transactions::wait_ends_with_the_last_instance", "ERROR_FILE_NOT_FOUND (?)", "waits on"),
     ("contention::one_of_many_servers_is_the_first_instance", "one of them", "ignores the flag"),

@@ -213,8 +213,12 @@ fn execute(words: &[&str]) -> (i64, u32, Vec<u8>) {
             (flags.into(), 0, Vec::new())
         }
         "own_process_id" => ((ok!(GetProcessId(this_process())) == std::process::id()).into(), 0, Vec::new()),
-        "sleep" => {
-            std::thread::sleep(std::time::Duration::from_millis(SOON.into()));
+        // Until it is terminated, or who started it has ended.
+        "stay" => {
+            let starter = call!(OpenProcess(SYNCHRONIZE, FALSE, number(1) as u32)).0;
+            if !starter.is_null() {
+                wait(&Handle::own(starter), INFINITE);
+            }
             (0, 0, Vec::new())
         }
         "standard" => {

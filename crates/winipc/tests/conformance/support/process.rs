@@ -48,6 +48,11 @@ impl Default for Creation<'_> {
     }
 }
 
+/// The command of a child that stays until it is terminated, or this process ends.
+pub(crate) fn stay() -> String {
+    format!("stay {}", std::process::id())
+}
+
 impl Creation<'_> {
     /// A child that runs commands and ends with what the last one returns.
     pub(crate) fn script(commands: &str) -> Self {
