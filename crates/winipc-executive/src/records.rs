@@ -390,3 +390,18 @@ record! {
         spare: [Guarded32; 10],
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Process;
+
+    #[test]
+    fn the_tests_of_children_know_where_a_records_words_are() {
+        let offsets = [
+            core::mem::offset_of!(Process, id),
+            core::mem::offset_of!(Process, born),
+            core::mem::offset_of!(Process, object),
+        ];
+        assert_eq!(offsets, [16, 40, 56], "say so in tests/children.rs too");
+    }
+}

@@ -4,6 +4,7 @@ mod support;
 
 use std::ffi::OsString;
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -65,6 +66,7 @@ roles! {
     a_redirected_standard_stream_is_the_standard_handle,
     a_suspended_child_keeps_nothing_that_others_open_meanwhile,
     a_descriptor_with_a_standard_number_gets_another,
+    a_child_that_cannot_join_keeps_no_descriptor,
     signals_have_their_default_action_in_a_child,
     a_child_that_a_debugger_keeps_hides_no_other,
 }
@@ -112,6 +114,12 @@ fn creation<'a>(program: &'a Path, arguments: &'a [OsString]) -> Creation<'a> {
         inherit_handles: [false; 2],
     }
 }
+
+/// Bytes of a process's record, and where its words are; a unit test of the executive holds them to this.
+const RECORD: usize = 4096;
+const ID: usize = 16;
+const BORN: usize = 40;
+const OBJECT: usize = 56;
 
 /// Whether a child starts suspended.
 const RUNNING: bool = false;
@@ -196,6 +204,16 @@ fn child(argument: &str) {
             assert_eq!(left.unwrap(), Path::new("/dev/zero"));
             // SAFETY: asks for the flags of a descriptor.
             assert_eq!(unsafe { libc::fcntl(descriptor, libc::F_GETFD) }, 0, "it is no program's to lose");
+        }
+        // Its record is damaged.
+        "unjoined" => {
+            assert!(winipc_executive::namespace::attach().is_err());
+            // SAFETY: asks for the flags of a descriptor, if it is one.
+            let is_open = unsafe { libc::fcntl(number(1) as i32, libc::F_GETFD) } >= 0;
+            std::fs::write(told(), if is_open { "1 0 0" } else { "0 0 0" }).unwrap();
+            std::fs::rename(told(), told().with_extension("done")).unwrap();
+            // SAFETY: ends a process that has not joined anything.
+            unsafe { libc::_exit(0) };
         }
         "read" => assert_eq!(read(handle_at(1)), Ok(b"x".to_vec())),
         "print" => {
@@ -677,6 +695,68 @@ mod roles {
         thread::resume(created.thread).unwrap();
         assert_eq!(ended(created.process), 42);
         close(created);
+        handle::close(writer).unwrap();
+        assert_whole_and_empty();
+    }
+
+    /// The word of a record that a neighbour changes for a while: the arena's file, and where the word is.
+    struct Damage(std::fs::File, u64, [u8; 4]);
+
+    impl Damage {
+        /// Has a process that was made, and has not joined, have no process object there can be.
+        fn of_object(id: u32) -> Self {
+            let directory = std::env::var("WINIPC_DIR").unwrap();
+            let mut names = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+            let is_arena = |path: &std::path::PathBuf| {
+                let name = path.file_name().unwrap().to_string_lossy();
+                !name.starts_with('@') && !name.contains(".section-")
+            };
+            let path = names.find(is_arena).expect("the arena's file");
+            let file = std::fs::File::options().read(true).write(true).open(path).unwrap();
+            let seek = |at: u64, whence| {
+                // SAFETY: a valid descriptor.
+                u64::try_from(unsafe { libc::lseek(file.as_raw_fd(), at as i64, whence) }).ok()
+            };
+            let mut at = 0;
+            while let Some(start) = seek(at, libc::SEEK_DATA) {
+                at = seek(start, libc::SEEK_HOLE).unwrap();
+                let mut bytes = vec![0; (at - start) as usize];
+                file.read_exact_at(&mut bytes, start).unwrap();
+                let is_its = |record: &&[u8]| {
+                    let born = u64::from_ne_bytes(record[BORN..BORN + 8].try_into().unwrap());
+                    record[ID..ID + 4] == id.to_ne_bytes() && born >> 40 == u64::from(id) | 1 << 23
+                };
+                let records = bytes.chunks_exact(RECORD);
+                if let Some((index, record)) = records.enumerate().find(|(_, record)| is_its(record)) {
+                    let (word, before) =
+                        (start + (index * RECORD + OBJECT) as u64, &record[OBJECT..OBJECT + 4]);
+                    let before = before.try_into().unwrap();
+                    file.write_all_at(&[0xFF; 4], word).unwrap();
+                    return Damage(file, word, before);
+                }
+            }
+            panic!("the record of process {id}");
+        }
+
+        fn mend(self) {
+            self.0.write_all_at(&self.2, self.1).unwrap();
+        }
+    }
+
+    /// Its handles were gone then, and what they stood for was open until it ended.
+    pub(super) fn a_child_that_cannot_join_keeps_no_descriptor() {
+        let (reader, writer) = file::create_pipe(0, false).unwrap();
+        handle::set_flags(writer, Some(true), None).unwrap();
+        let number = file::descriptor_of(writer, 0).unwrap().as_raw_fd();
+        let created = start(&format!("unjoined {number}"), Inherited::All, SUSPENDED);
+        let damage = Damage::of_object(created.id);
+        thread::resume(created.thread).unwrap();
+        let [is_open, ..] = hear();
+        damage.mend();
+        assert_eq!(is_open, 0);
+        assert_eq!(ended(created.process), 1);
+        close(created);
+        handle::close(reader).unwrap();
         handle::close(writer).unwrap();
         assert_whole_and_empty();
     }
