@@ -159,10 +159,14 @@ impl Frame {
     /// # Errors
     /// Bytes that are no frame: the peer is no `winipc chat`, or of another version.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self> {
-        serde_json::from_slice(bytes).map_err(|error| {
-            Error::new(format!("received something that is no chat frame: {error}"))
+        let no_frame = |why: &dyn std::fmt::Display| {
+            Error::new(format!("received something that is no chat frame: {why}"))
                 .advice("another program, or another version of winipc, uses the room's name")
-        })
+        };
+        match serde_json::from_slice(bytes).map_err(|error| no_frame(&error))? {
+            Frame::Line(Line { number: 0, .. }) => Err(no_frame(&"a line has no number")),
+            frame => Ok(frame),
+        }
     }
 }
 
@@ -234,6 +238,10 @@ mod tests {
         for noise in [&b""[..], b"\xff\xff", b"{", b"{\"Line\":{}}", b"[[[[[[[["] {
             assert!(Frame::decode(noise).is_err());
         }
+        let stream = Stream { author: MemberId(1), recipient: None };
+        let line = |number| Line { stream, number, at: 0, name: "ann".into(), text: String::new() };
+        assert!(Frame::decode(&Frame::Line(line(1)).encode()).is_ok());
+        assert!(Frame::decode(&Frame::Line(line(0)).encode()).is_err());
     }
 
     #[test]

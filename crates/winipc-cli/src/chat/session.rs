@@ -1,6 +1,7 @@
 //! A member's link to its room, renewed for as long as the process lives. Whoever finds the room without a server
 //! serves it.
 
+use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::thread;
@@ -48,14 +49,15 @@ impl Session {
     }
 
     fn run(self) -> Result<()> {
-        // The claim belongs to this thread and lives as long as it does.
-        let mut claim = None;
+        // The claim belongs to this thread, and goes with the process: who serves next must not find files of this one's,
+        // which are removed when it leaves.
+        let mut claim = ManuallyDrop::new(None);
         if self.must_serve {
             let Some(ours) = self.transport.claim(&self.room, SERVE_PATIENCE)? else {
                 return Err(self.transport.occupied(&self.room));
             };
             self.serve(ours.as_ref())?;
-            claim = Some(ours);
+            *claim = Some(ours);
         }
         loop {
             let mut link = self.link(&mut claim)?;

@@ -6,10 +6,12 @@
 use core::ffi::c_int;
 use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use super::crash;
+use super::kept::Kept;
 use super::user::ReadBuffer;
 
 /// The result of a system call that returns a count.
@@ -224,21 +226,27 @@ pub(crate) fn look_into_pipe(pipe: BorrowedFd<'_>, bytes: &mut [u8]) -> io::Resu
 
 /// What wakes a thread that waits for a descriptor.
 #[derive(Debug)]
-pub(crate) struct Bell(OwnedFd);
+pub(crate) struct Bell(Kept);
 
 impl Bell {
     pub(crate) fn new() -> io::Result<Self> {
+        Self::open().and_then(Kept::of).map(Bell)
+    }
+
+    fn open() -> io::Result<File> {
         // SAFETY: has no preconditions.
         let descriptor = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
         nothing(descriptor)?;
         // SAFETY: just opened, and nobody else's.
-        Ok(Bell(unsafe { OwnedFd::from_raw_fd(descriptor) }))
+        Ok(unsafe { File::from_raw_fd(descriptor) })
     }
 
     /// Has who waits look, now or when it next waits.
     pub(crate) fn ring(&self) {
-        // SAFETY: eight bytes, of which an event descriptor takes a number. That it is full does no harm.
-        unsafe { libc::write(self.0.as_raw_fd(), (&raw const ONE).cast(), size_of::<u64>()) };
+        if let Ok(own) = self.0.get(Self::open) {
+            // SAFETY: eight bytes, of which an event descriptor takes a number. That it is full does no harm.
+            unsafe { libc::write(own.as_raw_fd(), (&raw const ONE).cast(), size_of::<u64>()) };
+        }
     }
 
     /// Waits for the bell, or for one of `events` on a descriptor, for so many milliseconds at the most. Returns whether
@@ -249,11 +257,12 @@ impl Bell {
         events: i16,
         timeout: Option<u32>,
     ) -> io::Result<bool> {
-        let [rung, ready] = poll([(self.0.as_fd(), libc::POLLIN), (descriptor, events)], timeout)?;
+        let own = self.0.get(Self::open)?;
+        let [rung, ready] = poll([(own, libc::POLLIN), (descriptor, events)], timeout)?;
         if rung != 0 {
             let mut number = 0_u64;
             // SAFETY: a place for eight bytes.
-            unsafe { libc::read(self.0.as_raw_fd(), (&raw mut number).cast(), size_of::<u64>()) };
+            unsafe { libc::read(own.as_raw_fd(), (&raw mut number).cast(), size_of::<u64>()) };
         }
         Ok(ready != 0)
     }
@@ -316,6 +325,8 @@ fn without_signal(write: impl FnOnce() -> io::Result<usize>) -> io::Result<usize
 
 #[cfg(all(test, not(miri)))]
 mod tests {
+    use std::os::fd::AsFd;
+
     use super::*;
 
     /// On a kernel that keeps the signal back by itself, the other way is not taken otherwise.

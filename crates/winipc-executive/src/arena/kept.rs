@@ -3,12 +3,12 @@
 //! A program may close descriptors that it does not know, and have others under their numbers then. So whoever uses one
 //! that is kept looks first whether it still is what it was.
 
-use crate::status::{Result, Status};
 use std::fs::{File, Metadata};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd, RawFd};
 use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// A file or a directory that is kept open.
 #[derive(Debug)]
@@ -16,6 +16,8 @@ pub(crate) struct Kept {
     descriptor: AtomicI32,
     /// Device and inode.
     identity: (u64, u64),
+    /// Held by who replaces the descriptor.
+    replacing: Mutex<()>,
     /// The tick in which somebody has looked last; 0 for none.
     looked: AtomicU64,
 }
@@ -31,15 +33,17 @@ fn tick() -> u64 {
 impl Kept {
     pub(super) fn new(file: File, metadata: &Metadata) -> Self {
         let identity = (metadata.dev(), metadata.ino());
-        Kept { descriptor: AtomicI32::new(file.into_raw_fd()), identity, looked: AtomicU64::new(0) }
+        Kept {
+            descriptor: AtomicI32::new(file.into_raw_fd()),
+            identity,
+            replacing: Mutex::new(()),
+            looked: AtomicU64::new(0),
+        }
     }
 
-    /// Keeps a file.
-    ///
-    /// # Errors
-    /// [`Status::ARENA_UNAVAILABLE`]: the system cannot tell what it is.
-    pub(crate) fn of(file: File) -> Result<Self> {
-        let metadata = file.metadata().map_err(|_| Status::ARENA_UNAVAILABLE)?;
+    /// Keeps a file, or what else has a descriptor.
+    pub(crate) fn of(file: File) -> io::Result<Self> {
+        let metadata = file.metadata()?;
         Ok(Self::new(file, &metadata))
     }
 
@@ -49,8 +53,7 @@ impl Kept {
     /// Of `open_again`; not found, where that opens something else.
     pub(crate) fn get(&self, open_again: impl FnOnce() -> io::Result<File>) -> io::Result<BorrowedFd<'_>> {
         let descriptor = self.descriptor.load(Ordering::Acquire);
-        let descriptor =
-            if self.is_own(descriptor) { descriptor } else { self.replace(descriptor, open_again()?)? };
+        let descriptor = if self.is_own(descriptor) { descriptor } else { self.replace(open_again)? };
         self.looked.store(tick(), Ordering::Relaxed);
         // SAFETY: it was open just now. Who closes what is not theirs makes calls fail here, and nothing else.
         Ok(unsafe { BorrowedFd::borrow_raw(descriptor) })
@@ -70,16 +73,20 @@ impl Kept {
     }
 
     #[cold]
-    fn replace(&self, lost: RawFd, file: File) -> io::Result<RawFd> {
+    fn replace(&self, open_again: impl FnOnce() -> io::Result<File>) -> io::Result<RawFd> {
+        // One of several threads that have found it closed opens it again.
+        let _turn = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
+        let descriptor = self.descriptor.load(Ordering::Acquire);
+        if self.is_own(descriptor) {
+            return Ok(descriptor);
+        }
+        let file = open_again()?;
         if !self.is_own(file.as_raw_fd()) {
             return Err(io::ErrorKind::NotFound.into());
         }
-        let own = file.as_raw_fd();
-        match self.descriptor.compare_exchange(lost, own, Ordering::AcqRel, Ordering::Acquire) {
-            Ok(_) => Ok(file.into_raw_fd()),
-            // Another thread was faster.
-            Err(other) => Ok(other),
-        }
+        let own = file.into_raw_fd();
+        self.descriptor.store(own, Ordering::Release);
+        Ok(own)
     }
 
     /// Closes the descriptor: a forked child has another one when it joins.

@@ -108,6 +108,7 @@ fn join(mark: ForkMark) -> core::result::Result<&'static Context, AttachError> {
         take_back_join(context);
         // What it has from its parent goes with the handles.
         context.files.abandon();
+        context.place.abandon();
         if !is_inhabited(arena) && directory.names(arena) {
             directory.remove();
         }

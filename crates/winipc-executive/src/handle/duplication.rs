@@ -46,6 +46,9 @@ pub fn duplicate(
     };
     // Closing a pseudo-handle does nothing, as in `close`.
     if options.close_source && ![Handle::CURRENT_PROCESS, Handle::CURRENT_THREAD].contains(&source) {
+        if let (true, Some(index)) = (core::ptr::eq(from.process, current.process()), source.index()) {
+            current.context.untaken.forget(index);
+        }
         let mut lock = current.begin()?;
         let closed = from.is_there(&lock).and_then(|()| {
             let index = source.index().ok_or(Status::INVALID_HANDLE)?;

@@ -2,7 +2,8 @@
 //! its own a process has got so.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::Handle;
 use super::table::{Entry, INHERIT, add, entries, entry_word, look_up_in};
@@ -85,14 +86,32 @@ pub(crate) fn inherit(current: &Current, child: &Process, chosen: Option<&[u32]>
 
 /// The handles that a process has inherited and nobody has [taken](take_inherited).
 #[derive(Default)]
-pub(crate) struct Untaken(Mutex<BTreeMap<u32, Entry>>);
+pub(crate) struct Untaken {
+    entries: Mutex<BTreeMap<u32, Entry>>,
+    /// Whether there are any: nearly no process inherits handles, and all close some.
+    are_there: AtomicBool,
+}
 
 impl Untaken {
     /// Notes what a process that joins has inherited, but for its standard handles: whoever asks for those shares them.
     pub(crate) fn note(&self, arena: &Arena, process: &Process) {
         let standard = process.standard.each_ref().map(|word| standard::from_word(word.peek()).index());
         let inherited = entries(arena, process).filter(|(index, _)| !standard.contains(&Some(*index)));
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(inherited);
+        let mut untaken = self.lock();
+        untaken.extend(inherited);
+        self.are_there.store(!untaken.is_empty(), Ordering::Release);
+    }
+
+    /// Forgets a handle that is about to be closed: what has its number then was not inherited.
+    #[inline]
+    pub(super) fn forget(&self, index: u32) {
+        if self.are_there.load(Ordering::Acquire) {
+            self.lock().remove(&index);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<u32, Entry>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -105,7 +124,7 @@ impl Untaken {
 pub fn take_inherited(handle: Handle) -> Result<()> {
     let current = current()?;
     let index = handle.index().ok_or(Status::NOT_FOUND)?;
-    let mut untaken = current.context.untaken.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut untaken = current.context.untaken.lock();
     let inherited = untaken.remove(&index).ok_or(Status::NOT_FOUND)?;
     let (_, entry) = look_up_in(current.arena(), current.process(), index)?;
     let is_same = entry.object() == inherited.object() && entry.generation() == inherited.generation();
@@ -114,14 +133,30 @@ pub fn take_inherited(handle: Handle) -> Result<()> {
 
 #[cfg(all(test, not(miri)))]
 mod tests {
-    use std::sync::atomic::{AtomicBool, Ordering};
-
     use super::*;
     use crate::context::{attach_in_memory, join_in_memory};
     use crate::handle::{insert, look_up, set_flags};
     use crate::inspect::check_arena;
     use crate::object::Attributes;
     use crate::{death, event, process};
+
+    #[test]
+    fn a_handle_with_the_number_of_one_that_was_inherited_is_not() {
+        let current = attach_in_memory();
+        let (event, _) = event::create(&Attributes::default(), 0x1F_0003, false, false).unwrap();
+        let own = Handle::CURRENT_PROCESS;
+        let duplicate = || {
+            let options = crate::handle::Duplicate { access: None, inherit: false, close_source: false };
+            crate::handle::duplicate(own, event, Some(own), &options).unwrap()
+        };
+        let inherited = duplicate();
+        current.context.untaken.note(current.arena(), current.process());
+        crate::handle::close(inherited).unwrap();
+        assert_eq!(duplicate(), inherited, "the number is used again");
+        assert_eq!(take_inherited(inherited), Err(Status::NOT_FOUND));
+        assert_eq!(take_inherited(event), Ok(()));
+        assert_eq!(take_inherited(event), Err(Status::NOT_FOUND));
+    }
 
     /// The handle behind the first page was looked for, and was none to inherit when its page was to be made: the child's
     /// next handle came into the middle of that page, and the entries before it were neither used nor free.

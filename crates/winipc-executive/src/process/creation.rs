@@ -9,8 +9,8 @@ use super::heritage::{self, Birth};
 use super::{claim, claim_free_record, make_object, program, standard};
 use crate::access;
 use crate::arena::Ref;
-use crate::arena::place;
 use crate::arena::spawn::{Cradle, Program, Refusal, spawn};
+use crate::arena::{environment, place};
 use crate::context::{self, Current, current};
 use crate::file::inheritance::{Bequest, bequeath};
 use crate::handle::{self, Handle};
@@ -192,7 +192,7 @@ fn prepare(current: &Current, creation: &Creation<'_>) -> Result<Program> {
     let directory = creation.directory.map(|directory| string(directory.as_os_str())).transpose()?;
     let environment = match creation.environment {
         None => std::env::vars_os()
-            .filter(|(name, _)| name != heritage::VARIABLE)
+            .filter(|(name, _)| name != heritage::VARIABLE && !environment::is_ignored(name))
             .map(|(name, value)| passed_on(&name, &value))
             .collect::<Result<_>>()?,
         Some(given) => environment_of(current, given)?,

@@ -151,7 +151,8 @@ pub fn create(
         let id = id_of(found);
         let file = current.context.place.create_section(id, size, !parameters.reserve)?;
         if can_keep {
-            views.keep_file(current.arena(), id, Kept::of(file)?, size);
+            let kept = Kept::of(file).map_err(|_| Status::ARENA_UNAVAILABLE)?;
+            views.keep_file(current.arena(), id, kept, size);
         }
         Ok(())
     })

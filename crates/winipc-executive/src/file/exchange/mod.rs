@@ -28,6 +28,7 @@ pub(crate) use message::Identity;
 use message::{Address, Message};
 
 use super::{status_of, table};
+use crate::arena::kept::Kept;
 use crate::arena::mailbox;
 use crate::arena::{Arena, Ref, futex};
 use crate::context::Current;
@@ -55,7 +56,7 @@ const PATIENCE: u32 = 10;
 #[derive(Debug, Default)]
 pub(crate) struct Mailbox {
     /// Held while messages are taken, so that who finds none knows that all are seen to.
-    socket: Mutex<Option<OwnedFd>>,
+    socket: Mutex<Option<Kept>>,
     last_number: AtomicU32,
     /// The requests that threads of this process wait for, and what they were answered.
     answers: Mutex<HashMap<u32, Option<Status>>>,
@@ -63,7 +64,7 @@ pub(crate) struct Mailbox {
 }
 
 impl Mailbox {
-    fn socket(&self) -> MutexGuard<'_, Option<OwnedFd>> {
+    fn socket(&self) -> MutexGuard<'_, Option<Kept>> {
         self.socket.lock().unwrap_or_else(|poison| poison.into_inner())
     }
 
@@ -127,6 +128,7 @@ fn open(current: &Current) -> Result<()> {
     let own = Party::new(current.arena(), current.process());
     let directory = current.context.place.directory();
     let opened = directory.and_then(|directory| mailbox::open(directory, &own.address.name(current.arena())));
+    let opened = opened.and_then(|socket| Kept::of(socket.into()));
     word.store(if opened.is_ok() { state::OPEN } else { state::FAILED });
     futex::wake(word, u32::MAX);
     *socket = Some(opened.map_err(|error| status_of(&error))?);
@@ -223,7 +225,7 @@ pub(super) fn fetch(current: &Current, object: Identity) -> Result<()> {
 /// Sends a descriptor.
 fn push(current: &Current, to: &Party, object: Identity, descriptor: &OwnedFd) -> Result<()> {
     while let Err(error) = send(current, to.address, Message::Descriptor(object), Some(descriptor)) {
-        if !is_full(&error) {
+        if !is_for_later(&error) {
             return Err(failed_to_send(&error));
         }
         keeper::doorbell(to.process).ring();
@@ -273,7 +275,7 @@ fn request(current: &Current, from: &Party, to: &Party, object: Identity) -> Res
     let message = Message::Request { object, to: to.address, number, answer_to };
     own.answers().insert(number, None);
     let answer = match send(current, from.address, message, None) {
-        Err(error) if !is_full(&error) => Err(failed_to_send(&error)),
+        Err(error) if !is_for_later(&error) => Err(failed_to_send(&error)),
         _ => {
             keeper::doorbell(from.process).ring();
             wait_for_answer(current, number, from, to)
@@ -308,14 +310,16 @@ fn send(current: &Current, to: Address, message: Message, descriptor: Option<&Ow
     mailbox::send(directory, &to.name(current.arena()), &message.words(), descriptor)
 }
 
-/// Whether there is no room in the mailbox now.
-fn is_full(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::WouldBlock || error.raw_os_error() == Some(libc::ETOOMANYREFS)
+/// Whether there is no room in the mailbox now, or nobody has it open: its process has ended, or its program has closed it,
+/// and it is opened again when the bell rings.
+fn is_for_later(error: &io::Error) -> bool {
+    [io::ErrorKind::WouldBlock, io::ErrorKind::ConnectionRefused].contains(&error.kind())
+        || error.raw_os_error() == Some(libc::ETOOMANYREFS)
 }
 
 fn failed_to_send(error: &io::Error) -> Status {
     match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Status::PROCESS_IS_TERMINATING,
+        io::ErrorKind::NotFound => Status::PROCESS_IS_TERMINATING,
         _ => status_of(error),
     }
 }
@@ -325,9 +329,16 @@ pub(super) fn receive(current: &Current) {
     if current.process().mailbox.load() != state::OPEN {
         return;
     }
-    let socket = current.context.files.mailbox.socket();
-    let Some(socket) = &*socket else { return };
-    while let Ok(Some((words, descriptor))) = mailbox::receive(socket.as_fd()) {
+    let mut own = current.context.files.mailbox.socket();
+    let Some(kept) = &*own else { return };
+    let Ok(socket) = kept.get(|| Err(io::ErrorKind::NotFound.into())) else {
+        // The program has closed it. What was in it is asked for again.
+        *own = None;
+        drop(own);
+        let _ = open(current);
+        return;
+    };
+    while let Ok(Some((words, descriptor))) = mailbox::receive(socket) {
         match (Message::from_words(words), descriptor) {
             (Some(Message::Descriptor(object)), Some(descriptor)) => {
                 keep_if_wanted(current, object, descriptor);
@@ -376,7 +387,7 @@ fn serve(current: &Current, object: Identity, to: Address) -> Option<Status> {
             ring(current, to);
             Some(Status::SUCCESS)
         }
-        Err(error) if is_full(&error) => None,
+        Err(error) if is_for_later(&error) => None,
         Err(error) => Some(failed_to_send(&error)),
     }
 }
