@@ -204,7 +204,12 @@ mod ordinary {
     fn a_partner_that_ends_early_breaks_the_pipe() {
         let child = Command::new("true").stdin(Stdio::piped()).spawn().unwrap();
         assert_eq!(ended(&child), 0);
-        assert_eq!(child.stdin.as_ref().unwrap().send(b"x"), Err(Win32Error::NO_DATA));
+        let input = child.stdin.as_ref().unwrap();
+        // A child that another thread is just making has a copy of the other end until it has become its program.
+        while input.send(b"x").is_ok() {
+            std::thread::yield_now();
+        }
+        assert_eq!(input.send(b"x"), Err(Win32Error::NO_DATA));
         // One that ends while a write waits for it.
         let child = Command::new("sleep").arg("1000").stdin(Stdio::piped()).spawn().unwrap();
         std::thread::scope(|scope| {
