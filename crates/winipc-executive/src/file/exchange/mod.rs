@@ -245,11 +245,13 @@ fn request_from(current: &Current, known: Option<Party>, to: &Party, object: Ide
     let has_handle =
         |process: &Process| handle::objects_of(arena, process).any(|other| other == object.object);
     let is_asked = |party: &Party| party.has_joined() && !party.is_own(current);
+    // Also when it is buried meanwhile: that it has ended is the answer then.
+    let known = known.filter(is_asked);
     loop {
         let holders = process::all(arena).filter(|(_, process)| has_handle(process));
-        let holders = holders.map(|(_, process)| Party::new(arena, process));
+        let holders = holders.map(|(_, process)| Party::new(arena, process)).filter(is_asked);
         let (mut result, mut may_answer) = (Err(Status::FILE_INVALID), false);
-        for from in known.into_iter().chain(holders).filter(is_asked) {
+        for from in known.into_iter().chain(holders) {
             match request(current, &from, to, object) {
                 Ok(true) => return Ok(()),
                 Ok(false) => may_answer = true,
