@@ -41,7 +41,6 @@ const GO: usize = 2;
 /// Values of the first word.
 const FAILED: u64 = 1;
 const READY: u64 = 2;
-const OVER: u64 = 3;
 
 /// The first process of the other namespace: it makes one with a given id there.
 fn be_init(page: &Page, id: u32) {
@@ -95,7 +94,6 @@ fn plays_a_role() {
         }
         let mut init = fork(|| be_init(&page, here.id()));
         assert_eq!(init.wait_for_end(), State::Exited(0));
-        page.word(STAGE).store(OVER, Ordering::Release);
     });
     until(|| page.word(STAGE).load(Ordering::Acquire) != 0);
     if page.word(STAGE).load(Ordering::Acquire) == FAILED {
