@@ -3,6 +3,8 @@
 // Each test binary uses its own part of this.
 #![allow(dead_code)]
 
+pub(crate) mod room;
+
 use std::fs::DirBuilder;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
