@@ -126,7 +126,7 @@ record! {
         keeper: Free32,
         /// Set to wake the keeper.
         doorbell: Free32,
-        /// The process id namespace in which it has its id (see [`crate::process::identity`]); 0 if nothing tells.
+        /// The process id namespace in which it has its id (see [`mod@crate::process::identity`]); 0 if nothing tells.
         id_namespace: Free32,
         /// The code the process has said it ends with, plus 1 << 32; 0 if it has not said.
         exit_code: Free64,
