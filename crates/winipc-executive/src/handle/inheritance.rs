@@ -119,16 +119,16 @@ impl Untaken {
 /// that the caller may rely on it.
 ///
 /// # Errors
-/// [`Status::NOT_FOUND`]: the process has not inherited it, or it was taken before, or it was made a standard handle by who
-/// made the process. [`Status::INVALID_HANDLE`]: it has been closed.
+/// [`Status::NOT_FOUND`]: the process has not inherited it, it was taken before or has been closed, or it was made a standard
+/// handle by who made the process.
 pub fn take_inherited(handle: Handle) -> Result<()> {
     let current = current()?;
     let index = handle.index().ok_or(Status::NOT_FOUND)?;
-    let mut untaken = current.context.untaken.lock();
-    let inherited = untaken.remove(&index).ok_or(Status::NOT_FOUND)?;
-    let (_, entry) = look_up_in(current.arena(), current.process(), index)?;
+    let inherited = current.context.untaken.lock().remove(&index).ok_or(Status::NOT_FOUND)?;
+    // Another process may have closed it.
+    let (_, entry) = look_up_in(current.arena(), current.process(), index).map_err(|_| Status::NOT_FOUND)?;
     let is_same = entry.object() == inherited.object() && entry.generation() == inherited.generation();
-    if is_same { Ok(()) } else { Err(Status::INVALID_HANDLE) }
+    if is_same { Ok(()) } else { Err(Status::NOT_FOUND) }
 }
 
 #[cfg(all(test, not(miri)))]

@@ -10,10 +10,9 @@ use crate::{OwnedHandle, Result, Win32Error};
 ///
 /// # Errors
 ///
-/// - `ERROR_NOT_FOUND`: this process has inherited nothing under the name, or it has been taken already. A variable that
-///   names any other handle, because somebody else has set it or it was meant for this process's parent, is no
-///   inheritance.
-/// - `ERROR_INVALID_HANDLE`: what was inherited has been closed.
+/// - `ERROR_NOT_FOUND`: this process has inherited nothing under the name, or it has been taken already, or closed. A
+///   variable that names any other handle, because somebody else has set it or it was meant for this process's parent, is
+///   no inheritance.
 pub fn inherited_handle(name: &str) -> Result<OwnedHandle> {
     let number = std::env::var(name).ok().and_then(|value| value.parse::<isize>().ok());
     process::take_inherited(number.ok_or(Win32Error::NOT_FOUND)?)

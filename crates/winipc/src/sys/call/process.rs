@@ -177,8 +177,9 @@ impl Drop for AttributeList {
 /// Takes a handle over that the process has inherited, as it can be once.
 pub(crate) fn take_inherited(raw: isize) -> Result<OwnedHandle> {
     sys::take_inherited(raw as HANDLE).map_err(Win32Error)?;
+    // SAFETY: used for this call only, which fails where it has been closed.
+    let handle = unsafe { BorrowedHandle::borrow_raw(raw as HANDLE) };
+    handle.set_inheritable(false).map_err(|_| Win32Error::NOT_FOUND)?;
     // SAFETY: it was inherited, so that it is nobody's who has made it, and nobody else has taken it.
-    let handle = unsafe { OwnedHandle::from_raw(raw as HANDLE) };
-    handle.borrow().set_inheritable(false)?;
-    Ok(handle)
+    Ok(unsafe { OwnedHandle::from_raw(raw as HANDLE) })
 }
