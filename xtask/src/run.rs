@@ -13,12 +13,15 @@ use std::time::Duration;
 pub(crate) struct Counts {
     pub(crate) passed: u64,
     pub(crate) failed: u64,
+    /// How many of those that passed have said that they could not run here.
+    pub(crate) left_out: u64,
 }
 
 impl AddAssign for Counts {
     fn add_assign(&mut self, other: Self) {
         self.passed += other.passed;
         self.failed += other.failed;
+        self.left_out += other.left_out;
     }
 }
 
@@ -84,7 +87,9 @@ fn pass_on(input: impl BufRead, mut output: impl Write) -> Counts {
     for line in input.split(b'\n').map_while(Result::ok) {
         // Nobody may be reading our own output any more; the tests' verdict stands all the same.
         let _ = output.write_all(&line).and_then(|()| output.write_all(b"\n"));
-        counts += result_line(&String::from_utf8_lossy(&line)).unwrap_or_default();
+        let line = String::from_utf8_lossy(&line);
+        counts += result_line(&line).unwrap_or_default();
+        counts.left_out += u64::from(line.starts_with("left out: "));
     }
     counts
 }
@@ -168,7 +173,7 @@ mod tests {
     #[test]
     fn a_result_line_is_counted() {
         let line = "test result: FAILED. 12 passed; 3 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.1s";
-        assert_eq!(result_line(line), Some(Counts { passed: 12, failed: 3 }));
+        assert_eq!(result_line(line), Some(Counts { passed: 12, failed: 3, left_out: 0 }));
     }
 
     #[test]
@@ -182,9 +187,10 @@ mod tests {
 
     #[test]
     fn lines_are_passed_on_and_counts_summed() {
-        let input = b"\xff\ntest result: ok. 2 passed; 0 failed\n\ntest result: FAILED. 1 passed; 4 failed\n";
+        let input = b"\xff\ntest result: ok. 2 passed; 0 failed\n\nleft out: a test needs root\n\
+            test result: FAILED. 1 passed; 4 failed\n";
         let mut output = Vec::new();
-        assert_eq!(pass_on(input.as_slice(), &mut output), Counts { passed: 3, failed: 4 });
+        assert_eq!(pass_on(input.as_slice(), &mut output), Counts { passed: 3, failed: 4, left_out: 1 });
         assert_eq!(output, input);
     }
 

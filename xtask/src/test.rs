@@ -166,7 +166,13 @@ fn summary(steps: &[Step], records: &[Record]) -> String {
             continue;
         };
         let (counts, result) = match &record.result {
-            Ok(Outcome::Done(counts)) => (*counts, "ok"),
+            Ok(Outcome::Done(counts)) => {
+                if counts.left_out != 0 {
+                    let which = "see the lines above that begin with \"left out: \"";
+                    remarks.push(format!("left out: {name}: {} of the tests, {which}", counts.left_out));
+                }
+                (*counts, "ok")
+            }
             Ok(Outcome::LeftOut(why)) => {
                 remarks.push(format!("left out: {name}: {why}"));
                 (Counts::default(), "left out")
@@ -201,11 +207,12 @@ mod tests {
     #[test]
     fn the_summary_ends_with_the_number_of_tests() {
         let records = [
-            record(Step::Test, Ok(Outcome::Done(Counts { passed: 40, failed: 0 }))),
-            record(Step::Windows, Ok(Outcome::Done(Counts { passed: 2, failed: 0 }))),
+            record(Step::Test, Ok(Outcome::Done(Counts { passed: 40, failed: 0, left_out: 3 }))),
+            record(Step::Windows, Ok(Outcome::Done(Counts { passed: 2, failed: 0, left_out: 0 }))),
         ];
         let text = summary(&[Step::Test, Step::Windows], &records);
         assert_eq!(text.lines().last(), Some("42 passed, 0 failed"));
+        assert!(text.lines().any(|line| line.starts_with("left out: test: 3 of the tests")), "{text}");
     }
 
     #[test]

@@ -11,6 +11,7 @@ use winipc_executive::wait::Outcome;
 use winipc_executive::{Attributes, Handle, Status, handle, namespace, process, wait};
 
 use crate::child::{Scratch, assert_success, command, is_root, succeeds};
+use crate::omission::left_out;
 
 fn create() -> Result<Handle, Status> {
     // Too large for a part of the arena.
@@ -184,7 +185,7 @@ pub(crate) fn tell_directory() {
 #[test]
 fn a_program_with_more_rights_than_its_caller_ignores_the_environment() {
     if !is_root() {
-        eprintln!("left out: a_program_with_more_rights_than_its_caller_ignores_the_environment needs root");
+        left_out("a_program_with_more_rights_than_its_caller_ignores_the_environment", "root");
         return;
     }
     let scratch = Scratch::private("secure");

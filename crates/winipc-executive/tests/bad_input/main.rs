@@ -7,5 +7,7 @@ mod everything;
 mod forked;
 mod memory;
 mod noise;
+#[path = "../support/omission.rs"]
+mod omission;
 mod place;
 mod system;

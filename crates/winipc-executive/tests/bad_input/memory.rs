@@ -11,6 +11,7 @@ use winipc_executive::{Attributes, Handle, Status, apc, event, handle, inspect, 
 
 use crate::child::{Scratch, is_root, succeeds};
 use crate::everything::{server, units};
+use crate::omission::left_out;
 
 const ALL: u32 = 0x1F_0003;
 
@@ -108,7 +109,7 @@ pub(crate) fn fill() {
 #[test]
 fn a_full_file_system_is_an_error() {
     if !is_root() {
-        eprintln!("left out: a_full_file_system_is_an_error needs root, to mount one");
+        left_out("a_full_file_system_is_an_error", "root, to mount one");
         return;
     }
     let scratch = Scratch::new("full");
@@ -221,7 +222,7 @@ fn work_in_another_process() {
 #[test]
 fn a_process_that_leaks_leaves_room_for_others() {
     if !is_root() {
-        eprintln!("left out: a_process_that_leaks_leaves_room_for_others needs root, to mount a file system");
+        left_out("a_process_that_leaks_leaves_room_for_others", "root, to mount a file system");
         return;
     }
     let scratch = Scratch::new("leak");
@@ -233,7 +234,7 @@ fn a_process_that_leaks_leaves_room_for_others() {
 #[test]
 fn sections_leave_room_for_objects() {
     if !is_root() {
-        eprintln!("left out: sections_leave_room_for_objects needs root, to mount a file system");
+        left_out("sections_leave_room_for_objects", "root, to mount a file system");
         return;
     }
     let scratch = Scratch::new("leak-sections");
@@ -246,7 +247,10 @@ fn sections_leave_room_for_objects() {
 #[test]
 fn a_file_system_that_has_no_room_for_an_arena_is_named_in_the_error() {
     if !is_root() {
-        eprintln!("left out: this test needs root, to mount a file system");
+        left_out(
+            "a_file_system_that_has_no_room_for_an_arena_is_named_in_the_error",
+            "root, to mount a file system",
+        );
         return;
     }
     let scratch = Scratch::new("tiny");

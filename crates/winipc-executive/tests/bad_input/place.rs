@@ -7,6 +7,7 @@ use winipc_executive::namespace::attach;
 use winipc_executive::{Attributes, Status, event};
 
 use crate::child::{Scratch, command, is_root, succeeds};
+use crate::omission::left_out;
 
 fn refusal(directory: &Path) -> String {
     let text = succeeds("attach", directory);
@@ -70,7 +71,7 @@ pub(crate) fn attach_as_nobody() {
 #[test]
 fn a_directory_of_another_user_is_refused() {
     if !is_root() {
-        eprintln!("left out: a_directory_of_another_user_is_refused needs root");
+        left_out("a_directory_of_another_user_is_refused", "root");
         return;
     }
     let scratch = Scratch::new("owner");
