@@ -76,11 +76,7 @@ pub(crate) fn reopen(file: BorrowedFd<'_>, write: bool) -> Result<Kept> {
     let path = format!("/proc/self/fd/{}", file.as_raw_fd());
     crash::point();
     let opened = File::options().read(true).write(write).open(path);
-    let kept = opened.and_then(|file| {
-        let metadata = file.metadata()?;
-        Ok(Kept::new(file, &metadata))
-    });
-    kept.map_err(|_| Status::FILE_INVALID)
+    opened.and_then(Kept::of).map_err(|_| Status::FILE_INVALID)
 }
 
 /// Makes a file longer, with room on the disk for all of it.

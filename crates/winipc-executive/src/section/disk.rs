@@ -73,7 +73,7 @@ pub fn create_over(
     };
     super::make(&current, attributes, access, begin, |found| {
         let file = backing::reopen(descriptor.as_fd(), protection.is_writable())?;
-        current.context.views.keep_file(current.arena(), id_of(found), file, size);
+        current.context.views.own.keep(current.arena(), id_of(found), file, size);
         Ok(())
     })
 }

@@ -10,6 +10,7 @@
 //! - `docs/conformance.md`, 8
 
 mod disk;
+mod own_file;
 mod spare;
 mod view;
 
@@ -141,7 +142,7 @@ pub fn create(
         return Ok(made);
     }
     let views = &current.context.views;
-    let can_keep = is_small && views.has_room();
+    let can_keep = is_small && views.own.has_room();
     let begin = |lock: &mut Txn<'static>| {
         let section = allocate(lock, size, parameters.protection, parameters.reserve)?;
         spare::note_maker(lock, lock.arena().get(section)?, can_keep)?;
@@ -150,9 +151,9 @@ pub fn create(
     make(&current, attributes, access, begin, |found| {
         let id = id_of(found);
         let file = current.context.place.create_section(id, size, !parameters.reserve)?;
-        if can_keep {
-            let kept = Kept::of(file).map_err(|_| Status::ARENA_UNAVAILABLE)?;
-            views.keep_file(current.arena(), id, kept, size);
+        // To keep it only saves time.
+        if can_keep && let Ok(kept) = Kept::of(file) {
+            views.own.keep(current.arena(), id, kept, size);
         }
         Ok(())
     })
@@ -273,7 +274,7 @@ pub(crate) fn sweep(current: &Current) {
     if current.arena().header().unused_sections.0.peek() != 0 {
         // In an arena that is damaged they stay.
         let _ = sweep_all(current);
-        current.context.views.forget_files(current.arena());
+        current.context.views.own.forget_gone(current.arena());
     }
 }
 

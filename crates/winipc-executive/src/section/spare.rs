@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use super::view::OwnFile;
+use super::own_file::OwnFile;
 use super::{FILE, FLAGS, FORKS, MAKER, ON_DISK, Protection, READY, RESERVED, SIZE, VIEWS};
 use crate::arena::section::SectionId;
 use crate::arena::state::next_generation;
@@ -89,7 +89,7 @@ pub(super) fn reuse(
         return Ok(None);
     }
     // Who takes it clears it first, when nobody else can.
-    let _turn = current.context.views.take_turn();
+    let _turn = current.context.views.own.take_turn();
     let Some((reference, file)) = find(current, size)? else { return Ok(None) };
     if file.clear(size as usize).is_err() {
         let_go(current)?;
@@ -121,7 +121,7 @@ fn find(current: &Current, size: u64) -> Result<Option<(Ref<Object>, Arc<OwnFile
     let is_so_large = object.body[SIZE].get(&lock) == size;
     let id = SectionId { number: reference.index(), generation: object.body[FILE].get(&lock) as u32 };
     lock.commit()?;
-    match current.context.views.own_file(id).filter(|_| is_so_large) {
+    match current.context.views.own.get(id).filter(|_| is_so_large) {
         Some(file) => Ok(Some((reference, file))),
         None => let_go(current).map(|()| None),
     }

@@ -3,18 +3,17 @@
 //! A view is a record of the arena, which keeps the section and goes with the process at the latest, and a mapping, of
 //! which only the process itself knows.
 
-use std::collections::{BTreeMap, HashMap};
-use std::io;
+use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::sync::{Mutex, MutexGuard};
 
+use super::own_file::OwnFiles;
 use super::{FILE, FLAGS, READY, RESERVED, SIZE, VIEWS, protection_of, spare};
 use crate::access;
 use crate::arena::backing;
-use crate::arena::kept::Kept;
 use crate::arena::section::{self, SectionId};
-use crate::arena::view::{self, Access, GRANULARITY, Memory, PAGE, Request, Unused};
-use crate::arena::{Arena, Ref, Txn};
+use crate::arena::view::{self, Access, GRANULARITY, PAGE, Request, Unused};
+use crate::arena::{Ref, Txn};
 use crate::context::{Current, current};
 use crate::handle::{Found, Handle, look_up};
 use crate::object;
@@ -42,52 +41,7 @@ pub struct View {
 #[derive(Debug, Default)]
 pub(crate) struct Views {
     mapped: Mutex<BTreeMap<usize, Mapped>>,
-    /// Files of sections that this process has made: of those over files, so that it does not need their paths, and of
-    /// some small ones, so that it does not open them again.
-    files: Mutex<HashMap<SectionId, Arc<OwnFile>>>,
-    /// Held by who makes a section of the one that the process keeps.
-    turn: Mutex<()>,
-}
-
-/// The file of a section that this process has made.
-#[derive(Debug)]
-pub(super) struct OwnFile {
-    file: Kept,
-    /// Bytes in it when the section was made.
-    length: u64,
-    /// All of it, once it has been cleared.
-    memory: OnceLock<Memory>,
-}
-
-/// Most files that are kept of small sections at a time: each takes a descriptor.
-const MOST_FILES: usize = 16;
-
-impl OwnFile {
-    /// The descriptor; none, if the program has closed it.
-    fn get(&self) -> Result<BorrowedFd<'_>> {
-        self.file.get(|| Err(io::ErrorKind::NotFound.into())).map_err(|_| Status::FILE_INVALID)
-    }
-
-    /// Maps something of the file.
-    fn map<T>(&self, mut map: impl FnMut(BorrowedFd<'_>) -> Result<T>) -> Result<T> {
-        if let Some(Ok(mapped)) = self.file.get_known().map(&mut map) {
-            return Ok(mapped);
-        }
-        map(self.get()?)
-    }
-
-    /// Fills the file with zeros, of which nobody uses a view.
-    pub(super) fn clear(&self, length: usize) -> Result<()> {
-        let memory = match self.memory.get() {
-            Some(memory) => memory,
-            None => {
-                let memory = Memory::map(self.get()?, length)?;
-                self.memory.get_or_init(|| memory)
-            }
-        };
-        memory.clear(length);
-        Ok(())
-    }
+    pub(super) own: OwnFiles,
 }
 
 /// A view as its process knows it.
@@ -111,48 +65,9 @@ impl Views {
         self.mapped.lock().unwrap_or_else(|poison| poison.into_inner())
     }
 
-    /// Has the caller alone make a section of the one that the process keeps.
-    pub(super) fn take_turn(&self) -> MutexGuard<'_, ()> {
-        self.turn.lock().unwrap_or_else(|poison| poison.into_inner())
-    }
-
-    /// Whether the file of another small section can be kept.
-    pub(super) fn has_room(&self) -> bool {
-        self.files().len() < MOST_FILES
-    }
-
-    /// The file of a section that this process has made, if it is kept.
-    pub(super) fn own_file(&self, section: SectionId) -> Option<Arc<OwnFile>> {
-        self.files().get(&section).cloned()
-    }
-
-    fn files(&self) -> MutexGuard<'_, HashMap<SectionId, Arc<OwnFile>>> {
-        self.files.lock().unwrap_or_else(|poison| poison.into_inner())
-    }
-
     /// Closes the files that a forked child has of its parent's.
     pub(crate) fn abandon(&self) {
-        if let Ok(mut files) = self.files.try_lock() {
-            files.clear();
-        }
-    }
-
-    /// Keeps the file of a section.
-    pub(super) fn keep_file(&self, arena: &Arena, section: SectionId, file: Kept, length: u64) {
-        self.forget_files(arena);
-        self.files().insert(section, Arc::new(OwnFile { file, length, memory: OnceLock::new() }));
-    }
-
-    /// Closes the files of sections that have gone.
-    pub(super) fn forget_files(&self, arena: &Arena) {
-        let lives = |id: &SectionId| {
-            arena.get::<Object>(Ref::from_index(id.number)).is_ok_and(|object| {
-                object.head.tag.peek() == Kind::Section.tag()
-                    && object.body[FILE].peek() == id.generation.into()
-                    && object.references.peek() != 0
-            })
-        };
-        self.files().retain(|id, _| lives(id));
+        self.own.abandon();
     }
 }
 
@@ -198,7 +113,7 @@ pub fn map(section: Handle, view: &View) -> Result<usize> {
     let generation = found.object.body[FILE].get(&lock) as u32;
     lock.commit()?;
     let id = SectionId { number: found.reference.index(), generation };
-    let own = current.context.views.own_file(id);
+    let own = current.context.views.own.get(id);
     let map_of = |file: BorrowedFd<'_>| {
         view::map(&Request {
             file,
@@ -340,8 +255,8 @@ fn forget(lock: &mut Txn<'static>, process: &Process, reference: Ref<records::Vi
     object::release(lock, section)
 }
 
-/// Drops up to `most` views of a process that ends, and then the section that it keeps. Returns whether there is more. After the commit
-/// [`super::sweep`] is due.
+/// Drops up to `most` views of a process that ends, and then the section that it keeps. Returns whether there is more.
+/// After the commit [`super::sweep`] is due.
 pub(crate) fn drop_some(lock: &mut Txn<'static>, process: &Process, most: u32) -> Result<bool> {
     for _ in 0..most {
         let Some(first) = Ref::from_index(process.first_view.get(lock)).some() else {
