@@ -80,13 +80,19 @@ fn charge_up_to(lock: &mut Txn<'_>, payer: Payer, bytes: u32, most: u32) -> Resu
     Ok(())
 }
 
+/// Most bytes of a process's for which others may have it pay.
+fn left_to_others(lock: &Txn<'_>) -> u32 {
+    let quota = lock.arena().header().quota.load();
+    quota - quota / OWN_SHARE
+}
+
 /// Has a process pay for what another has made for it. A part of its quota is left to it, so that it can go on.
 ///
 /// # Errors
 /// [`Status::QUOTA_EXCEEDED`]: it has too much already.
 pub(crate) fn charge_for_others(lock: &mut Txn<'_>, payer: Payer, bytes: u32) -> Result<()> {
-    let quota = lock.arena().header().quota.load();
-    charge_up_to(lock, payer, bytes, quota - quota / OWN_SHARE)
+    let most = left_to_others(lock);
+    charge_up_to(lock, payer, bytes, most)
 }
 
 /// Has a process pay for what can no longer be refused.
@@ -135,7 +141,7 @@ fn reserve_for(memory: u32) -> u32 {
 /// [`Status::QUOTA_EXCEEDED`]: the process that pays for the channel has too much already.
 #[inline]
 pub(crate) fn add_message(lock: &mut Txn<'_>, channel: &Channel, bytes: u32) -> Result<()> {
-    add(lock, channel, bytes, None)
+    add(lock, channel, bytes, |lock| lock.arena().header().quota.load())
 }
 
 /// As [`add_message`], where others write at the expense of the process. They leave it a part of its quota, so that it can
@@ -145,14 +151,15 @@ pub(crate) fn add_message(lock: &mut Txn<'_>, channel: &Channel, bytes: u32) -> 
 /// As [`add_message`].
 #[inline]
 pub(crate) fn add_message_of_others(lock: &mut Txn<'_>, channel: &Channel, bytes: u32) -> Result<()> {
-    add(lock, channel, bytes, Some(OWN_SHARE))
+    add(lock, channel, bytes, left_to_others)
 }
 
 #[inline(always)]
-fn add(lock: &mut Txn<'_>, channel: &Channel, bytes: u32, left: Option<u32>) -> Result<()> {
+fn add(lock: &mut Txn<'_>, channel: &Channel, bytes: u32, most: impl FnOnce(&Txn<'_>) -> u32) -> Result<()> {
     let memory = channel.memory.get(lock).saturating_add(bytes);
     if memory > channel.charged.get(lock) {
-        raise(lock, channel, memory, left)?;
+        let most = most(lock);
+        raise(lock, channel, memory, most)?;
     }
     channel.memory.set(lock, memory);
     Ok(())
@@ -181,7 +188,7 @@ pub(crate) fn remove_messages(lock: &mut Txn<'_>, channel: &Channel) {
 }
 
 #[cold]
-fn raise(lock: &mut Txn<'_>, channel: &Channel, memory: u32, left: Option<u32>) -> Result<()> {
+fn raise(lock: &mut Txn<'_>, channel: &Channel, memory: u32, most: u32) -> Result<()> {
     let mut payer = Payer(channel.payer.get(lock));
     let mut charged = channel.charged.get(lock);
     if payer.process(lock.arena()).is_none() {
@@ -191,8 +198,6 @@ fn raise(lock: &mut Txn<'_>, channel: &Channel, memory: u32, left: Option<u32>) 
         channel.payer.set(lock, payer.0);
     }
     let more = reserve_for(memory);
-    let quota = lock.arena().header().quota.load();
-    let most = quota - left.map_or(0, |share| quota / share);
     charge_up_to(lock, payer, more.saturating_sub(charged), most)?;
     channel.charged.set(lock, more);
     Ok(())
