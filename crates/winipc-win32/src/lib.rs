@@ -39,8 +39,8 @@
 //!   ([`GetLastError`]). A process that cannot attach to its namespace gets `ERROR_DLL_INIT_FAILED` (1114), an arena that
 //!   a neighbour has damaged `ERROR_INTERNAL_DB_CORRUPTION` (1358), a full one `ERROR_NOT_ENOUGH_MEMORY` (8)
 //!   or `ERROR_DISK_FULL` (112), and a process that has too much of it `ERROR_NO_SYSTEM_RESOURCES` (1450), for handles
-//!   and threads, or `ERROR_NOT_ENOUGH_QUOTA` (1816), for names, calls and messages; [`RtlNtStatusToDosError`] has the
-//!   whole table.
+//!   and threads, or `ERROR_NOT_ENOUGH_QUOTA` (1816), for names, calls, messages and views; [`RtlNtStatusToDosError`]
+//!   has the whole table.
 //! - **Strings**: W functions take UTF-16, and A functions UTF-8, the code page of this system. A byte sequence that is
 //!   not UTF-8 becomes U+FFFD.
 //! - **NULL and misaligned pointers** for arguments that must not be NULL fail `ERROR_NOACCESS` (998) where Windows

@@ -1,9 +1,10 @@
 //! The files that hold the memory of sections.
 //!
-//! Each section that no file of the caller's backs has a file of its own beside the arena's, so that every process of the
-//! namespace can open its memory, whatever has become of the one that made it. The file has the name of the arena's, with
-//! the number and the generation of the section's object behind it. It is made after the object and removed before the
-//! object's slot is free: whoever finds a file without an object knows that nobody uses it.
+//! Each section that no file of the caller's backs has a file of its own beside the arena's, so that every process of
+//! the namespace can open its memory, whatever has become of the one that made it. The file has the name of the
+//! arena's, with the number of the section's object behind it and the generation that this had when the file was made.
+//! It is made after the object and removed before the object's slot is free: whoever finds a file without an object
+//! knows that nobody uses it.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::ffi::CString;

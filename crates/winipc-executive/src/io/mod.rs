@@ -5,7 +5,8 @@
 //! one is delivered: its bytes and its result reach the caller's memory in the caller's process, before any call
 //! returns through which the caller could learn that it is complete.
 //!
-//! What the files of all kinds have in common is in `end`, a request's life is in `request`, how it tells the caller in `report` and `delivery`, how it ends early in `cancel`.
+//! What the files of all kinds have in common is in `end`, a request's life is in `request`, how it tells the caller in
+//! `report` and `delivery`, how it ends early in `cancel`.
 
 mod cancel;
 mod delivery;
