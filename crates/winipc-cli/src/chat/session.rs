@@ -1,7 +1,6 @@
 //! A member's link to its room, renewed for as long as the process lives. Whoever finds the room without a server
 //! serves it.
 
-use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::thread;
@@ -41,17 +40,21 @@ impl Session {
     pub(crate) fn start(self) -> Result<()> {
         let thread = thread::Builder::new().name("room session".into()).spawn(move || {
             let events = self.events.clone();
-            if let Err(error) = self.run() {
+            let mut claim = None;
+            if let Err(error) = self.run(&mut claim) {
                 let _ = events.send(Event::Failed(error));
+            }
+            // The claim goes with the process: who serves next must not find files of this one's, which are removed when
+            // it leaves.
+            while claim.is_some() {
+                thread::park();
             }
         });
         thread.map(drop).map_err(|error| Error::because("cannot start a thread for the room", error))
     }
 
-    fn run(self) -> Result<()> {
-        // The claim belongs to this thread, and goes with the process: who serves next must not find files of this one's,
-        // which are removed when it leaves.
-        let mut claim = ManuallyDrop::new(None);
+    /// The claim that is made belongs to the calling thread.
+    fn run(self, claim: &mut Option<Box<dyn Claim>>) -> Result<()> {
         if self.must_serve {
             let Some(ours) = self.transport.claim(&self.room, SERVE_PATIENCE)? else {
                 return Err(self.transport.occupied(&self.room));
@@ -60,7 +63,7 @@ impl Session {
             *claim = Some(ours);
         }
         loop {
-            let mut link = self.link(&mut claim)?;
+            let mut link = self.link(claim)?;
             let queue =
                 Queue::start(link.sender).map_err(|error| Error::because("cannot start a thread", error))?;
             if self.events.send(Event::Linked(queue, link.abort)).is_err() {
