@@ -10,9 +10,9 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
-use support::{State, fork, named, units};
+use support::{State, bury, fork, named, units};
 use winipc_executive::section::{self, Access, Parameters, Protection, Unused, View};
-use winipc_executive::{Attributes, Handle, handle, namespace, process};
+use winipc_executive::{Attributes, Handle, handle, namespace};
 
 const WHOLE: View = View { access: Access::Write, execute: false, offset: 0, length: 0, base: None };
 
@@ -183,7 +183,6 @@ mod roles {
             go.read_exact(&mut [0]).unwrap();
             assert!(is_all(view, 4096, 1), "somebody else has it");
             fill(view, 4096, 2);
-            process::exit(0);
         });
         let parameters = Parameters { size: 4096, protection: Protection::ReadWrite, reserve: false };
         let (section, _) =
@@ -199,6 +198,7 @@ mod roles {
         fill(view, 4096, 3);
         std::io::Write::write_all(&mut told, b"x").unwrap();
         assert_eq!(child.wait_for_end(), State::Exited(0));
+        bury();
         assert!(is_all(view, 4096, 3), "the child has written there");
         unmap(view);
         handle::close(other).unwrap();
@@ -238,9 +238,9 @@ mod roles {
         let mut child = fork(|| {
             namespace::attach().unwrap();
             assert_eq!(descriptors_of(&file()), []);
-            process::exit(0);
         });
         assert_eq!(child.wait_for_end(), State::Exited(0));
+        bury();
         handle::close(section).unwrap();
     }
 }

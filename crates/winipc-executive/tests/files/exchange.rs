@@ -1,6 +1,7 @@
 //! Descriptors that go from process to process with their handles.
 
 use super::*;
+use crate::support::bury;
 
 pub(crate) fn a_forked_child_that_joins_holds_no_pipe() {
     let (reader, writer) = file::create_pipe(0, false).unwrap();
@@ -25,12 +26,6 @@ pub(crate) fn a_forked_child_that_joins_holds_no_pipe() {
     page.word(0).store(2, Ordering::Release);
     assert_eq!(child.wait_for_end(), State::Exited(0));
     bury();
-}
-
-/// Clears away what a child has left that did not leave by itself.
-fn bury() {
-    let nobody: Vec<u16> = "nobody".encode_utf16().collect();
-    assert_eq!(event::open(&nobody, 1, false), Err(Status::OBJECT_NAME_NOT_FOUND));
 }
 
 /// A child that is attached and does nothing, and a handle to it.

@@ -16,7 +16,7 @@ use winipc_executive::file::{Creation, Opening};
 use winipc_executive::handle::Duplicate;
 use winipc_executive::inspect::{self, Call};
 use winipc_executive::io::{self, Outcome, ReadBuffer};
-use winipc_executive::{Handle, Kind, Result, Status, event, file, handle, namespace, process};
+use winipc_executive::{Handle, Kind, Result, Status, file, handle, namespace, process};
 
 const SAME: Duplicate = Duplicate { access: None, inherit: false, close_source: false };
 

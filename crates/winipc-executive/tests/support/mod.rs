@@ -319,3 +319,9 @@ impl Waiter {
         self.thread.join().unwrap().unwrap()
     }
 }
+
+/// Has the dead buried, as whoever looks for a name does.
+pub(crate) fn bury() {
+    let nobody = event::open(&units("nobody"), 1, false);
+    assert_eq!(nobody, Err(winipc_executive::Status::OBJECT_NAME_NOT_FOUND));
+}
