@@ -65,8 +65,8 @@ fn with_address<T>(
 
 /// Opens a socket with a name. One that an earlier process has left is replaced.
 pub(crate) fn open(directory: BorrowedFd<'_>, name: &str) -> io::Result<OwnedFd> {
-    let socket = socket()?;
     remove(directory, name.as_ref());
+    let socket = socket()?;
     crash::point();
     with_address(directory, name, |address, length| {
         // SAFETY: an address of that length.

@@ -5,7 +5,7 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
-use super::crash;
+use super::{crash, kept};
 use crate::status::{Result, Status};
 
 /// Views begin at multiples of so many bytes, in memory and in the section.
@@ -204,8 +204,12 @@ impl Memory {
     /// Maps the first bytes of a file.
     ///
     /// # Errors
-    /// [`Status::NO_MEMORY`]: the process has too many mappings.
+    /// [`Status::NO_MEMORY`]: the process has too many mappings. [`Status::ARENA_CORRUPT`]: the file is shorter.
     pub(crate) fn map(file: BorrowedFd<'_>, length: usize) -> Result<Self> {
+        let status = kept::status_of(file.as_raw_fd()).ok_or(Status::ARENA_CORRUPT)?;
+        if (status.st_size as u64) < length as u64 {
+            return Err(Status::ARENA_CORRUPT);
+        }
         let access = libc::PROT_READ | libc::PROT_WRITE;
         crash::point();
         // SAFETY: a fresh mapping at an address of the kernel's choice.

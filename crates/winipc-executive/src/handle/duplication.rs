@@ -46,16 +46,18 @@ pub fn duplicate(
     };
     // Closing a pseudo-handle does nothing, as in `close`.
     if options.close_source && ![Handle::CURRENT_PROCESS, Handle::CURRENT_THREAD].contains(&source) {
-        if let (true, Some(index)) = (core::ptr::eq(from.process, current.process()), source.index()) {
-            current.context.untaken.forget(index);
-        }
-        let mut lock = current.begin()?;
-        let closed = from.is_there(&lock).and_then(|()| {
-            let index = source.index().ok_or(Status::INVALID_HANDLE)?;
-            close_in(&mut lock, &current, from.process, index)
+        let close = |index| {
+            let mut lock = current.begin()?;
+            from.is_there(&lock)?;
+            close_in(&mut lock, &current, from.process, index)?;
+            lock.commit()
+        };
+        let is_own = core::ptr::eq(from.process, current.process());
+        let closed = source.index().ok_or(Status::INVALID_HANDLE).and_then(|index| match is_own {
+            true => current.context.untaken.close(index, || close(index)),
+            false => close(index),
         });
         if closed.is_ok() {
-            lock.commit()?;
             channel::sweep(&current);
             section::sweep(&current);
             file::sweep(&current);

@@ -102,12 +102,16 @@ impl Untaken {
         self.are_there.store(!untaken.is_empty(), Ordering::Release);
     }
 
-    /// Forgets a handle that is about to be closed: what has its number then was not inherited.
+    /// Closes a handle, and forgets it if it is closed: what has its number then was not inherited.
     #[inline]
-    pub(super) fn forget(&self, index: u32) {
-        if self.are_there.load(Ordering::Acquire) {
-            self.lock().remove(&index);
+    pub(super) fn close<T>(&self, index: u32, close: impl FnOnce() -> Result<T>) -> Result<T> {
+        if !self.are_there.load(Ordering::Acquire) {
+            return close();
         }
+        let mut untaken = self.lock();
+        let closed = close()?;
+        untaken.remove(&index);
+        Ok(closed)
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<u32, Entry>> {

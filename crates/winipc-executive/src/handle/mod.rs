@@ -158,10 +158,11 @@ pub fn close(handle: Handle) -> Result<()> {
     }
     let current = current()?;
     let index = handle.index().ok_or(Status::INVALID_HANDLE)?;
-    current.context.untaken.forget(index);
-    let mut lock = current.begin()?;
-    close_in(&mut lock, &current, current.process(), index)?;
-    lock.commit()?;
+    current.context.untaken.close(index, || {
+        let mut lock = current.begin()?;
+        close_in(&mut lock, &current, current.process(), index)?;
+        lock.commit()
+    })?;
     channel::sweep(&current);
     section::sweep(&current);
     file::sweep(&current);

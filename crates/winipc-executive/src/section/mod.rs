@@ -259,6 +259,9 @@ pub(crate) fn protection_of(flags: u64) -> Option<Protection> {
 
 /// Nothing refers to a section any more. After the commit [`sweep`] is due.
 pub(crate) fn gone(lock: &mut Txn<'_>, reference: Ref<Object>, object: &Object) -> Result<()> {
+    // Whoever has looked its handle up before finds that it has gone.
+    let state = object.state.claim(lock);
+    object.state.set(lock, next_generation(state));
     if spare::keep(lock, reference, object)? {
         return Ok(());
     }

@@ -46,6 +46,8 @@ impl OwnFile {
             Some(memory) => memory,
             None => {
                 let memory = Memory::map(self.get()?, length)?;
+                // What was mapped is the file's, if the descriptor still is.
+                self.get()?;
                 self.memory.get_or_init(|| memory)
             }
         };

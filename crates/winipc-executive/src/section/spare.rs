@@ -68,12 +68,24 @@ pub(super) fn keep(lock: &mut Txn<'_>, reference: Ref<Object>, object: &Object) 
 
 /// Lets go what a process keeps. After the commit [`super::sweep`] is due.
 pub(super) fn drop_kept(lock: &mut Txn<'static>, process: &Process) -> Result<()> {
-    let Some(kept) = Ref::<Object>::from_index(process.spare_section.get(lock)).some() else { return Ok(()) };
+    let kept = kept_by(lock, process);
     process.spare_section.set(lock, 0);
-    let object = lock.arena().get(kept)?;
+    let Some((reference, object)) = kept else { return Ok(()) };
     // Nobody keeps it again.
     object.body[MAKER].set(lock, 0);
-    object::release(lock, kept)
+    object::release(lock, reference)
+}
+
+/// The section that a process keeps. What else a neighbour has made of the word is nothing.
+fn kept_by(lock: &Txn<'static>, process: &Process) -> Option<(Ref<Object>, &'static Object)> {
+    let reference = Ref::<Object>::from_index(process.spare_section.get(lock)).some()?;
+    let object = lock.arena().get(reference).ok()?;
+    let flags = object.body[FLAGS].get(lock);
+    let is_kept = object.head.tag.get(lock) == Kind::Section.tag()
+        && flags & (READY | RESERVED | ON_DISK | SHARED | SPARE) == READY | SPARE
+        && object.references.get(lock) == 1
+        && object.handles.get(lock) == 0;
+    is_kept.then_some((reference, object))
 }
 
 /// Makes a section of the one that the calling process keeps, if that is as large.
@@ -96,10 +108,8 @@ pub(super) fn reuse(
         return Ok(None);
     }
     object::create(current, attributes, Kind::Section, access, |lock| {
-        if process.spare_section.get(lock) != reference.index() {
-            return Err(Status::ARENA_CORRUPT);
-        }
-        let object = lock.arena().get(reference)?;
+        let (_, object) =
+            kept_by(lock, process).filter(|(kept, _)| *kept == reference).ok_or(Status::ARENA_CORRUPT)?;
         process.spare_section.set(lock, 0);
         object.references.set(lock, 0);
         let state = object.state.claim(lock);
@@ -115,14 +125,18 @@ pub(super) fn reuse(
 /// The section that the calling process keeps, and its file. If it is of no use, it goes.
 fn find(current: &Current, size: u64) -> Result<Option<(Ref<Object>, Arc<OwnFile>)>> {
     let lock = current.begin()?;
-    let kept = Ref::<Object>::from_index(current.process().spare_section.get(&lock)).some();
-    let Some(reference) = kept else { return Ok(None) };
-    let object = lock.arena().get(reference)?;
-    let is_so_large = object.body[SIZE].get(&lock) == size;
-    let id = SectionId { number: reference.index(), generation: object.body[FILE].get(&lock) as u32 };
+    let maker = Payer::holder(&lock)?;
+    let kept = kept_by(&lock, current.process()).filter(|(_, object)| {
+        object.body[MAKER].get(&lock) == maker.0.into() && object.body[SIZE].get(&lock) == size
+    });
+    let kept = kept.map(|(reference, object)| {
+        let generation = object.body[FILE].get(&lock) as u32;
+        (reference, SectionId { number: reference.index(), generation })
+    });
     lock.commit()?;
-    match current.context.views.own.get(id).filter(|_| is_so_large) {
-        Some(file) => Ok(Some((reference, file))),
+    let found = kept.and_then(|(reference, id)| Some((reference, current.context.views.own.get(id)?)));
+    match found.filter(|(_, file)| file.length == size) {
+        Some(found) => Ok(Some(found)),
         None => let_go(current).map(|()| None),
     }
 }

@@ -178,6 +178,71 @@ fn a_section_that_another_process_has_mapped_is_not_kept() {
     assert_eq!(check_arena(&current), []);
 }
 
+/// Who had looked its handle up before mapped what was another section by then.
+#[test]
+#[cfg(not(miri))]
+fn a_section_that_has_gone_is_known_to_have_gone() {
+    let current = attach_in_memory();
+    for size in [4096, 100_000] {
+        let (section, _) = create(&Attributes::default(), ALL_RIGHTS, &parameters(size)).unwrap();
+        let found = look_up(&current, section).unwrap();
+        handle::close(section).unwrap();
+        let lock = current.begin().unwrap();
+        assert!(!found.is_current(&lock), "{size}");
+        lock.commit().unwrap();
+        assert_eq!(check_arena(&current), []);
+    }
+}
+
+/// Writes over files that are none, and a process that cannot be buried, would be the end of others.
+#[test]
+#[cfg(not(miri))]
+fn what_a_neighbour_makes_of_a_kept_section_is_not_used() {
+    let current = attach_in_memory();
+    let process = current.process();
+    let set = |word: &crate::arena::word::Guarded32, value: u32| {
+        let mut lock = current.begin().unwrap();
+        word.set(&mut lock, value);
+        lock.commit().unwrap();
+    };
+    let make = |size| create(&Attributes::default(), ALL_RIGHTS, &parameters(size)).unwrap().0;
+    // Another size than its file's.
+    let first = make(4096);
+    let object = look_up(&current, first).unwrap().object;
+    handle::close(first).unwrap();
+    let mut lock = current.begin().unwrap();
+    object.body[SIZE].set(&mut lock, 16384);
+    lock.commit().unwrap();
+    handle::close(make(16384)).unwrap();
+    // A section that somebody uses, one over a file, and nothing at all.
+    let path = format!("/dev/shm/winipc-test-kept-{}", std::process::id());
+    std::fs::write(&path, [7; 4096]).unwrap();
+    let file = std::fs::File::options().read(true).write(true).open(&path).unwrap();
+    let handle = crate::file::adopt(file.into(), 0xC000_0000, false).unwrap();
+    let (disk, _) =
+        create_over(&Attributes::default(), ALL_RIGHTS, handle, 0, Protection::ReadWrite).unwrap();
+    let used = make(4096);
+    for word in [number(&current, disk), number(&current, used), 900, u32::MAX] {
+        assert_eq!(process.spare_section.peek(), 0);
+        set(&process.spare_section, word);
+        let other = make(4096);
+        assert_ne!(number(&current, other), word);
+        // As long as it seems to have one it keeps no other.
+        set(&process.spare_section, word);
+        handle::close(other).unwrap();
+        let mut lock = current.begin().unwrap();
+        assert_eq!(spare::drop_kept(&mut lock, process), Ok(()));
+        lock.commit().unwrap();
+    }
+    assert_eq!(std::fs::read(&path).unwrap(), [7; 4096]);
+    std::fs::remove_file(path).unwrap();
+    for handle in [disk, handle, used] {
+        handle::close(handle).unwrap();
+    }
+    sweep(&current);
+    assert_eq!(check_arena(&current), []);
+}
+
 /// What lies behind the end of its file is nothing.
 #[test]
 #[cfg(not(miri))]

@@ -230,9 +230,8 @@ fn push(current: &Current, to: &Party, object: Identity, descriptor: &OwnedFd) -
         }
         keeper::doorbell(to.process).ring();
         std::thread::sleep(INTERVAL);
-        if !to.lives(current.arena()) {
-            return Err(Status::PROCESS_IS_TERMINATING);
-        }
+        // It may have none open any more, and be asked for one again.
+        ask_patiently(current, to)?;
     }
     keeper::doorbell(to.process).ring();
     Ok(())
