@@ -149,6 +149,46 @@ fn lines_are_edited_while_others_talk() {
     }
 }
 
+/// The editor takes notices only while it reads a line, and who asks it for the next one waited for that.
+#[test]
+fn lines_that_are_entered_while_many_arrive_stop_nothing() {
+    let (world, room) = (World::new(), unique("room"));
+    let mut ann = Terminal::start(&world, &["chat", &room, "--name", "ann"]);
+    ann.expect("ann serves the room");
+    ann.expect("> ");
+    let mut bob = Process::start(world.winipc().args(["chat", &room, "--name", "bob"]));
+    bob.expect("serves");
+    ann.expect("* bob has joined");
+    for number in 0..60 {
+        for _ in 0..20 {
+            bob.type_line("in between");
+        }
+        ann.type_keys(&format!("line {number}\r"));
+    }
+    bob.expect("ann: line 59");
+    ann.type_keys("/quit\r");
+    bob.expect("* ann has left");
+    assert!(ann.child.wait().unwrap().success());
+    assert!(ann.is_restored());
+}
+
+/// Nothing but an interrupt led away from a room whose server is not there.
+#[test]
+fn who_waits_for_a_server_can_leave() {
+    let world = World::new();
+    // Nobody listens at a port that was free just now.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let address = format!("127.0.0.1:{port}");
+    let mut ann = Terminal::start(&world, &["chat", "room", "--over", "tcp", "--connect", &address]);
+    ann.expect("waiting for it");
+    ann.expect("> ");
+    ann.type_keys("hello\r");
+    ann.expect("you are not in the room yet");
+    ann.type_keys("/quit\r");
+    assert!(ann.child.wait().unwrap().success());
+    assert!(ann.is_restored());
+}
+
 #[test]
 fn a_signal_gives_the_terminal_back() {
     let world = World::new();

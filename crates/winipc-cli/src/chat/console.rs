@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::io::{self, BufRead, IsTerminal, Read, Write};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
+use std::time::Duration;
 
 use rustyline::error::ReadlineError;
 use rustyline::{Config, DefaultEditor, ExternalPrinter};
@@ -17,7 +18,9 @@ const PROMPT: &str = "> ";
 
 /// Where notices go, and how the next line is asked for.
 pub(crate) struct Console {
-    printer: Option<Box<dyn ExternalPrinter + Send>>,
+    /// To a thread that prints above the line being typed. The editor takes notices only while it reads a line: who asks
+    /// for lines must not wait for that.
+    printer: Option<Printer>,
     requests: Sender<()>,
     _terminal: Option<TerminalMode>,
 }
@@ -33,10 +36,11 @@ impl Console {
         let terminal = TerminalMode::save();
         // A terminal that cannot edit still does lines.
         let Some((mut editor, printer)) = line_editor() else {
-            spawn(move || read_plain(&inbox, &events, &mut io::stdin().lock()))?;
+            spawn("input", move || read_plain(&inbox, &events, &mut io::stdin().lock()))?;
             return Ok(Self { printer: None, requests, _terminal: None });
         };
-        spawn(move || read_edited(&inbox, &events, &mut editor))?;
+        let printer = Printer::start(events.clone(), printer)?;
+        spawn("input", move || read_edited(&inbox, &events, &mut editor))?;
         Ok(Self { printer: Some(printer), requests, _terminal: terminal })
     }
 
@@ -55,9 +59,11 @@ impl Console {
     /// Standard output is closed or does not take the text.
     pub(crate) fn show(&mut self, text: &str) -> Result<()> {
         match &mut self.printer {
-            Some(printer) => printer
-                .print(format!("{text}\n"))
-                .map_err(|error| Error::because("cannot write to the terminal", error)),
+            Some(printer) => {
+                // If the printer has ended it has said so.
+                let _ = printer.notices.send(format!("{text}\n"));
+                Ok(())
+            }
             None => {
                 let mut output = io::stdout().lock();
                 writeln!(output, "{text}")
@@ -79,9 +85,51 @@ fn line_editor() -> Option<(DefaultEditor, Box<dyn ExternalPrinter + Send>)> {
     Some((editor, Box::new(printer)))
 }
 
-fn spawn(run: impl FnOnce() + Send + 'static) -> Result<()> {
-    let thread = thread::Builder::new().name("input".into()).spawn(run);
-    thread.map(drop).map_err(|error| Error::because("cannot start a thread for input", error))
+fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<()> {
+    let thread = thread::Builder::new().name(name.into()).spawn(run);
+    thread.map(drop).map_err(|error| Error::because("cannot start a thread for the terminal", error))
+}
+
+/// How long the last notices may take when the program ends.
+const LAST_NOTICES: Duration = Duration::from_millis(200);
+
+/// A thread that prints notices, and reports `Failed` when it cannot.
+struct Printer {
+    notices: Sender<String>,
+    /// Ends when all are printed.
+    ended: Receiver<()>,
+}
+
+impl Printer {
+    fn start(failures: Sender<Event>, mut printer: Box<dyn ExternalPrinter + Send>) -> Result<Self> {
+        let (notices, inbox) = channel();
+        let (end, ended) = channel::<()>();
+        spawn("printer", move || {
+            let _end = end;
+            for notice in inbox {
+                if let Err(error) = printer.print(notice) {
+                    let error = Error::because("cannot write to the terminal", error);
+                    let _ = failures.send(Event::Failed(error));
+                    return;
+                }
+            }
+        })?;
+        Ok(Self { notices, ended })
+    }
+
+    fn finish(self) {
+        drop(self.notices);
+        // The editor may have taken one that it only shows with the next prompt.
+        let _ = self.ended.recv_timeout(LAST_NOTICES);
+    }
+}
+
+impl Drop for Console {
+    fn drop(&mut self) {
+        if let Some(printer) = self.printer.take() {
+            printer.finish();
+        }
+    }
 }
 
 fn read_edited(requests: &Receiver<()>, events: &Sender<Event>, editor: &mut DefaultEditor) {

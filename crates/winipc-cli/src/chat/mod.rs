@@ -116,6 +116,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
         log,
         is_line_requested: false,
         is_hint_shown: false,
+        may_give_up: false,
         answer_due: None,
         stays_at_end_of_input: arguments.serve,
         leaving: None,
@@ -171,6 +172,8 @@ struct Chat {
     log: Option<Log>,
     is_line_requested: bool,
     is_hint_shown: bool,
+    /// The person is asked for lines though the room has not been entered.
+    may_give_up: bool,
     stays_at_end_of_input: bool,
     /// When the server, which has been asked to let the member in, should have answered.
     answer_due: Option<Instant>,
@@ -232,7 +235,12 @@ impl Chat {
                 self.member.disconnected();
             }
             Event::Open(place) => self.tell(&format!("* the room is open at {place}"))?,
-            Event::Waiting(silence) => self.tell(&format!("* {silence}"))?,
+            Event::Waiting(silence) => {
+                self.tell(&format!("* {silence}"))?;
+                // A person may not want to wait. What comes from elsewhere stays where it is.
+                self.may_give_up = self.console.is_edited();
+                self.request_line();
+            }
             Event::Failed(error) => return Err(error),
             Event::Trouble(error) => self.tell(&printable(&format!("* {error}")))?,
             Event::Typed(line) => {
@@ -257,6 +265,9 @@ impl Chat {
     fn typed(&mut self, line: &str) -> Result<()> {
         match command::parse(line) {
             Command::Nothing => Ok(()),
+            Command::Say(_) | Command::Tell { .. } if !self.is_in_room() => {
+                self.show("* you are not in the room yet: this was not sent; /quit leaves")
+            }
             Command::Say(text) => {
                 let text = text.to_string();
                 self.say(None, &text)
@@ -306,13 +317,17 @@ impl Chat {
         Ok(())
     }
 
-    /// Asks for the next line when the room has been entered, the last one has come, and the outbox has room.
+    /// Asks for the next line when the room has been entered or cannot be, the last one has come, and the outbox has room.
     fn request_line(&mut self) {
-        let is_in_room = !self.member.who().is_empty();
-        if is_in_room && !self.is_line_requested && self.leaving.is_none() && self.member.may_type() {
+        let is_asked = self.is_in_room() || self.may_give_up;
+        if is_asked && !self.is_line_requested && self.leaving.is_none() && self.member.may_type() {
             self.is_line_requested = true;
             self.console.request_line();
         }
+    }
+
+    fn is_in_room(&self) -> bool {
+        !self.member.who().is_empty()
     }
 
     fn leave(&mut self) {
