@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use winipc_executive::wait::Outcome;
 use winipc_executive::{
-    Handle, Status, apc, crash, event, handle, mutex, namespace, process, semaphore, timer, wait,
+    Handle, Status, apc, crash, event, handle, inspect, mutex, namespace, process, semaphore, timer, wait,
 };
 
 use crate::deaths::sleep;
@@ -84,6 +84,12 @@ impl Burial {
             page.word(GO).store(2, Ordering::Release);
             until(|| process::exit_code(dying) != Ok(259));
             (self.bury)();
+            // The process's own keeper may have been quicker, and still be at it.
+            let dead = victim.pid as u32;
+            until(|| {
+                let objects = inspect::objects().unwrap().objects;
+                objects.iter().all(|object| object.holders.iter().all(|holder| holder.process != dead))
+            });
             page.word(DONE).store(1, Ordering::Release);
             sleep();
         });
