@@ -1,8 +1,8 @@
-//! What a stranger may send to a chat room over the network: datagrams, which are parsed and given to a conversation that
-//! also speaks itself, and the words of a connection.
+//! What a stranger may send to a chat room over the network: datagrams, which are parsed and given to a conversation
+//! that also speaks itself, and the words of a connection.
 //!
-//! The input is pieces between line ends. The first byte of each says how much later it comes; the rest is a datagram, or
-//! part of the stream.
+//! The input is pieces between line ends. The first byte of each says how much later it comes; the rest is a datagram,
+//! or part of the stream.
 #![no_main]
 
 #[allow(dead_code)]

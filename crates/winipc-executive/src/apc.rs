@@ -117,8 +117,8 @@ fn seal(thread: &Thread, place: BlockRef, words: &[u64; WORDS]) -> u64 {
 
 /// Tag of the blocks that hold calls.
 pub(crate) const APC_TAG: u32 = 2;
-/// Words of a call's block. Its link is who pays for it, or, where it is a timer's, for which nobody pays, the call before:
-/// only those are taken out of the middle.
+/// Words of a call's block. Its link is who pays for it, or, where it is a timer's, for which nobody pays, the call
+/// before: only those are taken out of the middle.
 pub(crate) const NEXT: usize = 0;
 pub(crate) const TIMER: usize = 1;
 const SEAL: [usize; 2] = [2, 3];

@@ -34,8 +34,8 @@ fn died_joining(arena: &Arena, reference: Ref<Process>, process: &Process) -> bo
 
 /// Buries every process that has died, so that nothing of theirs causes a refusal or is found.
 ///
-/// One that cannot be buried, since the arena is damaged or without memory, is no reason to refuse anything to the living:
-/// what it has left is in the way by itself, or is not.
+/// One that cannot be buried, since the arena is damaged or without memory, is no reason to refuse anything to the
+/// living: what it has left is in the way by itself, or is not.
 pub(crate) fn bury_the_dead(current: &Current) {
     for (reference, process) in process::all(current.arena()) {
         if is_dead(current.arena(), process) || died_joining(current.arena(), reference, process) {

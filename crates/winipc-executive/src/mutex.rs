@@ -244,7 +244,8 @@ pub(crate) fn forget_if_own(lock: &mut Txn<'_>, current: &Current, reference: Re
     }
 }
 
-/// Abandons all mutexes of a thread that has ended. The caller holds the lock for each step; every step can be repeated.
+/// Abandons all mutexes of a thread that has ended. The caller holds the lock for each step; every step can be
+/// repeated.
 ///
 /// Returns false when there is none left.
 pub(crate) fn abandon_one(

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 pub use crate::arena::attach_error::AttachError;
 
-/// Attaches the calling process and thread to their namespace, if they are not yet. Every other call does so on its own.
+/// Attaches the calling process and thread to their namespace, if they are not yet. Every other call does so on its
+/// own.
 ///
 /// The namespace is named by the environment variable `WINIPC_NAMESPACE`, `default` without it, and lies in the
 /// directory `/dev/shm/winipc-<uid>` or the one that `WINIPC_DIR` names. A relative path means what it meant when the
@@ -20,9 +21,9 @@ pub fn attach() -> Result<(), AttachError> {
     Ok(())
 }
 
-/// The directory that holds the arenas, and the name of the caller's namespace. Whatever else the processes of a namespace
-/// share through files has its place there too: nobody but the user can look into it. Names of other things must not
-/// begin with a namespace and a dot, which is how arenas are called.
+/// The directory that holds the arenas, and the name of the caller's namespace. Whatever else the processes of a
+/// namespace share through files has its place there too: nobody but the user can look into it. Names of other things
+/// must not begin with a namespace and a dot, which is how arenas are called.
 ///
 /// # Errors
 /// As [`attach`], as far as the directory is concerned.

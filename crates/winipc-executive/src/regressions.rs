@@ -149,7 +149,8 @@ fn a_name_goes_with_the_last_handle_while_signal_object_and_wait_waits() {
     assert_eq!(check_arena(&current), []);
 }
 
-/// Closing the handles of a process that ends journalled every free entry of its table: a large one outgrew the journal.
+/// Closing the handles of a process that ends journalled every free entry of its table: a large one outgrew the
+/// journal.
 #[test]
 fn free_entries_of_a_table_are_not_journalled() {
     let current = attach_in_memory();

@@ -1,8 +1,8 @@
 //! Routines that stay in their process: addresses of code, and what they are called with.
 //!
-//! The arena holds a number instead, which is looked up when the call is due. A neighbour that writes over the arena can
-//! so have a routine run at a wrong time or never, but only one that the process has named itself, for the very thread
-//! that it was named for, and each as often as it is due.
+//! The arena holds a number instead, which is looked up when the call is due. A neighbour that writes over the arena
+//! can so have a routine run at a wrong time or never, but only one that the process has named itself, for the very
+//! thread that it was named for, and each as often as it is due.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard};
@@ -325,8 +325,8 @@ mod tests {
         assert_eq!(routines.count(), (0, 0));
     }
 
-    /// Where more than some 1,000 timers were due at once, none of their routines ever ran; and a thread that ended with
-    /// more of them queued could not be buried.
+    /// Where more than some 1,000 timers were due at once, none of their routines ever ran; and a thread that ended
+    /// with more of them queued could not be buried.
     #[test]
     fn any_number_of_timers_is_due_at_once_and_ends_with_its_thread() {
         let current = attach_in_memory();

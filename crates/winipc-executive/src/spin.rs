@@ -1,11 +1,11 @@
 //! Looking again before sleep, as long as it pays.
 //!
-//! A wake-up across cores costs some 10 to 50 µs, a look at a shared word far less than one. So a thread that has to wait
-//! looks for a while first. Where the one it waits for shares its processor, looking only keeps that one from running: then
-//! the thread gives way, which costs half of a sleep and a wake-up. What pays, each thread learns: a spin in vain halves the
-//! next and a success makes it the longest again; a spin in vain is followed by giving way, and while that helps, it comes
-//! first. Where neither helps, both are tried again now and then. Two threads that wait for each other in turn both have
-//! to spin for either to gain: the trial of one must outlast the wake-up of the other.
+//! A wake-up across cores costs some 10 to 50 µs, a look at a shared word far less than one. So a thread that has to
+//! wait looks for a while first. Where the one it waits for shares its processor, looking only keeps that one from
+//! running: then the thread gives way, which costs half of a sleep and a wake-up. What pays, each thread learns: a spin
+//! in vain halves the next and a success makes it the longest again; a spin in vain is followed by giving way, and
+//! while that helps, it comes first. Where neither helps, both are tried again now and then. Two threads that wait for
+//! each other in turn both have to spin for either to gain: the trial of one must outlast the wake-up of the other.
 
 use core::cell::Cell;
 use core::sync::atomic::{AtomicUsize, Ordering};
@@ -75,7 +75,8 @@ impl Spinner {
         LEARNED.with(Cell::get).gives_way
     }
 
-    /// Looks until `is_ready`, and says whether it came to be. Over all calls it spins no longer than the thread's length.
+    /// Looks until `is_ready`, and says whether it came to be. Over all calls it spins no longer than the thread's
+    /// length.
     pub(crate) fn spin(&mut self, is_ready: impl Fn() -> bool) -> bool {
         if !self.allowed || self.successes == MOST_SUCCESSES {
             return false;

@@ -10,8 +10,9 @@ use crate::error::{Result, boolean};
 
 /// Makes an anonymous pipe: a handle to read from and one to write to, both for blocking use.
 ///
-/// It is a pipe of the kernel's, so that any program can be the child that inherits an end. Without `attributes` children
-/// inherit neither. `size` is how many bytes may lie unread before writers wait, 0 for 4096; the kernel takes more.
+/// It is a pipe of the kernel's, so that any program can be the child that inherits an end. Without `attributes`
+/// children inherit neither. `size` is how many bytes may lie unread before writers wait, 0 for 4096; the kernel takes
+/// more.
 ///
 /// # Errors
 /// - `ERROR_NOACCESS` (998): `read_pipe` or `write_pipe` is NULL.

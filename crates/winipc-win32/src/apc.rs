@@ -24,8 +24,8 @@ use crate::error::{Error, Result, boolean, value};
 /// - `ERROR_INVALID_HANDLE` (6): not a handle to a thread.
 /// - `ERROR_ACCESS_DENIED` (5): the handle lacks `THREAD_SET_CONTEXT`.
 /// - `ERROR_GEN_FAILURE` (31): the thread has ended.
-/// - `ERROR_NOT_ENOUGH_QUOTA` (1816): too many calls that the process has queued have not run, or too many that were queued
-///   to the thread's process.
+/// - `ERROR_NOT_ENOUGH_QUOTA` (1816): too many calls that the process has queued have not run, or too many that were
+///   queued to the thread's process.
 /// - `ERROR_NOACCESS` (998): `routine` is NULL.
 #[cfg_attr(feature = "export", unsafe(no_mangle))]
 pub unsafe extern "system" fn QueueUserAPC(routine: PAPCFUNC, thread: HANDLE, data: usize) -> u32 {

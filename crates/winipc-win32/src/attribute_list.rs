@@ -70,14 +70,14 @@ pub unsafe extern "system" fn InitializeProcThreadAttributeList(
     boolean(initialize())
 }
 
-/// Adds an attribute to a list: `PROC_THREAD_ATTRIBUTE_HANDLE_LIST` (0x20002), an array of handles, which the caller keeps
-/// until the list is deleted.
+/// Adds an attribute to a list: `PROC_THREAD_ATTRIBUTE_HANDLE_LIST` (0x20002), an array of handles, which the caller
+/// keeps until the list is deleted.
 ///
 /// # Errors
 /// - `ERROR_NOT_SUPPORTED` (50): another attribute.
 /// - `ERROR_BAD_LENGTH` (24): `size` is not that of some handles.
-/// - `ERROR_INVALID_PARAMETER` (87): `list` is none; `flags`, `previous` or `return_size` are not 0 and NULL; the list is
-///   full.
+/// - `ERROR_INVALID_PARAMETER` (87): `list` is none; `flags`, `previous` or `return_size` are not 0 and NULL; the list
+///   is full.
 /// - `ERROR_NOACCESS` (998): `list` or `value` is NULL or misaligned.
 #[cfg_attr(feature = "export", unsafe(no_mangle))]
 pub unsafe extern "system" fn UpdateProcThreadAttribute(

@@ -4,9 +4,10 @@ use std::ffi::OsString;
 
 /// Takes a command line apart as the C runtime of a Windows program does.
 ///
-/// The first argument, which names the program, ends at a space or, where it begins with a quotation mark, at the next one.
-/// In the others, spaces between quotation marks are part of the argument; a mark after a backslash is taken literally, and
-/// so is the second of two between marks; backslashes before a mark count by pairs, and all others are literal.
+/// The first argument, which names the program, ends at a space or, where it begins with a quotation mark, at the next
+/// one. In the others, spaces between quotation marks are part of the argument; a mark after a backslash is taken
+/// literally, and so is the second of two between marks; backslashes before a mark count by pairs, and all others are
+/// literal.
 ///
 /// # References
 /// - [Microsoft Learn, Parsing C command-line arguments](https://learn.microsoft.com/cpp/c-language/parsing-c-command-line-arguments)

@@ -9,8 +9,8 @@ use winipc_executive::file;
 use crate::argument::{handle, raw};
 use crate::error::Error;
 
-/// Makes a handle to a descriptor, which becomes the handle's: a pipe, a file, a terminal or a socket. The handle is for
-/// blocking use, children do not inherit it, and it reads and writes if the descriptor does.
+/// Makes a handle to a descriptor, which becomes the handle's: a pipe, a file, a terminal or a socket. The handle is
+/// for blocking use, children do not inherit it, and it reads and writes if the descriptor does.
 ///
 /// # Errors
 /// - `ERROR_NO_SYSTEM_RESOURCES` (1450): the process has too many handles.

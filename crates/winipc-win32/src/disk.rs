@@ -33,8 +33,8 @@ pub unsafe extern "system" fn SetFilePointerEx(
 /// otherwise the high half of the new position is written there. Returns the low half.
 ///
 /// # Errors
-/// Those of [`SetFilePointerEx`], and `ERROR_INVALID_PARAMETER` (87) if the new position does not fit the result. Then the
-/// result is `INVALID_SET_FILE_POINTER` (0xFFFFFFFF); a position whose low half is that leaves the last error at 0.
+/// Those of [`SetFilePointerEx`], and `ERROR_INVALID_PARAMETER` (87) if the new position does not fit the result. Then
+/// the result is `INVALID_SET_FILE_POINTER` (0xFFFFFFFF); a position whose low half is that leaves the last error at 0.
 #[cfg_attr(feature = "export", unsafe(no_mangle))]
 pub unsafe extern "system" fn SetFilePointer(
     file: HANDLE,
@@ -103,8 +103,8 @@ pub unsafe extern "system" fn GetFileSizeEx(file: HANDLE, size: *mut i64) -> BOO
 /// [`GetFileSizeEx`] in two halves: the low one is returned, the high one written to `size_high`, which may be NULL.
 ///
 /// # Errors
-/// Those of [`GetFileSizeEx`]; then the result is `INVALID_FILE_SIZE` (0xFFFFFFFF). A size whose low half is that leaves
-/// the last error at 0.
+/// Those of [`GetFileSizeEx`]; then the result is `INVALID_FILE_SIZE` (0xFFFFFFFF). A size whose low half is that
+/// leaves the last error at 0.
 #[cfg_attr(feature = "export", unsafe(no_mangle))]
 pub unsafe extern "system" fn GetFileSize(file: HANDLE, size_high: *mut u32) -> u32 {
     let size = file::size(handle(file)).map_err(Error::from);

@@ -15,20 +15,21 @@ use crate::strings::{Name, Path, ansi, wide};
 
 /// Opens the client end of a named pipe, `\\.\pipe\NAME`, or of a mailslot, `\\.\mailslot\NAME`, or a file.
 ///
-/// A path that does not begin with two backslashes is one of this system's, slashes and all, in UTF-8; `NUL`, `CONIN$` and
-/// `CONOUT$` are the null device and the terminal. `access` has generic or specific bits; `FILE_READ_ATTRIBUTES` and
-/// `SYNCHRONIZE` are always granted. Where `creation` is `OPEN_ALWAYS` or `CREATE_ALWAYS` and the file was there, the last
-/// error is `ERROR_ALREADY_EXISTS` (183), else 0. Returns `INVALID_HANDLE_VALUE` (-1) on failure.
+/// A path that does not begin with two backslashes is one of this system's, slashes and all, in UTF-8; `NUL`, `CONIN$`
+/// and `CONOUT$` are the null device and the terminal. `access` has generic or specific bits; `FILE_READ_ATTRIBUTES`
+/// and `SYNCHRONIZE` are always granted. Where `creation` is `OPEN_ALWAYS` or `CREATE_ALWAYS` and the file was there,
+/// the last error is `ERROR_ALREADY_EXISTS` (183), else 0. Returns `INVALID_HANDLE_VALUE` (-1) on failure.
 ///
-/// A client of `\\*\mailslot\NAME`, or with this computer's name for `*`, sends datagrams: it is opened also if there is
-/// no such slot, and a message that no slot takes is lost.
+/// A client of `\\*\mailslot\NAME`, or with this computer's name for `*`, sends datagrams: it is opened also if there
+/// is no such slot, and a message that no slot takes is lost.
 ///
 /// The end of a pipe reads bytes and waits, whatever the server's does; of pipes and mailslots `creation` is
 /// `OPEN_EXISTING` or `OPEN_ALWAYS`; of `flags` `FILE_FLAG_OVERLAPPED` counts, and `share` does not.
 ///
-/// Of a file, `FILE_FLAG_OVERLAPPED`, `FILE_FLAG_WRITE_THROUGH`, `FILE_FLAG_BACKUP_SEMANTICS`, which a directory needs, and
-/// `FILE_ATTRIBUTE_READONLY` count. Where `share` is 0 nobody else can open it by this function meanwhile; which of reading,
-/// writing and deleting is shared makes no difference, and other programs are not kept out. `template` never counts.
+/// Of a file, `FILE_FLAG_OVERLAPPED`, `FILE_FLAG_WRITE_THROUGH`, `FILE_FLAG_BACKUP_SEMANTICS`, which a directory needs,
+/// and `FILE_ATTRIBUTE_READONLY` count. Where `share` is 0 nobody else can open it by this function meanwhile; which of
+/// reading, writing and deleting is shared makes no difference, and other programs are not kept out. `template` never
+/// counts.
 ///
 /// # Errors
 /// - `ERROR_FILE_NOT_FOUND` (2): no such pipe, mailslot or file.
@@ -41,8 +42,8 @@ use crate::strings::{Name, Path, ansi, wide};
 /// - `ERROR_USER_MAPPED_FILE` (1224): `CREATE_ALWAYS` or `TRUNCATE_EXISTING`, and a section needs what is in the file.
 /// - `ERROR_BAD_NETPATH` (53): a pipe or file of another machine, `\\SERVER\...`, or a mailslot of one or of a domain.
 /// - `ERROR_NOT_SUPPORTED` (50): `FILE_FLAG_DELETE_ON_CLOSE`; a path of a pipe or mailslot that names none.
-/// - `ERROR_INVALID_PARAMETER` (87): another `creation`, or an undefined bit in `share`; `TRUNCATE_EXISTING` without the
-///   right to write.
+/// - `ERROR_INVALID_PARAMETER` (87): another `creation`, or an undefined bit in `share`; `TRUNCATE_EXISTING` without
+///   the right to write.
 /// - `ERROR_INVALID_NAME` (123): the path of a file is not Unicode, or longer than the system takes.
 /// - `ERROR_FILENAME_EXCED_RANGE` (206): the path is longer than 32,766 units of UTF-16.
 /// - `ERROR_DISK_FULL` (112), `ERROR_WRITE_PROTECT` (19), `ERROR_TOO_MANY_OPEN_FILES` (4): as they say.
@@ -165,8 +166,8 @@ pub(crate) fn open_pipe(
 
 /// Reads from a file.
 ///
-/// From a file on disk it reads at the place that `overlapped` names, else at the file's position; such a read never goes
-/// on after the call.
+/// From a file on disk it reads at the place that `overlapped` names, else at the file's position; such a read never
+/// goes on after the call.
 ///
 /// `bytes_read` is set to 0 first; it may be NULL only if `overlapped` is not. With a handle opened for overlapped I/O
 /// and an `OVERLAPPED`, the call returns at once, and buffer and structure stay in use until the read is complete;
@@ -225,8 +226,8 @@ pub unsafe extern "system" fn ReadFile(
 /// - `ERROR_ACCESS_DENIED` (5): the handle cannot write.
 /// - `ERROR_INVALID_HANDLE` (6): not a handle to a file.
 /// - `ERROR_NOT_ENOUGH_MEMORY` (8): too many requests of the process are not over.
-/// - `ERROR_NOT_ENOUGH_QUOTA` (1816): the unread messages that the process has written take too much memory, or those in
-///   mailslots of the process that made the slot.
+/// - `ERROR_NOT_ENOUGH_QUOTA` (1816): the unread messages that the process has written take too much memory, or those
+///   in mailslots of the process that made the slot.
 /// - `ERROR_NOACCESS` (998): a NULL that is not allowed.
 #[cfg_attr(feature = "export", unsafe(no_mangle))]
 pub unsafe extern "system" fn WriteFile(

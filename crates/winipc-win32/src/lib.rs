@@ -10,9 +10,9 @@
 //! constants that go with them are those of windows-sys.
 //!
 //! With the feature `export` they are also unmangled symbols. Code written on windows-sys then runs as it is: its
-//! program needs this crate as a dependency and the line `extern crate winipc_win32 as _;`. Without the feature no Win32
-//! symbol enters a program. Winsock, once it is here, will keep Berkeley's names (`socket`, `send`, ...) out of the
-//! symbols even then: they are the C library's own.
+//! program needs this crate as a dependency and the line `extern crate winipc_win32 as _;`. Without the feature no
+//! Win32 symbol enters a program. Winsock, once it is here, will keep Berkeley's names (`socket`, `send`, ...) out of
+//! the symbols even then: they are the C library's own.
 //!
 //! ```
 //! use std::ptr::{null, null_mut};
@@ -36,11 +36,11 @@
 //!
 //! # Conventions
 //! - **Errors**: a function that fails says so in its result, and its error is the last error of the thread
-//!   ([`GetLastError`]). A process that cannot attach to its namespace gets `ERROR_DLL_INIT_FAILED` (1114), an arena that
-//!   a neighbour has damaged `ERROR_INTERNAL_DB_CORRUPTION` (1358), a full one `ERROR_NOT_ENOUGH_MEMORY` (8)
-//!   or `ERROR_DISK_FULL` (112), and a process that has too much of it `ERROR_NO_SYSTEM_RESOURCES` (1450), for handles
-//!   and threads, or `ERROR_NOT_ENOUGH_QUOTA` (1816), for names, calls, messages and views; [`RtlNtStatusToDosError`]
-//!   has the whole table.
+//!   ([`GetLastError`]). A process that cannot attach to its namespace gets `ERROR_DLL_INIT_FAILED` (1114), an arena
+//!   that a neighbour has damaged `ERROR_INTERNAL_DB_CORRUPTION` (1358), a full one `ERROR_NOT_ENOUGH_MEMORY` (8) or
+//!   `ERROR_DISK_FULL` (112), and a process that has too much of it `ERROR_NO_SYSTEM_RESOURCES` (1450), for handles and
+//!   threads, or `ERROR_NOT_ENOUGH_QUOTA` (1816), for names, calls, messages and views; [`RtlNtStatusToDosError`] has
+//!   the whole table.
 //! - **Strings**: W functions take UTF-16, and A functions UTF-8, the code page of this system. A byte sequence that is
 //!   not UTF-8 becomes U+FFFD.
 //! - **NULL and misaligned pointers** for arguments that must not be NULL fail `ERROR_NOACCESS` (998) where Windows
@@ -49,9 +49,9 @@
 //!
 //! # Safety
 //! For all functions: a pointer that is not NULL points to memory of the size that its type or the length beside it
-//! says, readable or writable as the function needs it; a string ends in a zero. What an overlapped request or a routine
-//! uses stays valid until the request is complete or the routine has run. A routine may be called with its argument on
-//! the thread that it is queued to. None of the functions is for signal handlers.
+//! says, readable or writable as the function needs it; a string ends in a zero. What an overlapped request or a
+//! routine uses stays valid until the request is complete or the routine has run. A routine may be called with its
+//! argument on the thread that it is queued to. None of the functions is for signal handlers.
 //!
 //! # Panics
 //! No function panics: the executive does not. A routine of the caller's that panics ends the process, since a panic

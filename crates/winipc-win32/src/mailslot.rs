@@ -16,9 +16,9 @@ const NO_MESSAGE: u32 = u32::MAX;
 /// Creates a mailslot, and returns its server end, which reads, also overlapped.
 ///
 /// `path` is `\\.\mailslot\NAME`, where NAME may have path components. `max_message_size` is in bytes, 0 for any.
-/// `read_timeout` is in milliseconds: how long reads wait for a message; `MAILSLOT_WAIT_FOREVER` (0xFFFFFFFF) is for ever.
-/// The slot goes with the last handle to this end, and unread messages with it. Returns `INVALID_HANDLE_VALUE` (-1) on
-/// failure; on success the last error is 0.
+/// `read_timeout` is in milliseconds: how long reads wait for a message; `MAILSLOT_WAIT_FOREVER` (0xFFFFFFFF) is for
+/// ever. The slot goes with the last handle to this end, and unread messages with it. Returns `INVALID_HANDLE_VALUE`
+/// (-1) on failure; on success the last error is 0.
 ///
 /// # Errors
 /// - `ERROR_PATH_NOT_FOUND` (3): `path` is NULL.

@@ -54,8 +54,8 @@ unsafe fn status_block(block: *mut OVERLAPPED) -> Result<io::StatusBlock> {
     usable(block)?;
     // Its address comes back as a number in an APC.
     block.expose_provenance();
-    // SAFETY: the structure begins with `Internal` and `InternalHigh`, and is valid as the caller promises; fields that a
-    // call does not use have to be 0.
+    // SAFETY: the structure begins with `Internal` and `InternalHigh`, and is valid as the caller promises; fields that
+    // a call does not use have to be 0.
     Ok(unsafe {
         let place = (*block).Anonymous.Anonymous;
         io::StatusBlock::new(block.cast()).at(u64::from(place.OffsetHigh) << 32 | u64::from(place.Offset))

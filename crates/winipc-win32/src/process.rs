@@ -14,8 +14,8 @@ pub unsafe extern "system" fn GetCurrentProcess() -> HANDLE {
     raw(Handle::CURRENT_PROCESS)
 }
 
-/// Returns the id of the calling process, and attaches it to its namespace if it is not yet: who asks for an id means to
-/// tell it to others, who will open it.
+/// Returns the id of the calling process, and attaches it to its namespace if it is not yet: who asks for an id means
+/// to tell it to others, who will open it.
 #[cfg_attr(feature = "export", unsafe(no_mangle))]
 pub unsafe extern "system" fn GetCurrentProcessId() -> u32 {
     // The id is there without a namespace too.

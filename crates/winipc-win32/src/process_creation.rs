@@ -55,12 +55,12 @@ const UNSUPPORTED: u32 = DEBUG_PROCESS
 ///
 /// `application_name` is the program's path, which is taken as it is. Where it is NULL the first word of `command_line`
 /// names the program: with a slash it is a path, else it is looked for in the directories of `PATH`. Paths are those of
-/// Linux, and nothing is appended to them. `command_line` is taken apart into the program's arguments as a Windows program
-/// would; where it is NULL the program's path is the only one.
+/// Linux, and nothing is appended to them. `command_line` is taken apart into the program's arguments as a Windows
+/// program would; where it is NULL the program's path is the only one.
 ///
 /// `environment` is a block of `NAME=VALUE` strings, each with its zero and another one at the end, in UTF-16 with
-/// `CREATE_UNICODE_ENVIRONMENT` (0x400) and in UTF-8 without; NULL for the caller's. A child finds its parent's namespace
-/// also where the block does not name it. `current_directory` NULL is the caller's.
+/// `CREATE_UNICODE_ENVIRONMENT` (0x400) and in UTF-8 without; NULL for the caller's. A child finds its parent's
+/// namespace also where the block does not name it. `current_directory` NULL is the caller's.
 ///
 /// With `inherit_handles` the child has every inheritable handle of the caller's under the same value, or those of them
 /// that `PROC_THREAD_ATTRIBUTE_HANDLE_LIST` lists.
@@ -75,8 +75,8 @@ const UNSUPPORTED: u32 = DEBUG_PROCESS
 /// `DETACHED_PROCESS` (8) and `CREATE_NO_WINDOW` (0x8000000) it leads a session and has no terminal. Priority classes,
 /// `CREATE_DEFAULT_ERROR_MODE`, `CREATE_BREAKAWAY_FROM_JOB` and the flags of 16-bit programs change nothing.
 ///
-/// `information` gets handles with all rights to the process and its first thread, which the caller closes, and their ids,
-/// which are the same.
+/// `information` gets handles with all rights to the process and its first thread, which the caller closes, and their
+/// ids, which are the same.
 ///
 /// # Errors
 /// - `ERROR_FILE_NOT_FOUND` (2), `ERROR_PATH_NOT_FOUND` (3): there is no such program, or not its directory.

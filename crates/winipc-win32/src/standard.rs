@@ -20,14 +20,15 @@ fn place(which: STD_HANDLE) -> Result<usize> {
     }
 }
 
-/// Returns a standard handle of the process: what its parent or [`SetStdHandle`] said, whether or not it is a handle, or
-/// one to descriptor 0, 1 or 2, which children inherit. NULL if the process has none, `INVALID_HANDLE_VALUE` on failure.
+/// Returns a standard handle of the process: what its parent or [`SetStdHandle`] said, whether or not it is a handle,
+/// or one to descriptor 0, 1 or 2, which children inherit. NULL if the process has none, `INVALID_HANDLE_VALUE` on
+/// failure.
 ///
 /// The descriptor stays open when the handle is closed.
 ///
 /// # Errors
-/// - `ERROR_INVALID_HANDLE` (6): `which` is not `STD_INPUT_HANDLE` (-10), `STD_OUTPUT_HANDLE` (-11) or `STD_ERROR_HANDLE`
-///   (-12).
+/// - `ERROR_INVALID_HANDLE` (6): `which` is not `STD_INPUT_HANDLE` (-10), `STD_OUTPUT_HANDLE` (-11) or
+///   `STD_ERROR_HANDLE` (-12).
 /// - `ERROR_NO_SYSTEM_RESOURCES` (1450): there can be no more handles.
 #[cfg_attr(feature = "export", unsafe(no_mangle))]
 pub unsafe extern "system" fn GetStdHandle(which: STD_HANDLE) -> HANDLE {

@@ -67,9 +67,10 @@ pub unsafe extern "system" fn GetExitCodeThread(thread: HANDLE, exit_code: *mut 
 /// Makes a thread of the calling process, which runs `routine` with `parameter` and ends with what that returns.
 /// Returns NULL on failure.
 ///
-/// `stack_size` is in bytes; 0 stands for the standard library's default. With `CREATE_SUSPENDED` (4) in `flags` the thread
-/// waits for [`ResumeThread`] before it runs; `STACK_SIZE_PARAM_IS_A_RESERVATION` (0x10000) changes nothing. APCs that
-/// are queued to the thread before it runs are run before the routine. `id`, where it is not NULL, gets the thread's id.
+/// `stack_size` is in bytes; 0 stands for the standard library's default. With `CREATE_SUSPENDED` (4) in `flags` the
+/// thread waits for [`ResumeThread`] before it runs; `STACK_SIZE_PARAM_IS_A_RESERVATION` (0x10000) changes nothing.
+/// APCs that are queued to the thread before it runs are run before the routine. `id`, where it is not NULL, gets the
+/// thread's id.
 ///
 /// # Errors
 /// - `ERROR_NOACCESS` (998): `routine` is NULL.
@@ -113,10 +114,10 @@ pub unsafe extern "system" fn CreateThread(
 
 /// Ends the calling thread with an exit code.
 ///
-/// Nothing on its stack is dropped: where Rust frames own something there, that is leaked, and where something borrows from
-/// them, as scoped threads do, this must not be called. A thread that `CreateThread` has not made ends as far as others can
-/// see by its handles, and sleeps on; where it is the process's first, the process ends with the last thread that
-/// `CreateThread` has made, and with its exit code.
+/// Nothing on its stack is dropped: where Rust frames own something there, that is leaked, and where something borrows
+/// from them, as scoped threads do, this must not be called. A thread that `CreateThread` has not made ends as far as
+/// others can see by its handles, and sleeps on; where it is the process's first, the process ends with the last thread
+/// that `CreateThread` has made, and with its exit code.
 #[cfg_attr(feature = "export", unsafe(no_mangle))]
 pub unsafe extern "system" fn ExitThread(exit_code: u32) -> ! {
     // SAFETY: as the caller promises.

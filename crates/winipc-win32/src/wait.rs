@@ -112,8 +112,8 @@ unsafe fn many(
 ///
 /// # Errors
 /// In each case there was no wait.
-/// - `ERROR_INVALID_HANDLE` (6): `signal` is not a handle to one of these three, or `object` not to anything that can be
-///   waited for.
+/// - `ERROR_INVALID_HANDLE` (6): `signal` is not a handle to one of these three, or `object` not to anything that can
+///   be waited for.
 /// - `ERROR_ACCESS_DENIED` (5): a handle lacks the access.
 /// - `ERROR_NOT_OWNER` (288): the calling thread does not own the mutex.
 /// - `ERROR_TOO_MANY_POSTS` (298): the semaphore is at its maximum.

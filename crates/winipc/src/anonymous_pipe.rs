@@ -184,8 +184,8 @@ impl io::Write for PipeWriter {
 macro_rules! ends {
     ($($end:ident),*) => {$(
         impl $end {
-            /// Cancels the calls of this process that wait on this end, whichever threads they are of (`CancelIoEx`): they
-            /// fail with `ERROR_OPERATION_ABORTED`.
+            /// Cancels the calls of this process that wait on this end, whichever threads they are of (`CancelIoEx`):
+            /// they fail with `ERROR_OPERATION_ABORTED`.
             ///
             /// # Errors
             ///

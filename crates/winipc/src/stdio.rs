@@ -5,9 +5,9 @@ use crate::{AnonymousPipeOptions, AsHandle, OwnedHandle, PipeReader, PipeWriter,
 
 /// What a standard stream of a [`Command`](crate::Command)'s child is.
 ///
-/// From a [`PipeReader`], a [`PipeWriter`] or any other handle to something that is read and written it is made by `into`.
-/// On Linux a program that does not use this crate has it as descriptor 0, 1 or 2, which an end of a named pipe or a mailslot
-/// cannot be: it reads and writes nothing then.
+/// From a [`PipeReader`], a [`PipeWriter`] or any other handle to something that is read and written it is made by
+/// `into`. On Linux a program that does not use this crate has it as descriptor 0, 1 or 2, which an end of a named pipe
+/// or a mailslot cannot be: it reads and writes nothing then.
 #[derive(Debug)]
 pub struct Stdio(Kind);
 
@@ -39,8 +39,8 @@ impl Stdio {
         matches!(self.0, Kind::Inherit)
     }
 
-    /// The child's end of a stream that it reads, inheritable, and this process's, if there is one. `None`: this process has
-    /// no such stream itself.
+    /// The child's end of a stream that it reads, inheritable, and this process's, if there is one. `None`: this
+    /// process has no such stream itself.
     pub(crate) fn input(&self) -> Result<(Option<OwnedHandle>, Option<PipeWriter>)> {
         if let Kind::Piped = self.0 {
             let (reader, writer) = AnonymousPipeOptions::new().create()?;

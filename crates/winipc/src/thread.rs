@@ -44,8 +44,8 @@ impl Thread {
     /// Starts a thread (`CreateThread`), which ends with what `routine` returns as its exit code. It can be waited for
     /// together with other objects, which a [`std::thread::JoinHandle`] cannot.
     ///
-    /// What is queued to it ([`queue_apc`](Thread::queue_apc)) before it has begun runs first. A panic in the routine ends
-    /// the process. The thread goes on where this value is dropped.
+    /// What is queued to it ([`queue_apc`](Thread::queue_apc)) before it has begun runs first. A panic in the routine
+    /// ends the process. The thread goes on where this value is dropped.
     ///
     /// # Errors
     ///

@@ -54,8 +54,8 @@ fn forged_name(of: &impl AsHandle) -> String {
     format!("FORGED_{}", of.as_handle().as_raw() as isize)
 }
 
-/// Whatever handle a variable named was taken for an inherited one, if only it was inheritable: it had two owners then, and
-/// was closed twice.
+/// Whatever handle a variable named was taken for an inherited one, if only it was inheritable: it had two owners then,
+/// and was closed twice.
 #[test]
 fn a_variable_alone_is_no_inheritance() {
     const TEST: &str = "a_variable_alone_is_no_inheritance";

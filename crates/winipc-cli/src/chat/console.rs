@@ -18,8 +18,8 @@ const PROMPT: &str = "> ";
 
 /// Where notices go, and how the next line is asked for.
 pub(crate) struct Console {
-    /// To a thread that prints above the line being typed. The editor takes notices only while it reads a line: who asks
-    /// for lines must not wait for that.
+    /// To a thread that prints above the line being typed. The editor takes notices only while it reads a line: who
+    /// asks for lines must not wait for that.
     printer: Option<Printer>,
     requests: Sender<()>,
     _terminal: Option<TerminalMode>,

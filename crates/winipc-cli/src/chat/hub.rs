@@ -70,8 +70,8 @@ struct Connection {
 struct Hub {
     room: Room,
     connections: HashMap<LinkId, Connection>,
-    /// Lines that count as delivered only when everybody has come back who is expected to: whoever finds out late that the
-    /// former server is gone shall not find more lines said than everybody remembers.
+    /// Lines that count as delivered only when everybody has come back who is expected to: whoever finds out late that
+    /// the former server is gone shall not find more lines said than everybody remembers.
     held: Vec<Arc<dyn Send + Sync>>,
     /// Closed by us; aborted when their time is over.
     lingering: Vec<(Instant, Arc<dyn Fn() + Send + Sync>)>,

@@ -317,7 +317,8 @@ impl Chat {
         Ok(())
     }
 
-    /// Asks for the next line when the room has been entered or cannot be, the last one has come, and the outbox has room.
+    /// Asks for the next line when the room has been entered or cannot be, the last one has come, and the outbox has
+    /// room.
     fn request_line(&mut self) {
         let is_asked = self.is_in_room() || self.may_give_up;
         if is_asked && !self.is_line_requested && self.leaving.is_none() && self.member.may_type() {

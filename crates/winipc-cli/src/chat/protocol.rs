@@ -127,8 +127,8 @@ pub(crate) struct Memory {
 pub(crate) enum Frame {
     /// Member to server, first frame.
     Hello { version: u32, member: MemberId, name: String, memory: Option<Memory> },
-    /// Server to member, the answer to `Hello`: its name here, who serves, who is in the room, what the server has seen.
-    /// If it was here before, also what it has missed and nobody can tell it any more.
+    /// Server to member, the answer to `Hello`: its name here, who serves, who is in the room, what the server has
+    /// seen. If it was here before, also what it has missed and nobody can tell it any more.
     Welcome {
         name: String,
         server: MemberId,

@@ -47,8 +47,8 @@ pub(crate) struct Room {
     /// Those who have come back and may still bring lines, with the moment until which that is waited for.
     telling: BTreeMap<LinkId, Instant>,
     journal: Journal,
-    /// Lines of which others of the same stream are missing that somebody expected may bring, and who has sent them. Who came
-    /// late to the room remembers no others.
+    /// Lines of which others of the same stream are missing that somebody expected may bring, and who has sent them.
+    /// Who came late to the room remembers no others.
     early: Vec<(LinkId, Line)>,
     early_bytes: usize,
 }

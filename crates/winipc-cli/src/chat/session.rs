@@ -44,8 +44,8 @@ impl Session {
             if let Err(error) = self.run(&mut claim) {
                 let _ = events.send(Event::Failed(error));
             }
-            // The claim goes with the process: who serves next must not find files of this one's, which are removed when
-            // it leaves.
+            // The claim goes with the process: who serves next must not find files of this one's, which are removed
+            // when it leaves.
             while claim.is_some() {
                 thread::park();
             }

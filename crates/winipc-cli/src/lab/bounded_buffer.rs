@@ -146,8 +146,8 @@ fn place(number: i64) -> usize {
     BUFFER + (number % PLACES) as usize
 }
 
-/// A way to use the buffer: one at a time, who puts in when there is room, who takes out when there is something. What is
-/// to be done then tells how many items the buffer holds after it.
+/// A way to use the buffer: one at a time, who puts in when there is room, who takes out when there is something. What
+/// is to be done then tells how many items the buffer holds after it.
 trait Buffer {
     fn put(&self, put: &mut dyn FnMut() -> Result<i64>) -> Result<()>;
     fn take(&self, take: &mut dyn FnMut() -> Result<i64>) -> Result<()>;

@@ -86,8 +86,8 @@ pub(super) fn memory(tag: &str, name: &str) -> Result<WritableView> {
 }
 
 impl Role {
-    /// Says this, and returns when it has been shown: what this process does next, and whatever that leads to elsewhere,
-    /// is shown after it.
+    /// Says this, and returns when it has been shown: what this process does next, and whatever that leads to
+    /// elsewhere, is shown after it.
     ///
     /// # Errors
     /// Nobody listens any more.

@@ -1,7 +1,8 @@
 //! Shell tools: the mechanisms as commands for scripts.
 //!
 //! One file per kind of object. A further kind is a variant of [`Tool`], an arm of [`run`] and a file; [`hold`] is for
-//! its `create`, [`target`] and [`patience`] for what opens it, [`child`] for what runs a command, [`status`] for how it ends.
+//! its `create`, [`target`] and [`patience`] for what opens it, [`child`] for what runs a command, [`status`] for how
+//! it ends.
 
 mod child;
 mod event;

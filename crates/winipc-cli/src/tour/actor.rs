@@ -148,8 +148,8 @@ fn talk(transport: &dyn Transport, room: &RoomName, index: usize, messages: u64)
         report(&Report::Said { number })
     };
     let mut bytes = Vec::new();
-    // The last message known, and how many of them were said and heard here: relayed by different threads of the server,
-    // one can overtake another.
+    // The last message known, and how many of them were said and heard here: relayed by different threads of the
+    // server, one can overtake another.
     let (mut last, mut said, mut heard) = (0, 0, 0);
     while said + heard < messages {
         if !link.receiver.receive(&mut bytes)? {

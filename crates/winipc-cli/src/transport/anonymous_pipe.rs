@@ -1,9 +1,10 @@
 //! Rooms over anonymous pipes, which have no names and go one way: a pair of them is a link.
 //!
-//! A client makes both pipes and writes to the room's mailslot which of its handles the server is to have. The server takes
-//! duplicates of the one end to read from and the other to write to, and greets. Before that it takes the client's permit, a
-//! named event: a client that has waited too long takes the permit back and goes, and its handles' numbers may then be
-//! those of something else. From then on the pipes live in the two processes only, and the end of either ends them.
+//! A client makes both pipes and writes to the room's mailslot which of its handles the server is to have. The server
+//! takes duplicates of the one end to read from and the other to write to, and greets. Before that it takes the
+//! client's permit, a named event: a client that has waited too long takes the permit back and goes, and its handles'
+//! numbers may then be those of something else. From then on the pipes live in the two processes only, and the end of
+//! either ends them.
 
 use std::io::{self, Read, Write};
 use std::sync::Arc;

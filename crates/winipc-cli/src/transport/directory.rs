@@ -1,8 +1,9 @@
-//! Files by which the members of a room find each other. They lie in a directory of their own in the private directory of the
-//! namespace, so that nobody but the user gets in.
+//! Files by which the members of a room find each other. They lie in a directory of their own in the private directory
+//! of the namespace, so that nobody but the user gets in.
 //!
-//! A file belongs to whoever has the right to serve its room, and goes when that leaves. What the killed have left belongs to
-//! nobody: whoever comes or goes takes the right for the moment in which it removes it. The directory goes when it is empty.
+//! A file belongs to whoever has the right to serve its room, and goes when that leaves. What the killed have left
+//! belongs to nobody: whoever comes or goes takes the right for the moment in which it removes it. The directory goes
+//! when it is empty.
 
 use std::collections::BTreeSet;
 use std::io::{self, ErrorKind};

@@ -1,6 +1,7 @@
-//! Rooms over mailslots. A slot goes one way, to the one who reads it, and tells nobody of those who write: so a link is a
-//! slot at either end, and a mutex that each side holds for as long as it lasts, whose release or abandonment tells the
-//! other that it has ended. A semaphore counts the room that is left in each slot, which itself would take everything.
+//! Rooms over mailslots. A slot goes one way, to the one who reads it, and tells nobody of those who write: so a link
+//! is a slot at either end, and a mutex that each side holds for as long as it lasts, whose release or abandonment
+//! tells the other that it has ended. A semaphore counts the room that is left in each slot, which itself would take
+//! everything.
 //!
 //! The room is a slot too, its door, into which newcomers put the names of their links.
 

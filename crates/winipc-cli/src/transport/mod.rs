@@ -102,8 +102,8 @@ pub(crate) const FRAME_LIMIT: usize = 1024 * 1024;
 
 /// Sends whole frames; used by one thread at a time.
 pub(crate) trait FrameSender: Send {
-    /// Returns when the frame, of at most [`FRAME_LIMIT`] bytes and possibly of none, has been handed over: the peer can
-    /// read it even if this process dies now. May block while the peer does not read.
+    /// Returns when the frame, of at most [`FRAME_LIMIT`] bytes and possibly of none, has been handed over: the peer
+    /// can read it even if this process dies now. May block while the peer does not read.
     ///
     /// # Errors
     /// The peer is gone, or the link has failed.
@@ -119,12 +119,13 @@ pub(crate) trait FrameReceiver: Send {
     fn receive(&mut self, frame: &mut Vec<u8>) -> Result<bool>;
 }
 
-/// Both directions of a link, for a thread each. The peer sees it end when both halves are dropped, or the process ends.
+/// Both directions of a link, for a thread each. The peer sees it end when both halves are dropped, or the process
+/// ends.
 pub(crate) struct Link {
     pub(crate) sender: Box<dyn FrameSender>,
     pub(crate) receiver: Box<dyn FrameReceiver>,
-    /// Ends what either half is waiting for, now and later; what is under way may be lost. At the client's end it may do
-    /// nothing.
+    /// Ends what either half is waiting for, now and later; what is under way may be lost. At the client's end it may
+    /// do nothing.
     pub(crate) abort: Arc<dyn Fn() + Send + Sync>,
 }
 
@@ -160,8 +161,8 @@ pub(crate) trait Transport: Send + Sync {
     /// The right cannot be asked for.
     fn claim(&self, room: &RoomName, patience: Duration) -> Result<Option<Box<dyn Claim>>>;
 
-    /// A link to whoever serves `room`, or `None` if nobody answers at present, which takes a few seconds at most to find out.
-    /// A link may be had before the server has accepted it.
+    /// A link to whoever serves `room`, or `None` if nobody answers at present, which takes a few seconds at most to
+    /// find out. A link may be had before the server has accepted it.
     ///
     /// # Errors
     /// Somebody answers, but not to us.

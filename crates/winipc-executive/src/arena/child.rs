@@ -63,8 +63,9 @@ impl ProcessDescriptor {
         }
     }
 
-    /// Waits for a child's end and fetches its body, so that its id may be another's. Nothing happens for other processes.
-    /// A debugger may keep the body for as long as it likes; where [`end`](Self::end) has told how the child ended, nobody does.
+    /// Waits for a child's end and fetches its body, so that its id may be another's. Nothing happens for other
+    /// processes. A debugger may keep the body for as long as it likes; where [`end`](Self::end) has told how the child
+    /// ended, nobody does.
     pub(crate) fn fetch(&self) {
         let _ = self.wait(0);
     }
@@ -137,8 +138,8 @@ impl Poll {
 
     /// Closes the descriptor of a poll that a forked child has of its parent's and that nobody uses there.
     pub(crate) fn close_copy(&self) {
-        // SAFETY: it is closed once, since nobody knows of it after that: the thread that waits is not there, and the value
-        // is never dropped.
+        // SAFETY: it is closed once, since nobody knows of it after that: the thread that waits is not there, and the
+        // value is never dropped.
         unsafe { libc::close(self.0.as_raw_fd()) };
     }
 }

@@ -35,8 +35,8 @@ mod armed {
     /// How many points all threads together pass before the process stops; negative while disarmed.
     static PROCESS_REMAINING: AtomicI64 = AtomicI64::new(-1);
 
-    /// Lets the threads of the process, the keeper too, pass `points` crash points together, and stops the process at the
-    /// next one.
+    /// Lets the threads of the process, the keeper too, pass `points` crash points together, and stops the process at
+    /// the next one.
     pub fn arm_process(points: u64) {
         PROCESS_REMAINING.store(i64::try_from(points).unwrap_or(i64::MAX), Ordering::SeqCst);
     }

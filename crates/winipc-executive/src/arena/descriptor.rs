@@ -50,8 +50,8 @@ pub(crate) fn duplicate(number: RawFd) -> Option<OwnedFd> {
 /// A descriptor that the process has from its parent; programs that are executed do not get it. Those of the standard
 /// streams stay where they are, and this is another.
 ///
-/// The number alone tells nothing: whatever ran in this process before may have closed the descriptor, and what is there
-/// now be its own. It is left alone unless it is what the parent said.
+/// The number alone tells nothing: whatever ran in this process before may have closed the descriptor, and what is
+/// there now be its own. It is left alone unless it is what the parent said.
 pub(crate) fn inherited(number: RawFd, said: &Nature) -> Option<OwnedFd> {
     if nature_of(number).ok()? != *said {
         return None;
@@ -78,7 +78,8 @@ pub(crate) fn set_pipe_size(pipe: BorrowedFd<'_>, bytes: usize) {
     }
 }
 
-/// What a descriptor leads to and is open for, as far as the system tells: it is the same in all processes that have it.
+/// What a descriptor leads to and is open for, as far as the system tells: it is the same in all processes that have
+/// it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Nature {
     /// Which file it is: the two ends of a pipe are one.
@@ -115,8 +116,8 @@ fn nature_of(number: RawFd) -> io::Result<Nature> {
     })
 }
 
-/// Whether the kernel takes `RWF_NOWAIT` for pipes (Linux 6.4). Before that a call looks first, and waits in the rare case
-/// that another process was quicker.
+/// Whether the kernel takes `RWF_NOWAIT` for pipes (Linux 6.4). Before that a call looks first, and waits in the rare
+/// case that another process was quicker.
 static HAS_NOWAIT: AtomicBool = AtomicBool::new(true);
 
 /// Reads what there is into a buffer, from `at` on. [`io::ErrorKind::WouldBlock`]: nothing is there.
@@ -170,8 +171,8 @@ fn now(
     transfer(0)
 }
 
-/// Waits until one of the events that are asked for has come, or an end or error that nobody has to ask for, and returns
-/// those that have; for so many milliseconds at the most.
+/// Waits until one of the events that are asked for has come, or an end or error that nobody has to ask for, and
+/// returns those that have; for so many milliseconds at the most.
 pub(crate) fn poll<const N: usize>(
     descriptors: [(BorrowedFd<'_>, i16); N],
     timeout: Option<u32>,
@@ -249,8 +250,8 @@ impl Bell {
         }
     }
 
-    /// Waits for the bell, or for one of `events` on a descriptor, for so many milliseconds at the most. Returns whether
-    /// the descriptor is what it was.
+    /// Waits for the bell, or for one of `events` on a descriptor, for so many milliseconds at the most. Returns
+    /// whether the descriptor is what it was.
     pub(crate) fn wait_or(
         &self,
         descriptor: BorrowedFd<'_>,

@@ -89,7 +89,8 @@ pub(crate) fn synchronize(file: BorrowedFd<'_>) -> io::Result<()> {
     nothing(unsafe { libc::fsync(file.as_raw_fd()) })
 }
 
-/// Locks a file, alone or together with others, for as long as it is open. [`io::ErrorKind::WouldBlock`]: somebody has it.
+/// Locks a file, alone or together with others, for as long as it is open. [`io::ErrorKind::WouldBlock`]: somebody has
+/// it.
 pub(crate) fn lock(file: BorrowedFd<'_>, alone: bool) -> io::Result<()> {
     let operation: c_int = if alone { libc::LOCK_EX } else { libc::LOCK_SH };
     // SAFETY: a valid descriptor.

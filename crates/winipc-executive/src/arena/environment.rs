@@ -14,8 +14,8 @@ fn is_secure() -> bool {
     unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
 }
 
-/// Whether a variable is one that such a program ignores. Its children, which have the rights wholly and cannot tell, are
-/// not to obey it either.
+/// Whether a variable is one that such a program ignores. Its children, which have the rights wholly and cannot tell,
+/// are not to obey it either.
 pub(crate) fn is_ignored(name: &OsStr) -> bool {
     is_secure() && name.as_bytes().starts_with(b"WINIPC_")
 }

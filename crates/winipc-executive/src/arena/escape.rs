@@ -1,7 +1,8 @@
-//! Ending a thread from anywhere in it, as `ExitThread` does: back to where its routine was called, past all that is between.
+//! Ending a thread from anywhere in it, as `ExitThread` does: back to where its routine was called, past all that is
+//! between.
 //!
-//! `pthread_exit` would unwind the stack. The standard library's frames at its bottom do not let that pass, nor do functions
-//! that must not unwind, of which every routine of Win32 is one.
+//! `pthread_exit` would unwind the stack. The standard library's frames at its bottom do not let that pass, nor do
+//! functions that must not unwind, of which every routine of Win32 is one.
 
 use core::arch::naked_asm;
 use core::cell::Cell;
@@ -29,8 +30,8 @@ pub(crate) fn run(mut routine: &mut dyn FnMut()) {
 
 /// Ends the calling thread with an exit code.
 ///
-/// A thread that [`create`](crate::thread::create) has made ends at once. Any other ends as far as others can see by its
-/// object, and sleeps on; the process's first one ends the process if no thread that was so made is left.
+/// A thread that [`create`](crate::thread::create) has made ends at once. Any other ends as far as others can see by
+/// its object, and sleeps on; the process's first one ends the process if no thread that was so made is left.
 ///
 /// # Safety
 /// Nothing on the thread's stack has to be dropped: its frames are given up as they are.

@@ -36,7 +36,8 @@ impl Directory {
         Ok(directory)
     }
 
-    /// Locks a directory that the process has joined in. The environment does not matter: it may say something else by now.
+    /// Locks a directory that the process has joined in. The environment does not matter: it may say something else by
+    /// now.
     pub(crate) fn lock_again(place: &Arc<Place>) -> Result<Self, AttachError> {
         let directory = Self::at(place)?;
         lock_file(&directory.directory, place.path())?;

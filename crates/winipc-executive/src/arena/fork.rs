@@ -1,7 +1,7 @@
 //! Tells a forked child from its parent.
 //!
-//! A page that the kernel wipes on fork holds what a child must not inherit. It works for every way to fork, a raw `clone`
-//! included, costs one load to look at, and needs no hook.
+//! A page that the kernel wipes on fork holds what a child must not inherit. It works for every way to fork, a raw
+//! `clone` included, costs one load to look at, and needs no hook.
 
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
@@ -95,8 +95,8 @@ impl ForkMark {
     }
 }
 
-/// The right to join a namespace, which one thread of a process has at a time. A child that is forked meanwhile finds it
-/// free: the thread that has it is not there.
+/// The right to join a namespace, which one thread of a process has at a time. A child that is forked meanwhile finds
+/// it free: the thread that has it is not there.
 pub(crate) struct Joining(&'static Page);
 
 /// Values of the lock.

@@ -17,9 +17,10 @@ pub(crate) enum Deadline {
 
 /// The earliest deadline by each of the two clocks.
 ///
-/// The kernel lets a sleep end by one clock, and the clocks part when somebody sets the real-time one. So while there are
-/// both, a sleep goes by the monotonic clock, which no one can set, and is short: if the real-time clock was set forward
-/// meanwhile, its deadline is noticed late, by no more than it was set forward and no more than [`LONGEST_SLEEP_NS`].
+/// The kernel lets a sleep end by one clock, and the clocks part when somebody sets the real-time one. So while there
+/// are both, a sleep goes by the monotonic clock, which no one can set, and is short: if the real-time clock was set
+/// forward meanwhile, its deadline is noticed late, by no more than it was set forward and no more than
+/// [`LONGEST_SLEEP_NS`].
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub(crate) struct Deadlines {
     monotonic: Option<u64>,
@@ -176,8 +177,8 @@ pub(crate) fn wait_many_works() -> std::io::Result<()> {
 mod tests {
     use super::*;
 
-    /// Plays a sleep through on two clocks, of which the real-time one is set once, after `set_after` nanoseconds of the
-    /// monotonic one, by `step`. Returns how long it was until a deadline had come and was noticed.
+    /// Plays a sleep through on two clocks, of which the real-time one is set once, after `set_after` nanoseconds of
+    /// the monotonic one, by `step`. Returns how long it was until a deadline had come and was noticed.
     fn sleep_through(end: Option<u64>, due: Option<u64>, set_after: u64, step: i64) -> u64 {
         const REAL_TIME: u64 = 1_000_000 * SECOND;
         let real_time = |now: u64| {

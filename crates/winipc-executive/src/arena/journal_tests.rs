@@ -30,8 +30,8 @@ fn begin(arena: &'static Arena) -> Txn<'static> {
     Txn::new(arena, arena.get(SEAT).unwrap())
 }
 
-/// All words behind the header's first lines that a transaction may write. The journals, which are in seats and overflow
-/// regions, are no part of what is compared, and neither is how much memory regions have.
+/// All words behind the header's first lines that a transaction may write. The journals, which are in seats and
+/// overflow regions, are no part of what is compared, and neither is how much memory regions have.
 fn snapshot(arena: &Arena) -> Vec<u64> {
     let mut words = Vec::new();
     let mut copy = |offset: usize, length: usize| {

@@ -1,8 +1,8 @@
 //! Descriptors that the process keeps for itself.
 //!
 //! A program may close descriptors that it does not know, and have others under their numbers then. So whoever uses one
-//! that is kept looks first whether it still is what it was: the same file, directory or socket. Events and polls have no
-//! inode of their own, and so only what is none of them is told from one.
+//! that is kept looks first whether it still is what it was: the same file, directory or socket. Events and polls have
+//! no inode of their own, and so only what is none of them is told from one.
 
 use std::fs::{File, Metadata};
 use std::io;

@@ -14,9 +14,9 @@ use crate::status::{Result, Status};
 
 /// Set while somebody sleeps on the lock.
 const SLEEPERS: u32 = 1 << 31;
-/// A waiter looks closely for so many nanoseconds, in which a holder nearly always ends its call. If it does not, others
-/// hold the lock by turns, and looking only takes its cache line from them. So from then on it looks away for longer than
-/// a call takes: a holder does its next few calls with everything at hand, and all get more done.
+/// A waiter looks closely for so many nanoseconds, in which a holder nearly always ends its call. If it does not,
+/// others hold the lock by turns, and looking only takes its cache line from them. So from then on it looks away for
+/// longer than a call takes: a holder does its next few calls with everything at hand, and all get more done.
 const CLOSE_LOOK_NS: u64 = 400;
 /// Nanoseconds between two looks, first and later.
 const SHORT_PAUSE_NS: u64 = 50;
@@ -33,8 +33,8 @@ const PROBE_INTERVAL: Duration = Duration::from_millis(2);
 const NEVER: u64 = u64::MAX;
 
 impl Arena {
-    /// Passes some nanoseconds without a look at the lock, or fewer if another thread goes to rest meanwhile. The word that
-    /// tells is written to but then, so looking at it takes nothing from the holder.
+    /// Passes some nanoseconds without a look at the lock, or fewer if another thread goes to rest meanwhile. The word
+    /// that tells is written to but then, so looking at it takes nothing from the holder.
     fn look_away(&self, nanoseconds: u64) {
         let rest = &self.header().rest.0;
         let before = rest.load();
@@ -179,10 +179,11 @@ impl Arena {
         (holder != 0).then_some(SeatId(holder))
     }
 
-    /// Rolls back what dead holders left. The caller holds the lock, so every journal that is not empty is one of theirs.
+    /// Rolls back what dead holders left. The caller holds the lock, so every journal that is not empty is one of
+    /// theirs.
     ///
-    /// One of them at most was in the middle of a transaction of any length, and the others of one that rolled back. What
-    /// claims to be longer in sum is noise, and is not followed for ever.
+    /// One of them at most was in the middle of a transaction of any length, and the others of one that rolled back.
+    /// What claims to be longer in sum is noise, and is not followed for ever.
     fn recover(&self) {
         let mut budget = LONGEST_JOURNAL * 2;
         for (_, seat) in self.seats() {

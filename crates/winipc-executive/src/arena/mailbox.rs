@@ -125,8 +125,8 @@ pub(crate) fn send(
     })
 }
 
-/// Takes a message, and the descriptor that came with it, without waiting. `None`: there is none. One of another size has
-/// zeros for words.
+/// Takes a message, and the descriptor that came with it, without waiting. `None`: there is none. One of another size
+/// has zeros for words.
 pub(crate) fn receive(socket: BorrowedFd<'_>) -> io::Result<Option<(Words, Option<OwnedFd>)>> {
     let mut words: Words = [0; WORDS];
     let mut vector = libc::iovec { iov_base: words.as_mut_ptr().cast(), iov_len: size_of::<Words>() };

@@ -159,8 +159,8 @@ fn life_of(word: u32) -> Life {
 }
 
 impl Arena {
-    /// Sits the calling thread down at a free seat, for the process with the given number. `occupy` readies what belongs
-    /// to the seat, before the thread can be seen there.
+    /// Sits the calling thread down at a free seat, for the process with the given number. `occupy` readies what
+    /// belongs to the seat, before the thread can be seen there.
     ///
     /// # Errors
     /// As [`Arena::commit`]; no seat is free, or the process has too many.

@@ -116,7 +116,8 @@ impl Place {
 }
 
 impl Directory {
-    /// Removes the files of all sections of the arena that has the name, or had it. The caller knows that nobody uses it.
+    /// Removes the files of all sections of the arena that has the name, or had it. The caller knows that nobody uses
+    /// it.
     pub(super) fn remove_sections(&self) {
         let directory = self.as_fd();
         for (entry, _) in entries(directory, prefix(&self.place())) {

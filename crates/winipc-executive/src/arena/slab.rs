@@ -24,8 +24,8 @@ pub(crate) const FREE: u32 = 0;
 /// A structure that lives in a region of the arena.
 ///
 /// # Safety
-/// `Self` is `repr(C)`, consists only of shared words, is exactly as large as its region's extent says and aligned to at
-/// most that size and a page.
+/// `Self` is `repr(C)`, consists only of shared words, is exactly as large as its region's extent says and aligned to
+/// at most that size and a page.
 pub(crate) unsafe trait Record: Sized + 'static {
     const REGION: Region;
 

@@ -70,8 +70,8 @@ struct Start<'a> {
     inherited: &'a [RawFd],
     leads_group: bool,
     leads_session: bool,
-    /// Whether the child waits, and so has memory of its own. The arena is not asked again: a neighbour may change what it
-    /// says, and one that borrows its parent's memory would have that wait, too.
+    /// Whether the child waits, and so has memory of its own. The arena is not asked again: a neighbour may change what
+    /// it says, and one that borrows its parent's memory would have that wait, too.
     waits: bool,
     /// Id of the parent. The child cannot ask for it: the parent may be dead when it first runs.
     parent: libc::pid_t,
@@ -123,8 +123,9 @@ pub(crate) fn spawn(program: &Program, cradle: &Cradle<'_>) -> Result<(u32, Proc
     let mut descriptor: c_int = -1;
     // No handler of the parent's may run in the child, nor anything of the parent's on its memory.
     let mask = block_signals();
-    // SAFETY: the stack is the child's alone and long enough for what `run` calls. Either the child has memory of its own,
-    // or this thread stands still until the child is another program or gone; `start` and all it points to live as long.
+    // SAFETY: the stack is the child's alone and long enough for what `run` calls. Either the child has memory of its
+    // own, or this thread stands still until the child is another program or gone; `start` and all it points to live as
+    // long.
     let id = unsafe {
         let top = stack.as_mut_ptr_range().end.cast::<c_void>();
         let argument = (&raw const start).cast_mut().cast::<c_void>();
@@ -273,8 +274,9 @@ unsafe fn keep_inherited(start: &Start<'_>) -> bool {
     start.inherited.iter().all(|descriptor| unsafe { libc::fcntl(*descriptor, libc::F_SETFD, 0) } == 0)
 }
 
-/// Closes the descriptors that the program will not have: others wait for them to be closed. Which they are the child finds
-/// out itself, in which no other thread opens any. Where `/proc` is not there they stay open until the program begins.
+/// Closes the descriptors that the program will not have: others wait for them to be closed. Which they are the child
+/// finds out itself, in which no other thread opens any. Where `/proc` is not there they stay open until the program
+/// begins.
 unsafe fn close_private() {
     /// Where a directory's entry has its length and its name.
     const LENGTH: usize = core::mem::offset_of!(libc::dirent64, d_reclen);
@@ -358,8 +360,8 @@ mod tests {
         }
     }
 
-    /// The child asked the arena again whether it was to wait. Where a neighbour had changed that it waited in its parent's
-    /// memory, and its parent with it.
+    /// The child asked the arena again whether it was to wait. Where a neighbour had changed that it waited in its
+    /// parent's memory, and its parent with it.
     #[test]
     fn a_child_that_borrows_memory_does_not_wait() {
         static SUSPENDED: LazyLock<Free32> = LazyLock::new(Free32::default);
@@ -392,8 +394,8 @@ mod tests {
     /// The id of the process that makes a child and dies.
     static PARENT: AtomicI32 = AtomicI32::new(0);
 
-    /// The child asked who its parent is when that had been killed already. It took whoever had adopted it for its parent,
-    /// and waited for ever.
+    /// The child asked who its parent is when that had been killed already. It took whoever had adopted it for its
+    /// parent, and waited for ever.
     #[test]
     fn a_suspended_child_knows_that_its_parent_is_dead() {
         let (born, suspended) = (Free64::default(), Free32::default());

@@ -9,8 +9,8 @@ pub(crate) fn system_thread_id() -> u32 {
     unsafe { libc::gettid() as u32 }
 }
 
-/// The process id namespace in which the calling process has its id; 0 where nothing tells. As long as a process lives in
-/// one, no other has its number.
+/// The process id namespace in which the calling process has its id; 0 where nothing tells. As long as a process lives
+/// in one, no other has its number.
 pub(crate) fn process_id_namespace() -> u32 {
     use std::os::unix::fs::MetadataExt;
     std::fs::metadata("/proc/self/ns/pid").map_or(0, |namespace| namespace.ino() as u32)
@@ -27,8 +27,8 @@ pub(crate) fn host_name() -> Option<String> {
     (!name.is_empty()).then(|| name.to_owned())
 }
 
-/// When the process that `/proc` has under a name started, in milliseconds since the system did, rounded down to a tick;
-/// `None` if none that lives is there.
+/// When the process that `/proc` has under a name started, in milliseconds since the system did, rounded down to a
+/// tick; `None` if none that lives is there.
 pub(crate) fn started(name: &str) -> Option<u64> {
     const STATE: usize = 2;
     const THREADS: usize = 19;
@@ -139,8 +139,8 @@ pub(crate) fn start_thread(
     Err(std::io::Error::from_raw_os_error(result))
 }
 
-/// Bytes of a thread's stack that are not for its calls: with glibc the thread's locals lie there, of which a program can
-/// have more than a stack holds.
+/// Bytes of a thread's stack that are not for its calls: with glibc the thread's locals lie there, of which a program
+/// can have more than a stack holds.
 #[cfg(target_env = "gnu")]
 fn least_stack(attributes: *const libc::pthread_attr_t) -> usize {
     // SAFETY: a NUL-terminated name, looked for in what is loaded.

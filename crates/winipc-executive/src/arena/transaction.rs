@@ -16,7 +16,8 @@ use crate::status::{Result, Status};
 
 /// The arena's lock, held. Guarded words are read with `&Txn` and written with `&mut Txn`.
 ///
-/// Dropped without [`Txn::commit`], also by a panic, it undoes everything. Two words, since it is moved about: the rest is in
+/// Dropped without [`Txn::commit`], also by a panic, it undoes everything. Two words, since it is moved about: the rest
+/// is in
 /// [`OWN`].
 pub(crate) struct Txn<'a> {
     arena: &'a Arena,

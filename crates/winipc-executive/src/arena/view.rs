@@ -47,7 +47,8 @@ static GUESS: AtomicUsize = AtomicUsize::new(0);
 ///
 /// # Errors
 /// [`Status::CONFLICTING_ADDRESSES`]: the addresses are in use, or are none. [`Status::NO_MEMORY`]: there are not so
-/// many addresses, or the process has too many mappings. [`Status::COMMITMENT_LIMIT`]: no memory for a view that copies.
+/// many addresses, or the process has too many mappings. [`Status::COMMITMENT_LIMIT`]: no memory for a view that
+/// copies.
 /// [`Status::ACCESS_DENIED`]: the file system does not let its files be executed, or the file cannot be mapped so.
 pub(crate) fn map(request: &Request<'_>) -> Result<usize> {
     let address = match request.base {
@@ -106,8 +107,8 @@ fn map_anywhere(request: &Request<'_>) -> io::Result<usize> {
     {
         return Ok(address);
     }
-    // Addresses enough for a multiple of the granularity to be among them. They are given back before the view is mapped:
-    // if that fails, nobody could say whether they still are ours.
+    // Addresses enough for a multiple of the granularity to be among them. They are given back before the view is
+    // mapped: if that fails, nobody could say whether they still are ours.
     let whole =
         request.length.checked_next_multiple_of(PAGE).and_then(|length| length.checked_add(GRANULARITY));
     let whole = whole.ok_or(io::Error::from_raw_os_error(libc::ENOMEM))?;

@@ -1,8 +1,8 @@
 //! Messages that nobody will read.
 //!
-//! A channel can hold more of them than one transaction can free. It gives them all up at once, to a list of the arena's,
-//! and whoever did that frees them afterwards, some at a time. If they die, who buries them goes on, or who discards
-//! next.
+//! A channel can hold more of them than one transaction can free. It gives them all up at once, to a list of the
+//! arena's, and whoever did that frees them afterwards, some at a time. If they die, who buries them goes on, or who
+//! discards next.
 
 use crate::arena::Txn;
 use crate::arena::block::BlockRef;

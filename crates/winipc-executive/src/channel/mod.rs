@@ -2,8 +2,8 @@
 //! wait for either.
 //!
 //! Messages lie in a queue whether they fit the quota or not. `first_unsettled` is the first that does not fit; with it
-//! begin those whose writers wait. A message that is being copied is pinned, and is freed when it has left the queue and
-//! nobody pins it.
+//! begin those whose writers wait. A message that is being copied is pinned, and is freed when it has left the queue
+//! and nobody pins it.
 
 mod discard;
 mod message;

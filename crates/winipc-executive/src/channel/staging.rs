@@ -1,4 +1,5 @@
-//! Bytes between a caller's memory and messages: they are copied without the lock, in memory that the thread has at hand.
+//! Bytes between a caller's memory and messages: they are copied without the lock, in memory that the thread has at
+//! hand.
 
 use crate::arena::Ref;
 use crate::arena::Txn;
@@ -36,8 +37,8 @@ pub(crate) fn stage(current: &Current, data: &[u8]) -> Result<BlockRef> {
     Ok(message)
 }
 
-/// Frees what a call has staged and not handed on: nobody pays for what is at a thread's hand, so only what is short may
-/// stay there.
+/// Frees what a call has staged and not handed on: nobody pays for what is at a thread's hand, so only what is short
+/// may stay there.
 #[cold]
 pub(crate) fn unstage(current: &Current) {
     let spare = BlockRef(current.thread.spare_block.peek());
@@ -88,8 +89,8 @@ pub(crate) fn copy_taken(
         thread.reading.set(&mut lock, first.0);
     }
     lock.commit()?;
-    // The messages are this thread's now: nobody else changes their words, but for a neighbour who writes where it should
-    // not.
+    // The messages are this thread's now: nobody else changes their words, but for a neighbour who writes where it
+    // should not.
     let mut at = 0;
     let mut next = first;
     for _ in 0..MOST_TAKEN {

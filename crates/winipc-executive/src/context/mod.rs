@@ -102,8 +102,8 @@ struct Leaver;
 impl Drop for Leaver {
     fn drop(&mut self) {
         let Some(current) = CURRENT.with(Cell::get) else { return };
-        // The first thread's locals are destroyed when the process ends, and then its exit code is the thread's: the exit
-        // handler does the rest.
+        // The first thread's locals are destroyed when the process ends, and then its exit code is the thread's: the
+        // exit handler does the rest.
         if current.context.mark.is_same_process() && !current.is_first() {
             CURRENT.with(Cell::take);
             death::end_own_thread(current);
@@ -185,8 +185,8 @@ impl Current {
 
     /// Returns only while the process goes on, or to the thread that ends it.
     ///
-    /// Windows ends the other threads of a process before it closes its handles. Here they cannot be ended, but they can
-    /// be kept from seeing what is closed.
+    /// Windows ends the other threads of a process before it closes its handles. Here they cannot be ended, but they
+    /// can be kept from seeing what is closed.
     #[inline]
     pub(crate) fn stay_if_leaving(&self) {
         let leaver = self.context.leaver.load(Ordering::Relaxed);

@@ -23,7 +23,8 @@ const WRITE_ACCESS: u32 = file::GENERIC_WRITE | file::READ_ATTRIBUTES;
 
 /// Makes an anonymous pipe: the handle to read from, and the handle to write to.
 ///
-/// `size` is how many bytes may lie unread before writers wait, 0 for 4096. The kernel's pipe has pages, and takes more.
+/// `size` is how many bytes may lie unread before writers wait, 0 for 4096. The kernel's pipe has pages, and takes
+/// more.
 ///
 /// # Errors
 /// [`Status::TOO_MANY_OPENED_FILES`]: the process, or the system, has too many descriptors.
@@ -32,8 +33,8 @@ const WRITE_ACCESS: u32 = file::GENERIC_WRITE | file::READ_ATTRIBUTES;
 /// # References
 /// - `docs/conformance.md`, 4
 pub fn create(size: u32, inherit: bool) -> Result<(Handle, Handle)> {
-    /// A write that fits what was asked for with the room that Windows adds never waits, even where the writes before it
-    /// have left a page half empty.
+    /// A write that fits what was asked for with the room that Windows adds never waits, even where the writes before
+    /// it have left a page half empty.
     const SPARE: usize = 24 + 4096;
     let current = current()?;
     let size = if size == 0 { DEFAULT_SIZE } else { size };

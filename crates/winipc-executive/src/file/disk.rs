@@ -60,8 +60,8 @@ const OVERLAPPED: u64 = 2;
 
 /// Opens or makes a file. Also tells whether it existed.
 ///
-/// Sharing is by the system's advisory locks: who does not share keeps all others out that open the file by this function,
-/// and who shares keeps out those who do not.
+/// Sharing is by the system's advisory locks: who does not share keeps all others out that open the file by this
+/// function, and who shares keeps out those who do not.
 ///
 /// # Errors
 /// [`Status::OBJECT_NAME_NOT_FOUND`]: there is no such file. [`Status::OBJECT_PATH_NOT_FOUND`]: no such directory.

@@ -1,9 +1,9 @@
 //! Descriptors that children inherit with their handles.
 //!
 //! A child has a descriptor under the number that its parent has it under, and finds in its testament
-//! ([`crate::process::heritage`]) which object it belongs to, and what it is: under the number there may be something else
-//! by then. What became its standard input, output or error is there only: a program that knows nothing of handles closes
-//! it by closing that.
+//! ([`crate::process::heritage`]) which object it belongs to, and what it is: under the number there may be something
+//! else by then. What became its standard input, output or error is there only: a program that knows nothing of handles
+//! closes it by closing that.
 
 use std::collections::BTreeSet;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
@@ -41,8 +41,8 @@ pub(crate) struct Bequest {
 }
 
 /// Collects what a child is to have of the calling process: the descriptors behind the objects to which it inherits
-/// handles, and its standard ones, where they are not the caller's. What is none of a file's, or not inherited, stands for
-/// nothing.
+/// handles, and its standard ones, where they are not the caller's. What is none of a file's, or not inherited, stands
+/// for nothing.
 ///
 /// # Errors
 /// There can be no more descriptors.

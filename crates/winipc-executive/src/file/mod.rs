@@ -1,8 +1,8 @@
 //! Files: objects that stand for a descriptor of the system's. Ends of anonymous pipes, files on disk, terminals.
 //!
 //! The object lies in the arena like any other. Its descriptor does not: each process that has a handle to the object
-//! has a descriptor of its own to the same open file, in its `table`, from its first handle to its last. `transfer` reads
-//! and writes, `exchange` passes descriptors between processes when handles are duplicated.
+//! has a descriptor of its own to the same open file, in its `table`, from its first handle to its last. `transfer`
+//! reads and writes, `exchange` passes descriptors between processes when handles are duplicated.
 //!
 //! # References
 //! - `docs/conformance.md`, 4

@@ -1,7 +1,8 @@
 //! Reading and writing: system calls, made without any lock.
 //!
 //! A call first tries. One that has to wait becomes a request, so that it can be cancelled and seen like any other, and
-//! its thread sleeps on the descriptor and on a bell. Who cancels completes the request; the keeper of the process rings.
+//! its thread sleeps on the descriptor and on a bell. Who cancels completes the request; the keeper of the process
+//! rings.
 
 use std::cell::Cell;
 use std::io;
@@ -124,7 +125,8 @@ pub(crate) fn write(
     }
 }
 
-/// Waits until everything that was written has been read from a pipe. The system does not say when that is: it is asked.
+/// Waits until everything that was written has been read from a pipe. The system does not say when that is: it is
+/// asked.
 pub(crate) fn flush(current: &Current, file: &Found) -> Result<()> {
     match type_in(file.object) {
         Type::Pipe => {}

@@ -195,8 +195,8 @@ mod tests {
     use crate::context::attach_in_memory;
     use crate::process::open;
 
-    /// Between its look-up and the lock a process can be buried, and both its object's slot and its record be another's:
-    /// the handle went to that one.
+    /// Between its look-up and the lock a process can be buried, and both its object's slot and its record be
+    /// another's: the handle went to that one.
     #[test]
     fn a_process_whose_object_is_another_now_is_given_no_handle() {
         let current = attach_in_memory();

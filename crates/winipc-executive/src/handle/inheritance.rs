@@ -1,5 +1,5 @@
-//! Inheritance: the handles of a parent in the table of a child that is being made, under the same numbers, and which of
-//! its own a process has got so.
+//! Inheritance: the handles of a parent in the table of a child that is being made, under the same numbers, and which
+//! of its own a process has got so.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,8 +31,9 @@ pub(crate) fn inheritable(current: &Current, handles: &[Handle]) -> Result<Vec<u
     Ok(chosen)
 }
 
-/// Puts the inheritable handles of the calling process, or those of them that are `chosen`, into the empty table of a child
-/// that it is making. They keep their numbers and rights. Returns the objects among them that stand for descriptors.
+/// Puts the inheritable handles of the calling process, or those of them that are `chosen`, into the empty table of a
+/// child that it is making. They keep their numbers and rights. Returns the objects among them that stand for
+/// descriptors.
 ///
 /// # Errors
 /// [`Status::INSUFFICIENT_RESOURCES`], [`Status::NO_MEMORY`]: there is no room for the table.
@@ -119,8 +120,8 @@ impl Untaken {
     }
 }
 
-/// Says that a handle which the process has inherited belongs to the caller from now on. That can be said once of each, so
-/// that the caller may rely on it.
+/// Says that a handle which the process has inherited belongs to the caller from now on. That can be said once of each,
+/// so that the caller may rely on it.
 ///
 /// # Errors
 /// [`Status::NOT_FOUND`]: the process has not inherited it, it was taken before or has been closed, or it was made a standard
@@ -162,8 +163,8 @@ mod tests {
         assert_eq!(take_inherited(event), Err(Status::NOT_FOUND));
     }
 
-    /// The handle behind the first page was looked for, and was none to inherit when its page was to be made: the child's
-    /// next handle came into the middle of that page, and the entries before it were neither used nor free.
+    /// The handle behind the first page was looked for, and was none to inherit when its page was to be made: the
+    /// child's next handle came into the middle of that page, and the entries before it were neither used nor free.
     #[test]
     fn a_handle_that_is_not_inheritable_any_more_leaves_no_gap() {
         let current = attach_in_memory();

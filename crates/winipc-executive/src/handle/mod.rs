@@ -1,7 +1,7 @@
 //! Handles: how a process names the objects that it has opened.
 //!
-//! A look-up takes no lock: it reads the entry's word, and the object's state word, whose generation must be the one the
-//! handle was made for.
+//! A look-up takes no lock: it reads the entry's word, and the object's state word, whose generation must be the one
+//! the handle was made for.
 
 mod duplication;
 mod inheritance;

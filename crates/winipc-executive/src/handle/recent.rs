@@ -1,8 +1,8 @@
-//! What a thread's last look-ups found: the way from a handle to its object is several dependent loads, and programs use
-//! the same few handles again and again.
+//! What a thread's last look-ups found: the way from a handle to its object is several dependent loads, and programs
+//! use the same few handles again and again.
 //!
-//! A table entry's word says all about the handle. While it is what it was, and in a page of the table, so is what was found
-//! through it; whether the slot still holds that object is asked of the slot each time.
+//! A table entry's word says all about the handle. While it is what it was, and in a page of the table, so is what was
+//! found through it; whether the slot still holds that object is asked of the slot each time.
 
 use std::cell::Cell;
 
@@ -97,8 +97,8 @@ mod tests {
         });
     }
 
-    /// A handle seen in a page that a transaction brought and took back named, once the page was another process's, that
-    /// one's object.
+    /// A handle seen in a page that a transaction brought and took back named, once the page was another process's,
+    /// that one's object.
     #[test]
     fn what_is_remembered_of_a_page_goes_with_the_page() {
         let current = attach_in_memory();

@@ -1,4 +1,5 @@
-//! Looking on: every live object of the namespace, who holds it, who waits for it; and the proof that the arena is whole.
+//! Looking on: every live object of the namespace, who holds it, who waits for it; and the proof that the arena is
+//! whole.
 //!
 //! Both work within a bounded time, also while a stopped or traced thread holds the arena's lock, and name that thread
 //! then.
@@ -57,8 +58,8 @@ pub fn check() -> Vec<Fault> {
 /// As [`check()`], where the process may be kept from looking at all.
 ///
 /// # Errors
-/// As [`attach`](crate::namespace::attach): the directory belongs to somebody else or is open to others, the environment
-/// names none that can be. That says nothing of what is in the arena.
+/// As [`attach`](crate::namespace::attach): the directory belongs to somebody else or is open to others, the
+/// environment names none that can be. That says nothing of what is in the arena.
 pub fn try_check() -> Result<Vec<Fault>, AttachError> {
     let refusal = Cell::new(None);
     let faults = check::persistent(|| match Moment::now() {

@@ -51,7 +51,8 @@ impl Deliveries {
         self.locals.lock().unwrap_or_else(|poison| poison.into_inner())
     }
 
-    /// Keeps what belongs to a request, and says under which number, and whether the keeper has to be told of its deadline.
+    /// Keeps what belongs to a request, and says under which number, and whether the keeper has to be told of its
+    /// deadline.
     pub(super) fn keep(&self, local: Local) -> (u32, bool) {
         let mut locals = self.locals();
         loop {
@@ -82,7 +83,8 @@ impl Deliveries {
         Some(local)
     }
 
-    /// The numbers of those whose time has come by `now`, and when that of the next comes, at which the keeper looks again.
+    /// The numbers of those whose time has come by `now`, and when that of the next comes, at which the keeper looks
+    /// again.
     fn due(&self, now: u64) -> (HashSet<u32>, Option<u64>) {
         let mut locals = self.locals();
         let due = locals.deadlines.iter().take_while(|(deadline, _)| *deadline <= now);
@@ -102,8 +104,8 @@ pub(crate) fn run_deadlines(current: &Current) -> Result<Option<Deadline>> {
     Ok(next.map(Deadline::Monotonic))
 }
 
-/// Delivers all completed requests of the calling process to their buffers and status blocks. Cheap when there are none,
-/// and does nothing in a process that is not attached.
+/// Delivers all completed requests of the calling process to their buffers and status blocks. Cheap when there are
+/// none, and does nothing in a process that is not attached.
 pub fn deliver() {
     if let Ok(current) = current() {
         deliver_for(&current);

@@ -1,6 +1,6 @@
-//! What the ends of pipes and mailslots and the files that stand for descriptors have in common: the words of their objects
-//! that say which end it is and whether it is for overlapped use, and that calls on one for blocking use go one after the
-//! other.
+//! What the ends of pipes and mailslots and the files that stand for descriptors have in common: the words of their
+//! objects that say which end it is and whether it is for overlapped use, and that calls on one for blocking use go one
+//! after the other.
 //!
 //! # References
 //! - `docs/conformance.md`, 7.1

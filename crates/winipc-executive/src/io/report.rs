@@ -73,8 +73,8 @@ impl Report {
     ) -> Result<()> {
         self.block.complete(status, information);
         let mut lock = current.begin()?;
-        // Starting made the file nonsignaled; with an event of the call's own it stays so. Another thread may have closed
-        // it since, and its slot be a stranger's.
+        // Starting made the file nonsignaled; with an event of the call's own it stays so. Another thread may have
+        // closed it since, and its slot be a stranger's.
         if file.is_current(&lock) {
             dispatcher::set_signal(&mut lock, file.object, self.event.is_none())?;
         }

@@ -153,7 +153,8 @@ pub(crate) fn complete(
             Err(status) => return Err(status),
         }
     }
-    // The issuer's own calls deliver before they return, and so does a thread of its that is woken. Else the keeper does.
+    // The issuer's own calls deliver before they return, and so does a thread of its that is woken. Else the keeper
+    // does.
     if lock.process() != process_reference.index() && !lock.wakes_thread_of(process_reference) {
         lock.ring_after(keeper::doorbell(process));
     }
@@ -266,8 +267,8 @@ pub(crate) fn wait_for(
     Ok(())
 }
 
-/// Commits a transaction that has queued a request of the calling thread's, for which it sleeps from now on. Returns the
-/// number of the wait.
+/// Commits a transaction that has queued a request of the calling thread's, for which it sleeps from now on. Returns
+/// the number of the wait.
 #[inline(always)]
 pub(crate) fn begin_wait(
     mut lock: Txn<'static>,

@@ -1,7 +1,7 @@
 //! The keeper: one sleeping thread in each attached process.
 //!
-//! It waits for the death of other processes, of those that come after its own in the order of their records, as many as
-//! the kernel lets it watch at once, so that each process is watched by several and a stopped watcher hides nobody's
+//! It waits for the death of other processes, of those that come after its own in the order of their records, as many
+//! as the kernel lets it watch at once, so that each process is watched by several and a stopped watcher hides nobody's
 //! death. It waits for the raw end of its own process's threads, with helpers where they are many, runs the routines of
 //! timers, ends requests whose time has come, and delivers completed requests for those who only look at memory.
 
@@ -126,8 +126,8 @@ fn keep(current: &Current) {
     }
 }
 
-/// When to look again if nothing wakes the keeper. What has failed is tried again, but not at once: where memory was short
-/// there may be some later, and in an arena that a neighbour has damaged it would burn the processor.
+/// When to look again if nothing wakes the keeper. What has failed is tried again, but not at once: where memory was
+/// short there may be some later, and in an arena that a neighbour has damaged it would burn the processor.
 fn next_look(timers: Result<Deadlines>, seen: Result<Seen>, has_settled: bool) -> Deadlines {
     let interval = match seen {
         _ if timers.is_err() || !has_settled => Some(DYING_INTERVAL),

@@ -1,7 +1,8 @@
 //! Watchers: the keeper's helpers in a process with more threads than it can watch itself.
 //!
-//! The kernel lets a thread sleep on [`MAXIMUM_WORDS`] words. Each watcher sleeps on as many as that for the threads whose
-//! signs of life the keeper has no room for, and rings it when one ends. A process with few threads has no watchers.
+//! The kernel lets a thread sleep on [`MAXIMUM_WORDS`] words. Each watcher sleeps on as many as that for the threads
+//! whose signs of life the keeper has no room for, and rings it when one ends. A process with few threads has no
+//! watchers.
 
 use std::sync::{Mutex, MutexGuard};
 

@@ -1,8 +1,9 @@
 //! Mailslots: one who reads, many who write, and whole messages between them.
 //!
-//! A slot is a [channel](crate::channel) without a quota of its own: the server's end reads from it, and every client's end
-//! writes to it. For what lies there unread its creator pays, and each writer for its own messages, too. It goes with the
-//! last handle to the server's end, and its messages with it; clients that are still open are told so when they write.
+//! A slot is a [channel](crate::channel) without a quota of its own: the server's end reads from it, and every client's
+//! end writes to it. For what lies there unread its creator pays, and each writer for its own messages, too. It goes
+//! with the last handle to the server's end, and its messages with it; clients that are still open are told so when
+//! they write.
 //!
 //! A client that was opened for a name as datagrams are sent to it belongs to no slot: each of its messages goes to the
 //! slot that has the name then, or is lost.

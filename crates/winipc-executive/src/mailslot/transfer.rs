@@ -143,8 +143,9 @@ fn receiver(lock: &Txn<'static>, file: &Object, length: usize) -> Result<Option<
     Ok(fits(slot.maximum.get(lock), length).is_ok().then_some(slot))
 }
 
-/// Gives a message to who waits for one, or leaves it in the slot, at the expense of the slot's payer and of the calling
-/// process: the one bounds what writers leave behind that have ended, the other what one writer leaves in many slots.
+/// Gives a message to who waits for one, or leaves it in the slot, at the expense of the slot's payer and of the
+/// calling process: the one bounds what writers leave behind that have ended, the other what one writer leaves in many
+/// slots.
 fn deliver(lock: &mut Txn<'static>, slot: &Mailslot, message: BlockRef) -> Result<()> {
     let channel = &slot.channel;
     channel::link(lock, channel, message)?;

@@ -85,8 +85,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Any number of instances in both directions, for blocking use, with so many bytes each way that may lie unread; of
-    /// messages, which are read as such, or of bytes.
+    /// Any number of instances in both directions, for blocking use, with so many bytes each way that may lie unread;
+    /// of messages, which are read as such, or of bytes.
     pub const fn new(message: bool, quota: u32) -> Self {
         Server {
             direction: Direction::Duplex,

@@ -88,8 +88,8 @@ impl Children {
         Ok(())
     }
 
-    /// Watches a child, if `is_own` then says that it is this process's. Should it end before, that is noticed only after.
-    /// The descriptor is taken if the child is watched.
+    /// Watches a child, if `is_own` then says that it is this process's. Should it end before, that is noticed only
+    /// after. The descriptor is taken if the child is watched.
     ///
     /// # Errors
     /// There is no memory for it. What `is_own` fails with.
@@ -170,8 +170,8 @@ pub(super) fn give_up(current: &Current, child: Child) -> Result<()> {
     ended(current, child, claim::prepared(current.context.process), End::Unknown)
 }
 
-/// Takes over the children of a process that has ended, whose handles are closed: those that live are watched from now on,
-/// the others buried. `is_same` says under the lock that the process's record still is its.
+/// Takes over the children of a process that has ended, whose handles are closed: those that live are watched from now
+/// on, the others buried. `is_same` says under the lock that the process's record still is its.
 pub(crate) fn take_in_orphans(
     current: &Current,
     parent: Ref<Process>,
@@ -245,8 +245,8 @@ pub(super) fn cannot_be_resumed(arena: &Arena, process: &Process) -> Result<bool
     Ok(thread.suspended.load() != 0 && thread.handles.peek() == 0)
 }
 
-/// Buries the processes that died when they had taken over what their parents prepared and had no thread yet whose death
-/// can be seen. The caller holds the directory's lock, so nobody is joining.
+/// Buries the processes that died when they had taken over what their parents prepared and had no thread yet whose
+/// death can be seen. The caller holds the directory's lock, so nobody is joining.
 pub(crate) fn bury_unborn(current: &Current) {
     for (record, process) in all(current.arena()) {
         let is_theirs = |seat: u32| seat == record.index();

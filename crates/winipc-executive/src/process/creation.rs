@@ -78,14 +78,15 @@ pub struct Created {
 /// Makes a process that runs a program.
 ///
 /// Its handles and its id are there before it has begun. What it inherits is its own from the start, also if it is a
-/// program that knows nothing of this library: an object lives on until that ends. The process ends on its own, whatever
-/// becomes of its parent.
+/// program that knows nothing of this library: an object lives on until that ends. The process ends on its own,
+/// whatever becomes of its parent.
 ///
 /// # Errors
 /// [`Status::OBJECT_NAME_NOT_FOUND`]: there is no such program. [`Status::OBJECT_PATH_NOT_FOUND`]: nor a directory in which
-/// it could be. [`Status::INVALID_IMAGE_FORMAT`]: the file is no program. [`Status::NOT_A_DIRECTORY`]: the process cannot be
-/// in the directory. [`Status::ACCESS_DENIED`]: the caller may not run the file. [`Status::NAME_TOO_LONG`]: too many or too
-/// long arguments. [`Status::INVALID_PARAMETER`]: a handle to inherit is not inheritable; a string contains a zero.
+/// it could be. [`Status::INVALID_IMAGE_FORMAT`]: the file is no program. [`Status::NOT_A_DIRECTORY`]: the process
+/// cannot be in the directory. [`Status::ACCESS_DENIED`]: the caller may not run the file. [`Status::NAME_TOO_LONG`]:
+/// too many or too long arguments. [`Status::INVALID_PARAMETER`]: a handle to inherit is not inheritable; a string
+/// contains a zero.
 /// [`Status::INSUFFICIENT_RESOURCES`], [`Status::NO_MEMORY`]: there can be no more processes, handles or descriptors.
 ///
 /// # References

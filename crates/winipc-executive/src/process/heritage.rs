@@ -1,7 +1,8 @@
 //! What a process gets from its parent: a record with a handle table, which it takes over when it joins.
 //!
-//! The parent makes the record and names it in the environment. Between its making and the joining, which may never come,
-//! somebody watches for the end of the process ([`super::children`]): its parent, or, when that has ended, who buries it.
+//! The parent makes the record and names it in the environment. Between its making and the joining, which may never
+//! come, somebody watches for the end of the process ([`super::children`]): its parent, or, when that has ended, who
+//! buries it.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -14,8 +15,8 @@ use crate::file::exchange::Identity;
 use crate::file::inheritance::Belonging;
 use crate::records::Process;
 
-/// The environment variable that names the record: file of the arena, number, generation. After it come the descriptors that
-/// the process has, each with the object that it belongs to, its number and what it is.
+/// The environment variable that names the record: file of the arena, number, generation. After it come the descriptors
+/// that the process has, each with the object that it belongs to, its number and what it is.
 pub(crate) const VARIABLE: &str = "WINIPC_PROCESS";
 
 /// What the word `born` of a process's record holds, so that one compare-and-swap decides whether a process comes to be
@@ -72,8 +73,8 @@ pub(crate) fn id_of(process: &Process) -> u32 {
 /// How much later than it starts a process may note that it was made, in milliseconds.
 const LONGEST_BIRTH_MS: u64 = 60_000;
 
-/// A process that was made, and has not joined, if it lives: one has its id, where it was made, and is none that got the id
-/// later. Where it was made elsewhere nobody here can tell, and it counts as dead.
+/// A process that was made, and has not joined, if it lives: one has its id, where it was made, and is none that got
+/// the id later. Where it was made elsewhere nobody here can tell, and it counts as dead.
 pub(crate) fn find(process: &Process) -> Option<ProcessDescriptor> {
     let Birth::Made { id, at_ms } = Birth::of(process) else { return None };
     if !identity::is_near(process) {
@@ -117,8 +118,8 @@ pub(crate) struct Heritage {
     pub(crate) belongings: Vec<Belonging>,
 }
 
-/// The record that the calling process's parent has made for it in the arena, taken over. The caller holds the directory's
-/// lock. Until it has a seat, [`super::children::bury_unborn`] sees to it that nothing is left of it.
+/// The record that the calling process's parent has made for it in the arena, taken over. The caller holds the
+/// directory's lock. Until it has a seat, [`super::children::bury_unborn`] sees to it that nothing is left of it.
 pub(crate) fn take_over(arena: &Arena) -> Option<Heritage> {
     let testament = environment::variable(VARIABLE)?;
     let ([file, number, generation], belongings) = parse(&testament)?;

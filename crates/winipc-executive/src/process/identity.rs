@@ -1,8 +1,8 @@
 //! Which process of the system's a record is of.
 //!
-//! An id alone does not tell: it means something in its process id namespace only, and is another's when the process has
-//! ended. So the record says in which namespace the id is, and when the process started. Who does something to a process
-//! pins it by a descriptor first, and compares then.
+//! An id alone does not tell: it means something in its process id namespace only, and is another's when the process
+//! has ended. So the record says in which namespace the id is, and when the process started. Who does something to a
+//! process pins it by a descriptor first, and compares then.
 
 use super::{claim, heritage};
 use crate::arena::child::ProcessDescriptor;

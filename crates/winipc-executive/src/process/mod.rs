@@ -258,8 +258,8 @@ fn require_query(access: u32) -> Result<()> {
     Ok(())
 }
 
-/// Opens a process by its id, if it is attached to the namespace or was made by one that is. Of several that have the id,
-/// each in a process id namespace of its own, it is the one in the caller's.
+/// Opens a process by its id, if it is attached to the namespace or was made by one that is. Of several that have the
+/// id, each in a process id namespace of its own, it is the one in the caller's.
 ///
 /// # Errors
 /// [`Status::INVALID_PARAMETER`]: no such living process has the id. [`Status::ACCESS_DENIED`]:
@@ -311,8 +311,8 @@ pub fn exit(code: u32) -> ! {
 ///
 /// # Errors
 /// [`Status::INVALID_HANDLE`], [`Status::OBJECT_TYPE_MISMATCH`]: no process. [`Status::ACCESS_DENIED`]: the handle lacks
-/// PROCESS_TERMINATE, the process has ended already, it has its id in another process id namespace than the caller, or the
-/// system refuses.
+/// PROCESS_TERMINATE, the process has ended already, it has its id in another process id namespace than the caller, or
+/// the system refuses.
 pub fn terminate(process: Handle, code: u32) -> Result<()> {
     let current = current()?;
     let arena = current.arena();

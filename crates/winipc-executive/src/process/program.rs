@@ -10,7 +10,8 @@ use crate::status::Status;
 
 /// Finds a program by its name in the directories of `PATH`. A name with a slash is a path already.
 ///
-/// Where none of the directories has a program of that name, but one a file that cannot be run, that file is the result.
+/// Where none of the directories has a program of that name, but one a file that cannot be run, that file is the
+/// result.
 pub fn find(name: &OsStr) -> Option<PathBuf> {
     if name.as_bytes().contains(&b'/') {
         return Some(PathBuf::from(name));

@@ -22,8 +22,8 @@ pub(crate) fn from_word(word: u32) -> Handle {
 
 /// A standard handle of the calling process: 0 for input, 1 for output, 2 for error. [`Handle::NULL`] if it has none.
 ///
-/// It is what the parent or [`set`] said, whether or not it is a handle. Where nobody has said anything it is one to the
-/// descriptor of this number, made when it is first asked for.
+/// It is what the parent or [`set`] said, whether or not it is a handle. Where nobody has said anything it is one to
+/// the descriptor of this number, made when it is first asked for.
 ///
 /// # Errors
 /// [`Status::INSUFFICIENT_RESOURCES`](crate::Status::INSUFFICIENT_RESOURCES): there can be no more handles or descriptors.
@@ -72,8 +72,8 @@ pub fn set(place: usize, handle: Handle) -> Result<()> {
     lock.commit()
 }
 
-/// Has standard handles of the calling process be what the system has under their numbers: that is not what the parent left
-/// there.
+/// Has standard handles of the calling process be what the system has under their numbers: that is not what the parent
+/// left there.
 pub(crate) fn forget(current: &Current, places: &[usize]) -> Result<()> {
     if places.is_empty() {
         return Ok(());

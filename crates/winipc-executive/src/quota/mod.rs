@@ -1,7 +1,7 @@
 //! Quotas: what one process may take of the arena, so that one that leaks does not fill the world for all.
 //!
-//! Handles, threads and requests are limited in number, and the memory of names, queued calls and unread messages in sum.
-//! Who makes something pays for it until it is gone, or until the process is.
+//! Handles, threads and requests are limited in number, and the memory of names, queued calls and unread messages in
+//! sum. Who makes something pays for it until it is gone, or until the process is.
 
 use crate::arena::layout::{EXTENTS, Region};
 use crate::arena::{Arena, Ref, Txn};
@@ -9,7 +9,8 @@ use crate::process::claim;
 use crate::records::{Channel, Process};
 use crate::status::{Result, Status};
 
-/// Most requests of a process that are not over. A file's can all end in one transaction, so the journal must hold them.
+/// Most requests of a process that are not over. A file's can all end in one transaction, so the journal must hold
+/// them.
 pub(crate) const MOST_REQUESTS: u32 = 1 << 14;
 /// Most threads of a process: half of all.
 pub(crate) const MOST_THREADS: usize = EXTENTS[Region::Seat as usize].capacity / 2;
@@ -134,8 +135,8 @@ fn reserve_for(memory: u32) -> u32 {
     }
 }
 
-/// Messages take more memory of a channel's now. What is charged for them is a reserve, so that this nearly never touches
-/// the process's record: it is raised when they outgrow it, and lowered when they take less than a quarter.
+/// Messages take more memory of a channel's now. What is charged for them is a reserve, so that this nearly never
+/// touches the process's record: it is raised when they outgrow it, and lowered when they take less than a quarter.
 ///
 /// # Errors
 /// [`Status::QUOTA_EXCEEDED`]: the process that pays for the channel has too much already.
@@ -144,8 +145,8 @@ pub(crate) fn add_message(lock: &mut Txn<'_>, channel: &Channel, bytes: u32) -> 
     add(lock, channel, bytes, |lock| lock.arena().header().quota.load())
 }
 
-/// As [`add_message`], where others write at the expense of the process. They leave it a part of its quota, so that it can
-/// go on, and read what they have written.
+/// As [`add_message`], where others write at the expense of the process. They leave it a part of its quota, so that it
+/// can go on, and read what they have written.
 ///
 /// # Errors
 /// As [`add_message`].

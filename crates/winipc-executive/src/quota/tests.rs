@@ -62,8 +62,8 @@ fn buffer(length: usize) -> ReadBuffer {
     unsafe { ReadBuffer::new(bytes.as_mut_ptr(), length) }
 }
 
-/// Each call is refused, or writes nothing, when its bytes have been copied in already. They stayed at the thread's hand,
-/// and nobody paid for them.
+/// Each call is refused, or writes nothing, when its bytes have been copied in already. They stayed at the thread's
+/// hand, and nobody paid for them.
 #[test]
 fn what_is_not_written_takes_no_memory() {
     let current = attach();
@@ -244,8 +244,8 @@ fn unread_messages_of_a_mailslot_are_limited() {
     }
 }
 
-/// Messages outlast the process that wrote them. Nobody paid for them then, and writers that wrote and died one after the
-/// other filled the arena.
+/// Messages outlast the process that wrote them. Nobody paid for them then, and writers that wrote and died one after
+/// the other filled the arena.
 #[test]
 fn messages_of_writers_that_have_ended_are_limited() {
     let current = attach();
@@ -351,7 +351,8 @@ fn threads_are_limited() {
     let own = current.context.process.index();
     let arena = current.arena();
     let sit = |process: u32| arena.take_seat(process, |_| Ok(()));
-    // The calling thread has one, and another plays the keeper's. To lock a mutex for each of the others takes too long.
+    // The calling thread has one, and another plays the keeper's. To lock a mutex for each of the others takes too
+    // long.
     arena.commit(Region::Seat as usize, MOST_THREADS + 1).unwrap();
     for number in 3..MOST_THREADS as u32 {
         arena.get(Ref::<Seat>::from_index(number)).unwrap().claim.store(own << 1);

@@ -25,7 +25,8 @@ pub(crate) const ON_DISK: u64 = 1 << 34;
 /// Tag of the blocks that hold paths.
 pub(crate) const PATH_TAG: u32 = 6;
 
-/// Creates a section over a file on disk, or opens the one that has the name. The handle to the file may be closed then.
+/// Creates a section over a file on disk, or opens the one that has the name. The handle to the file may be closed
+/// then.
 ///
 /// `size` is in bytes, 0 for as many as are in the file. A file that is shorter is made longer, if views may write.
 ///

@@ -1,10 +1,10 @@
 //! Sections: memory that processes share, under a name or by their handles.
 //!
 //! A section's memory is a file that every process of the namespace can open (see `arena::section`), and a view is a
-//! mapping of a part of it. The object is there before its file is, and its slot is not free before the file is removed:
-//! when the last reference goes, the object is put into a list of the arena, and whoever dropped the reference then
-//! removes the files of those in the list, without the lock. If they die, whoever buries them goes on. A process keeps one
-//! small section that it has given up for the next (see [`spare`]).
+//! mapping of a part of it. The object is there before its file is, and its slot is not free before the file is
+//! removed: when the last reference goes, the object is put into a list of the arena, and whoever dropped the reference
+//! then removes the files of those in the list, without the lock. If they die, whoever buries them goes on. A process
+//! keeps one small section that it has given up for the next (see [`spare`]).
 //!
 //! # References
 //! - `docs/conformance.md`, 8
@@ -168,8 +168,8 @@ fn open_existing(current: &Current, attributes: &Attributes<'_>, access: u32) ->
     }
 }
 
-/// Makes the object of a section, completes it while only its handle refers to it, and gives it the name. It is its maker's
-/// then, or goes, for it cannot be completed, or somebody else was faster.
+/// Makes the object of a section, completes it while only its handle refers to it, and gives it the name. It is its
+/// maker's then, or goes, for it cannot be completed, or somebody else was faster.
 fn make(
     current: &Current,
     attributes: &Attributes<'_>,

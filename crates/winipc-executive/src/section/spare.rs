@@ -1,9 +1,9 @@
 //! The small section that a process has given up last, which it keeps for the next that it makes.
 //!
-//! To make a file and to remove it is what takes long of a small section. So the section, its object and its file, stays
-//! with its process when its last handle and view have gone. Nobody else is ever given memory that was somebody's: a
-//! section whose memory another process has mapped, or of which a forked child may have views, goes as any other, and
-//! what a process keeps goes with it.
+//! To make a file and to remove it is what takes long of a small section. So the section, its object and its file,
+//! stays with its process when its last handle and view have gone. Nobody else is ever given memory that was
+//! somebody's: a section whose memory another process has mapped, or of which a forked child may have views, goes as
+//! any other, and what a process keeps goes with it.
 
 use std::sync::Arc;
 

@@ -38,7 +38,8 @@ pub(crate) struct Made {
 
 /// Makes a thread. Returns a handle to it, with all rights, and its id.
 ///
-/// It is attached when this returns, so that calls can be queued to it; whether it has begun to run `body` is not known.
+/// It is attached when this returns, so that calls can be queued to it; whether it has begun to run `body` is not
+/// known.
 ///
 /// # Errors
 /// [`Status::INSUFFICIENT_RESOURCES`]: there can be no more threads or handles. [`Status::NO_MEMORY`].
@@ -109,8 +110,8 @@ fn leave() {
     }
 }
 
-/// Ends the calling thread, which [`create`] has not made, as far as others can see; it sleeps on. The process's first thread
-/// takes the process along if no thread that [`create`] has made is left.
+/// Ends the calling thread, which [`create`] has not made, as far as others can see; it sleeps on. The process's first
+/// thread takes the process along if no thread that [`create`] has made is left.
 pub(crate) fn end_in_place(code: u32) -> ! {
     if system_thread_id() == process::id() {
         let is_last = context::attached().is_none_or(|context| {

@@ -165,8 +165,8 @@ pub fn resume(thread: Handle) -> Result<u32> {
     Ok(count)
 }
 
-/// Signals the object of a thread that has ended, if it has one, and lets go of it. Where the whole process has ended, its
-/// exit code is the thread's.
+/// Signals the object of a thread that has ended, if it has one, and lets go of it. Where the whole process has ended,
+/// its exit code is the thread's.
 pub(crate) fn ended(lock: &mut Txn<'_>, thread: &Thread, process: &Process) -> Result<()> {
     let Some(reference) = Ref::<Object>::from_index(thread.object.get(lock)).some() else { return Ok(()) };
     thread.object.set(lock, 0);

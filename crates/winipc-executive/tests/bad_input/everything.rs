@@ -219,8 +219,8 @@ fn call_on_mailslot(handle: Handle) {
     let _ = mailslot::set_timeout(handle, 1);
 }
 
-/// Only ends for overlapped use: on others a call waits for the one before it, which a damaged pipe may say is not over,
-/// and then for what a damaged pipe may never have.
+/// Only ends for overlapped use: on others a call waits for the one before it, which a damaged pipe may say is not
+/// over, and then for what a damaged pipe may never have.
 fn call_on_pipe(handle: Handle, handles: &[Handle]) {
     if io::is_overlapped(handle) != Ok(true) {
         return;

@@ -221,8 +221,8 @@ pub(crate) fn descriptors_in_child() {
     std::fs::remove_file(path).unwrap();
 }
 
-/// The files of the parent's sections stayed open in the child, with the locks that keep others out, and what the parent
-/// watches its children by.
+/// The files of the parent's sections stayed open in the child, with the locks that keep others out, and what the
+/// parent watches its children by.
 #[test]
 fn a_forked_child_keeps_no_descriptor_of_its_parent() {
     let scratch = Scratch::private("forked-descriptors");

@@ -271,7 +271,8 @@ pub(crate) struct Operation {
     pub(crate) victim: fn(&Victim),
     /// What a survivor does while the victim is stopped or asleep in the operation; it may have to wait for its death.
     pub(crate) meanwhile: fn(&Stage),
-    /// Looks whether the state is legal, once the victim is dead; the last argument says whether the operation was over.
+    /// Looks whether the state is legal, once the victim is dead; the last argument says whether the operation was
+    /// over.
     pub(crate) judge: fn(&Stage, Vec<Waiter>, bool),
 }
 

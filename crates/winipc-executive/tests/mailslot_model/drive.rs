@@ -1,7 +1,7 @@
 //! Real mailslots, driven beside the model.
 //!
-//! All ends are overlapped, so that nothing waits. After every step each request must be where the model says: pending, or
-//! complete with this status, this count and these bytes.
+//! All ends are overlapped, so that nothing waits. After every step each request must be where the model says: pending,
+//! or complete with this status, this count and these bytes.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

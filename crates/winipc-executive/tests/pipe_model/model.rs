@@ -1,8 +1,8 @@
 //! A named pipe as section 5 of `docs/conformance.md` describes it, in the simplest words: instances, their ends, and
 //! the requests on them.
 //!
-//! Requests and ends have numbers. Whatever the model does is done at once; what the real pipe has to show for a request
-//! is its [`Ending`]. What ends read and write is in `transfer`.
+//! Requests and ends have numbers. Whatever the model does is done at once; what the real pipe has to show for a
+//! request is its [`Ending`]. What ends read and write is in `transfer`.
 
 use winipc_executive::Status;
 

@@ -135,7 +135,8 @@ pub(crate) enum State {
 
 /// Forks a child that runs a function, and dies with the calling thread at the latest. A panic ends it with code 101.
 pub(crate) fn fork(function: impl FnOnce()) -> Child {
-    // SAFETY: other threads of this process hold no lock that the child needs: they sleep in the executive, or in waits.
+    // SAFETY: other threads of this process hold no lock that the child needs: they sleep in the executive, or in
+    // waits.
     let pid = unsafe { libc::fork() };
     assert!(pid >= 0, "fork: {}", std::io::Error::last_os_error());
     if pid == 0 {
@@ -273,8 +274,8 @@ pub(crate) fn until(mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// Fails the test if anything is wrong in the arena, or if it has other objects than those of the calling process and of
-/// its threads.
+/// Fails the test if anything is wrong in the arena, or if it has other objects than those of the calling process and
+/// of its threads.
 pub(crate) fn assert_whole_and_empty() {
     let faults = inspect::check();
     assert!(faults.is_empty(), "{}", faults.iter().map(|fault| format!("\n  {fault}")).collect::<String>());

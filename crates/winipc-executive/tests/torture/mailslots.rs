@@ -1,5 +1,5 @@
-//! Random work on mailslots: many who write, reads with time-outs, overlapped reads that are cancelled, slots that come and
-//! go.
+//! Random work on mailslots: many who write, reads with time-outs, overlapped reads that are cancelled, slots that come
+//! and go.
 
 use std::time::Duration;
 

@@ -24,8 +24,8 @@ pub struct Child {
     pub(super) process: Process,
     pub(super) thread: OwnedHandle,
     pub(super) id: u32,
-    /// What the child reads from its standard input, where that is [piped](crate::Stdio::piped). The child finds the end of
-    /// it when this is dropped.
+    /// What the child reads from its standard input, where that is [piped](crate::Stdio::piped). The child finds the
+    /// end of it when this is dropped.
     pub stdin: Option<PipeWriter>,
     /// What the child writes to its standard output, where that is piped.
     pub stdout: Option<PipeReader>,
@@ -41,8 +41,8 @@ impl Child {
 
     /// The code that the child ended with, or `None` while it runs (`GetExitCodeProcess`).
     ///
-    /// On Linux, that of a child that was killed by a signal is 1, unless somebody has [terminated](Child::terminate) it
-    /// with another code; and eight bits are all there is of the code of a program that does not use this crate.
+    /// On Linux, that of a child that was killed by a signal is 1, unless somebody has [terminated](Child::terminate)
+    /// it with another code; and eight bits are all there is of the code of a program that does not use this crate.
     ///
     /// # Errors
     ///

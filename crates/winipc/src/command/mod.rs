@@ -21,8 +21,8 @@ use crate::{AsHandle, BorrowedHandle, OwnedHandle, Process, Result, Stdio, Win32
 /// [inherit handles](Command::inherit) to any kind of object, whose pipes can be waited for and peeked into, that start
 /// [suspended](Command::suspended), and that are [waitable](Child) together with other objects.
 ///
-/// The program is any program of the system. Its name is looked for as the system does it: on Windows in the directories of
-/// this program, the system and `PATH`, on Linux in those of `PATH`; one with a separator is a path.
+/// The program is any program of the system. Its name is looked for as the system does it: on Windows in the
+/// directories of this program, the system and `PATH`, on Linux in those of `PATH`; one with a separator is a path.
 ///
 /// A child inherits what it is given here and nothing else, whatever else in this process is inheritable.
 ///
@@ -106,8 +106,8 @@ impl<'a> Command<'a> {
     /// [`inherited_handle`].
     ///
     /// The name becomes a variable of the child's environment, whose value is the child's handle in decimal digits, for
-    /// programs that are not written in Rust. The object lives for as long as the child keeps the handle: until it closes
-    /// it, or ends.
+    /// programs that are not written in Rust. The object lives for as long as the child keeps the handle: until it
+    /// closes it, or ends.
     ///
     /// # Examples
     ///
@@ -171,8 +171,8 @@ impl<'a> Command<'a> {
         self.flag(CREATE_SUSPENDED, suspended)
     }
 
-    /// Whether the child leads a process group of its own (`CREATE_NEW_PROCESS_GROUP`): interrupts at the terminal do not
-    /// reach it. False unless said otherwise.
+    /// Whether the child leads a process group of its own (`CREATE_NEW_PROCESS_GROUP`): interrupts at the terminal do
+    /// not reach it. False unless said otherwise.
     pub fn process_group(&mut self, process_group: bool) -> &mut Self {
         self.flag(CREATE_NEW_PROCESS_GROUP, process_group)
     }
@@ -189,8 +189,8 @@ impl<'a> Command<'a> {
     /// - `ERROR_FILE_NOT_FOUND`, `ERROR_PATH_NOT_FOUND`: there is no such program, or not its directory.
     /// - `ERROR_BAD_EXE_FORMAT`, `ERROR_ACCESS_DENIED`: the file is no program, or may not be run.
     /// - `ERROR_DIRECTORY`: there is no such directory for the child to be in.
-    /// - `ERROR_INVALID_PARAMETER`: a string contains a NUL, or, on Linux, is not UTF-8; a name of a variable contains `=`;
-    ///   the program's name contains a quotation mark.
+    /// - `ERROR_INVALID_PARAMETER`: a string contains a NUL, or, on Linux, is not UTF-8; a name of a variable contains
+    ///   `=`; the program's name contains a quotation mark.
     /// - `ERROR_NO_SYSTEM_RESOURCES`, `ERROR_NOT_ENOUGH_MEMORY`: there can be no more processes or handles.
     pub fn spawn(&mut self) -> Result<Child> {
         // Others are not to inherit them, so there are handles to inherit for the time of the call.

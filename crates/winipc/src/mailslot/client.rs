@@ -36,9 +36,9 @@ pub struct MailslotClient {
 impl MailslotClient {
     /// Opens a client's end of the slot `name`, `\\.\mailslot\[path\]name` (`CreateFile`).
     ///
-    /// `\\*\mailslot\[path\]name`, or with a computer's or a domain's name for `*`, sends datagrams of at most 424 bytes
-    /// to every slot of that name there: nothing checks that there is one. On Linux they go to the slots of
-    /// the calling user on this machine.
+    /// `\\*\mailslot\[path\]name`, or with a computer's or a domain's name for `*`, sends datagrams of at most 424
+    /// bytes to every slot of that name there: nothing checks that there is one. On Linux they go to the slots of the
+    /// calling user on this machine.
     ///
     /// # Errors
     ///
@@ -56,7 +56,8 @@ impl MailslotClient {
     /// - `ERROR_HANDLE_EOF`: the slot is gone.
     /// - `ERROR_INVALID_PARAMETER`: the message is longer than the slot takes, or 4 GiB or more.
     /// - `ERROR_BAD_NETPATH`: it is too long for a datagram.
-    /// - `ERROR_NOT_ENOUGH_QUOTA`: too many messages of this process are unread, or in slots of the one that made the slot.
+    /// - `ERROR_NOT_ENOUGH_QUOTA`: too many messages of this process are unread, or in slots of the one that made the
+    ///   slot.
     pub fn send(&self, message: &[u8]) -> Result<()> {
         pipe::write(self.as_handle(), false, message).map(|_| ())
     }

@@ -86,8 +86,8 @@ impl Mailslot {
         }
     }
 
-    /// As [`read_message`](Mailslot::read_message), and waits for at most `timeout`, or for the slot's own read time-out
-    /// where that is shorter.
+    /// As [`read_message`](Mailslot::read_message), and waits for at most `timeout`, or for the slot's own read
+    /// time-out where that is shorter.
     ///
     /// # Errors
     ///
@@ -153,9 +153,9 @@ impl Mailslot {
         Pending::new(pipe::start_read(&self.handle, buffer))
     }
 
-    /// Starts a read as [`read_overlapped`](Mailslot::read_overlapped), and runs `routine` with its outcome and the buffer
-    /// when it is complete (`ReadFileEx`): on this thread, in an alertable wait. A panic in it ends the process. If the
-    /// thread ends before that, the read is cancelled, and `routine` is leaked.
+    /// Starts a read as [`read_overlapped`](Mailslot::read_overlapped), and runs `routine` with its outcome and the
+    /// buffer when it is complete (`ReadFileEx`): on this thread, in an alertable wait. A panic in it ends the process.
+    /// If the thread ends before that, the read is cancelled, and `routine` is leaked.
     ///
     /// # Errors
     ///

@@ -48,8 +48,8 @@ impl PipeTimeout {
 
 /// Waits until an instance of the pipe `name` listens for a client (`WaitNamedPipe`).
 ///
-/// This reserves nothing: somebody else may be faster. [`ClientOptions::open_within`](crate::ClientOptions::open_within)
-/// waits and opens until it succeeds.
+/// This reserves nothing: somebody else may be faster.
+/// [`ClientOptions::open_within`](crate::ClientOptions::open_within) waits and opens until it succeeds.
 ///
 /// # Errors
 ///

@@ -155,8 +155,8 @@ impl PipeEnd {
         pipe::flush(self.as_handle())
     }
 
-    /// Starts a read of at most `buffer`'s *capacity* into `buffer`, in place of what was in it ([`recv`](PipeEnd::recv)
-    /// says what is read). See [`overlapped`](crate::overlapped).
+    /// Starts a read of at most `buffer`'s *capacity* into `buffer`, in place of what was in it
+    /// ([`recv`](PipeEnd::recv) says what is read). See [`overlapped`](crate::overlapped).
     ///
     /// # Errors
     ///

@@ -10,8 +10,8 @@
 //! leaves it as it was before or after, never half done. A [`View`] is memory that others may change at any time, so it
 //! gives out copies and atomics, and no references to plain data.
 //!
-//! What is shared is *plain data*: types of which every bit pattern is a value and that have no padding, no pointers and
-//! no references. The traits of the crate [`zerocopy`] say which do, and its derives check it:
+//! What is shared is *plain data*: types of which every bit pattern is a value and that have no padding, no pointers
+//! and no references. The traits of the crate [`zerocopy`] say which do, and its derives check it:
 //!
 //! ```
 //! use winipc::section::SharedMutex;

@@ -1,13 +1,13 @@
 //! A value that processes share behind a lock, with conditions to wait for.
 //!
 //! A condition is a semaphore, whose count are notifications that nobody has taken yet, and a mutex, whose owner, the
-//! *leader*, may take one. Who waits is counted behind the lock, becomes the leader after those who came before, waits for
-//! a notification, takes the lock, and stays the leader until it has given the lock back. So:
+//! *leader*, may take one. Who waits is counted behind the lock, becomes the leader after those who came before, waits
+//! for a notification, takes the lock, and stays the leader until it has given the lock back. So:
 //!
 //! - A notification goes to one that waited when it was given: later ones queue behind the leader.
 //! - One that is given before its waiter sleeps waits in the semaphore.
-//! - A leader that is killed, whatever it had taken, leaves its mutex abandoned: the next in the queue learns of that and
-//!   returns in its place.
+//! - A leader that is killed, whatever it had taken, leaves its mutex abandoned: the next in the queue learns of that
+//!   and returns in its place.
 //! - A waiter that is killed before it leads leaves the count too high by one, which costs a wake-up for nothing later.
 //!
 //! A notifier adds to the semaphore before it lowers the count, and its value is shared only after both: wherever it is
@@ -102,8 +102,8 @@ impl Condition {
 impl<T: Plain> Monitor<T> {
     /// Shares a value under a name, with so many conditions, or opens the one that is shared under it, which is kept.
     ///
-    /// The objects behind it are called `NAME.section`, `NAME.mutex`, `NAME.condition-0`, `NAME.condition-0.leader`, and
-    /// so on.
+    /// The objects behind it are called `NAME.section`, `NAME.mutex`, `NAME.condition-0`, `NAME.condition-0.leader`,
+    /// and so on.
     ///
     /// # Errors
     ///
@@ -221,8 +221,8 @@ impl<'a, T: Plain> MonitorGuard<'a, T> {
         }
     }
 
-    /// As [`wait`](MonitorGuard::wait), for at most `timeout`, rounded up to milliseconds; taking the lock again may take
-    /// longer. The second result is false if the time was up.
+    /// As [`wait`](MonitorGuard::wait), for at most `timeout`, rounded up to milliseconds; taking the lock again may
+    /// take longer. The second result is false if the time was up.
     ///
     /// # Errors
     ///

@@ -70,11 +70,11 @@ impl SectionOptions {
     }
 
     /// Creates a section over a file, or opens the one with this name: its views are the file's bytes, and what is
-    /// written to them is in the file. `size` is in bytes, 0 for as many as are in the file; a file that is shorter is made
-    /// longer. The file may be closed then.
+    /// written to them is in the file. `size` is in bytes, 0 for as many as are in the file; a file that is shorter is
+    /// made longer. The file may be closed then.
     ///
-    /// Whoever makes the file shorter without regard to the section takes memory from under its views; touching it then ends
-    /// the process.
+    /// Whoever makes the file shorter without regard to the section takes memory from under its views; touching it then
+    /// ends the process.
     ///
     /// # Errors
     ///

@@ -56,8 +56,8 @@ atomics!(AtomicU8 AtomicU16 AtomicU32 AtomicU64 AtomicUsize AtomicI8 AtomicI16 A
 const WORD: usize = size_of::<usize>();
 
 impl Mapping {
-    /// Takes over a view of so many bytes, or of all that are mapped if `length` is 0; where memory is only reserved, as
-    /// far as it is committed.
+    /// Takes over a view of so many bytes, or of all that are mapped if `length` is 0; where memory is only reserved,
+    /// as far as it is committed.
     ///
     /// # Safety
     ///

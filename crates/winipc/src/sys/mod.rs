@@ -32,8 +32,8 @@
 //! | pipes | `CreateNamedPipeA/W`, `ConnectNamedPipe`, `DisconnectNamedPipe`, `WaitNamedPipeA/W`, `CallNamedPipeA/W`, `PeekNamedPipe`, `TransactNamedPipe`, `Get/SetNamedPipeHandleState(A/W)`, `GetNamedPipeInfo`, `GetNamedPipeClient/ServerProcessId`, `GetNamedPipeClient/ServerSessionId`, `GetNamedPipeClientComputerNameA/W` |
 //!
 //! And what Windows does not have: `process_identity`, a number by which a child of `fork`, to which no handle of its
-//! parent belongs, differs from all that it descends from; and `take_inherited`, which says once of each handle that the
-//! process has got from its parent that it has, with `voucher`, what the parent gives the child for that.
+//! parent belongs, differs from all that it descends from; and `take_inherited`, which says once of each handle that
+//! the process has got from its parent that it has, with `voucher`, what the parent gives the child for that.
 //!
 //! # Examples
 //!

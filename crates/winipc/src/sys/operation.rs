@@ -80,8 +80,8 @@ impl Operation for Write {
     }
 }
 
-/// A transaction ([`PipeEnd::transact_overlapped`](crate::PipeEnd::transact_overlapped)). Gives a `Result<Received>`, the
-/// message and the buffer with the reply.
+/// A transaction ([`PipeEnd::transact_overlapped`](crate::PipeEnd::transact_overlapped)). Gives a `Result<Received>`,
+/// the message and the buffer with the reply.
 #[derive(Debug, Default)]
 pub struct Transact {
     pub(crate) message: Vec<u8>,

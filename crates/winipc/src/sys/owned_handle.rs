@@ -78,8 +78,8 @@ impl OwnedHandle {
         raw
     }
 
-    /// The raw handle, for the functions in [`sys`](crate::sys). It stays owned by `self`. In a child of the process, made
-    /// by `fork`, it is NULL.
+    /// The raw handle, for the functions in [`sys`](crate::sys). It stays owned by `self`. In a child of the process,
+    /// made by `fork`, it is NULL.
     pub fn as_raw(&self) -> HANDLE {
         if self.is_own() { self.raw as HANDLE } else { ptr::null_mut() }
     }

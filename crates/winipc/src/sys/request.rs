@@ -36,7 +36,8 @@ unsafe impl<O: Operation> Send for Request<O> {}
 unsafe impl<O: Operation> Sync for Request<O> {}
 
 impl<O: Operation> Request<O> {
-    /// Starts a request by `call`, which is given the file, the operation with its buffers, and the `OVERLAPPED` to use.
+    /// Starts a request by `call`, which is given the file, the operation with its buffers, and the `OVERLAPPED` to
+    /// use.
     ///
     /// # Errors
     ///

@@ -32,8 +32,8 @@ pub use routine::TimerRoutine;
 pub enum Due {
     /// This long after it is set, rounded up to 100 ns. Changes of the system clock do not matter. Zero is at once.
     After(Duration),
-    /// At this time of the system clock, rounded up to 100 ns, also when the clock is changed. A time that has passed is
-    /// at once.
+    /// At this time of the system clock, rounded up to 100 ns, also when the clock is changed. A time that has passed
+    /// is at once.
     At(SystemTime),
 }
 
@@ -85,8 +85,8 @@ impl WaitableTimer {
         WaitableTimerOptions::new().create()
     }
 
-    /// Sets the timer (`SetWaitableTimer`): stops it if it runs, makes it nonsignaled, and starts it anew. Who waits for
-    /// it goes on waiting.
+    /// Sets the timer (`SetWaitableTimer`): stops it if it runs, makes it nonsignaled, and starts it anew. Who waits
+    /// for it goes on waiting.
     ///
     /// `period` is rounded up to milliseconds; `None` and zero are for once.
     ///

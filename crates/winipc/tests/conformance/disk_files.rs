@@ -63,7 +63,8 @@ fn an_existing_file_is_made_empty() {
     assert_eq!(file.bytes(), b"");
 }
 
-/// 1.2: OPEN_ALWAYS keeps what is in an existing file and writes ERROR_ALREADY_EXISTS, for a new one 0; OPEN_EXISTING 0.
+/// 1.2: OPEN_ALWAYS keeps what is in an existing file and writes ERROR_ALREADY_EXISTS, for a new one 0; OPEN_EXISTING
+/// 0.
 fn an_existing_file_is_opened() {
     let file = Scratch::new();
     let (made, error) = file.try_open(GENERIC_WRITE, OPEN_ALWAYS, 0);

@@ -209,7 +209,8 @@ fn a_copy_asks_for_the_right_to_read() {
     map_fails(&opened, whole(FILE_MAP_WRITE), ERROR_ACCESS_DENIED);
 }
 
-/// 1.4: OpenFileMapping gives what was asked for: a view that writes needs FILE_MAP_WRITE, one that reads FILE_MAP_READ.
+/// 1.4: OpenFileMapping gives what was asked for: a view that writes needs FILE_MAP_WRITE, one that reads
+/// FILE_MAP_READ.
 fn opening_gives_what_was_asked() {
     let name = Name::unique();
     let _section = named(&name, 4096);

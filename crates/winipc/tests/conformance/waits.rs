@@ -272,7 +272,8 @@ fn a_wait_for_all_wakes_when_complete() {
     assert!(!is_signaled(&event) && !is_signaled(&semaphore));
 }
 
-/// 2.3: A wait leaves manual-reset objects, processes and threads, resets automatic ones, counts semaphores down, owns mutexes.
+/// 2.3: A wait leaves manual-reset objects, processes and threads, resets automatic ones, counts semaphores down, owns
+/// mutexes.
 fn effects_of_a_satisfied_wait() {
     let (manual_timer, automatic_timer) = (timer(true), timer(false));
     set_timer(&manual_timer, 0);

@@ -1,8 +1,8 @@
 //! A link over shared memory: two rings of bytes in a section.
 //!
-//! A ring has one who writes and one who reads, so that two positions, each changed by one of them, are all that it needs;
-//! a full or empty ring is waited for by an event, together with those that tell of the end: that the link was left, and
-//! that the peer's process has died.
+//! A ring has one who writes and one who reads, so that two positions, each changed by one of them, are all that it
+//! needs; a full or empty ring is waited for by an event, together with those that tell of the end: that the link was
+//! left, and that the peer's process has died.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::sync::Arc;

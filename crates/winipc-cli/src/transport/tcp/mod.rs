@@ -1,8 +1,8 @@
 //! Rooms over TCP: a connection for each member.
 //!
-//! What was written to a connection can get lost when the writer dies: the kernel throws it away if the dead process had
-//! something to read, and the network may take the rest. So every frame is acknowledged by the process that has got it,
-//! and one is under way at a time: see [`connection`].
+//! What was written to a connection can get lost when the writer dies: the kernel throws it away if the dead process
+//! had something to read, and the network may take the rest. So every frame is acknowledged by the process that has got
+//! it, and one is under way at a time: see [`connection`].
 
 mod connection;
 mod word;

@@ -1,10 +1,10 @@
-//! Frames over datagrams that may be lost, doubled and overtaken. No input or output happens here: what arrives is given
-//! to a [`Conversation`], and what it wants to send is asked of it.
+//! Frames over datagrams that may be lost, doubled and overtaken. No input or output happens here: what arrives is
+//! given to a [`Conversation`], and what it wants to send is asked of it.
 //!
-//! A frame is cut into fragments, which are numbered through the whole conversation. The receiver says up to which number
-//! it has all, and which of the next 64 it has; the sender repeats what has not been acknowledged in time, or has been
-//! overtaken by three others. No more than a window of fragments is under way: it shrinks when something was lost and
-//! grows with every acknowledgement. One frame is under way at a time.
+//! A frame is cut into fragments, which are numbered through the whole conversation. The receiver says up to which
+//! number it has all, and which of the next 64 it has; the sender repeats what has not been acknowledged in time, or
+//! has been overtaken by three others. No more than a window of fragments is under way: it shrinks when something was
+//! lost and grows with every acknowledgement. One frame is under way at a time.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};

@@ -1,16 +1,16 @@
 //! How descriptors get from process to process when handles are duplicated: over Unix sockets.
 //!
-//! A process that is sent a descriptor has a mailbox: a datagram socket with a name in the namespace's directory. It opens
-//! it when somebody asks for it, by a word of its record and its keeper's doorbell, and its keeper looks into it when the
-//! bell rings. So the target of a duplication need not do anything for it, and what lies in its mailbox outlives its
-//! sender.
+//! A process that is sent a descriptor has a mailbox: a datagram socket with a name in the namespace's directory. It
+//! opens it when somebody asks for it, by a word of its record and its keeper's doorbell, and its keeper looks into it
+//! when the bell rings. So the target of a duplication need not do anything for it, and what lies in its mailbox
+//! outlives its sender.
 //!
 //! The handle is entered first, and the descriptor sent then: whoever finds a descriptor in a mailbox sees by its own
 //! table whether it is to keep it, and nothing is left open in a process that has no handle to it, whenever who sent it
 //! was killed.
 //!
-//! A process that has a handle and no descriptor, since it had not joined when it was given the handle, or since who gave
-//! it was killed in the middle, asks the others that have a handle when it first needs it.
+//! A process that has a handle and no descriptor, since it had not joined when it was given the handle, or since who
+//! gave it was killed in the middle, asks the others that have a handle when it first needs it.
 //!
 //! Nobody waits for longer than the process lives that it waits for. Words of a process's record say what it has to do,
 //! and whoever buries the dead rings for them again.
@@ -98,7 +98,8 @@ impl Party {
         core::ptr::eq(self.process, current.process())
     }
 
-    /// Whether it is there to be asked: a process that its parent has made, and that has not called the library yet, is not.
+    /// Whether it is there to be asked: a process that its parent has made, and that has not called the library yet, is
+    /// not.
     fn has_joined(&self) -> bool {
         self.process.keeper.load() != 0
     }
@@ -135,8 +136,8 @@ fn open(current: &Current) -> Result<()> {
     Ok(())
 }
 
-/// Removes the name of a dead or leaving process's mailbox. Nobody else's has the name, so it does not matter who else does
-/// it, or when. Not under the lock: a file system may be slow.
+/// Removes the name of a dead or leaving process's mailbox. Nobody else's has the name, so it does not matter who else
+/// does it, or when. Not under the lock: a file system may be slow.
 pub(crate) fn remove_name(current: &Current, process: Ref<Process>, generation: u32) {
     debug_assert_ne!(current.arena().lock_holder(), Some(current.id), "everybody waits for the file system");
     let address = Address { process: process.index(), generation };
@@ -184,7 +185,8 @@ fn ask_patiently(current: &Current, party: &Party) -> Result<bool> {
     Ok(false)
 }
 
-/// Makes sure that a process can be sent descriptors. One that has not joined cannot: it fetches what it needs when it has.
+/// Makes sure that a process can be sent descriptors. One that has not joined cannot: it fetches what it needs when it
+/// has.
 ///
 /// # Errors
 /// [`Status::PROCESS_IS_TERMINATING`]: it has ended. [`Status::INSUFFICIENT_RESOURCES`]: a mailbox cannot be opened.
@@ -192,8 +194,8 @@ pub(crate) fn prepare(current: &Current, to: &Party) -> Result<()> {
     if to.has_joined() { ask(current, to) } else { Ok(()) }
 }
 
-/// Passes the descriptor of an object to a process that has just been given a handle: the calling process's own, or that of
-/// the process from which the handle was duplicated, or of any other that has a handle.
+/// Passes the descriptor of an object to a process that has just been given a handle: the calling process's own, or
+/// that of the process from which the handle was duplicated, or of any other that has a handle.
 ///
 /// # Errors
 /// As [`prepare`]. [`Status::FILE_INVALID`]: nobody has the descriptor.
@@ -311,8 +313,8 @@ fn send(current: &Current, to: Address, message: Message, descriptor: Option<&Ow
     mailbox::send(directory, &to.name(current.arena()), &message.words(), descriptor)
 }
 
-/// Whether there is no room in the mailbox now, or nobody has it open: its process has ended, or its program has closed it,
-/// and it is opened again when the bell rings.
+/// Whether there is no room in the mailbox now, or nobody has it open: its process has ended, or its program has closed
+/// it, and it is opened again when the bell rings.
 fn is_for_later(error: &io::Error) -> bool {
     [io::ErrorKind::WouldBlock, io::ErrorKind::ConnectionRefused].contains(&error.kind())
         || error.raw_os_error() == Some(libc::ETOOMANYREFS)

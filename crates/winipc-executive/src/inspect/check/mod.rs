@@ -186,8 +186,8 @@ impl Checker<'_> {
         true
     }
 
-    /// Takes note that a chain of blocks belongs to somebody; reports one that has an owner already, or whose blocks do not
-    /// have the tags that they should: the first and the rest.
+    /// Takes note that a chain of blocks belongs to somebody; reports one that has an owner already, or whose blocks do
+    /// not have the tags that they should: the first and the rest.
     fn own_chain(&mut self, place: &str, chain: BlockRef, [first, rest]: [u32; 2]) -> bool {
         let mut next = chain;
         let mut room = 0;

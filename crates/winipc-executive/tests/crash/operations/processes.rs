@@ -59,8 +59,8 @@ pub(crate) fn leave_inheritable() {
     event::create(&attributes, ALL, false, false).unwrap();
 }
 
-/// Ends the children whose parent is buried, as far as there are any: each is a process like others, and holds what it has
-/// inherited.
+/// Ends the children whose parent is buried, as far as there are any: each is a process like others, and holds what it
+/// has inherited.
 pub(crate) fn end_orphans() {
     let ids = |listing: inspect::Listing| -> Vec<u32> {
         let processes = listing.objects.into_iter().filter_map(|object| match object.state {

@@ -10,8 +10,8 @@ pub type SharedResult<G> = std::result::Result<G, SharedLockError<G>>;
 /// Why a [`SharedMutex`](super::SharedMutex) or [`Monitor`](crate::section::Monitor) was not simply taken.
 #[derive(Debug)]
 pub enum SharedLockError<G> {
-    /// It *is* taken, and this is the guard; but the thread that had it before ended without giving it back. The value is
-    /// as one of them left it whole; what that thread was about to change it has not.
+    /// It *is* taken, and this is the guard; but the thread that had it before ended without giving it back. The value
+    /// is as one of them left it whole; what that thread was about to change it has not.
     Abandoned(G),
     /// Another thread had it all the time (`WAIT_TIMEOUT`).
     Timeout,

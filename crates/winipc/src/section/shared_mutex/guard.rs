@@ -8,8 +8,8 @@ use super::memory::word;
 use super::{Plain, SharedMutex};
 use crate::MutexGuard;
 
-/// A copy of the value of a [`SharedMutex`], which nobody else can take meanwhile. Dropping it makes what was changed the
-/// shared value, and gives the lock back.
+/// A copy of the value of a [`SharedMutex`], which nobody else can take meanwhile. Dropping it makes what was changed
+/// the shared value, and gives the lock back.
 ///
 /// It is bound to its thread, as a [`MutexGuard`] is. In a child of `fork`, dropping a copy of it does nothing.
 ///

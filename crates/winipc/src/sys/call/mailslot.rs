@@ -6,8 +6,8 @@ use crate::sys::owned_handle::{BorrowedHandle, OwnedHandle};
 use crate::sys::{CreateFileW, CreateMailslotW, FILE_SHARE_READ, FILE_SHARE_WRITE, OPEN_EXISTING};
 use crate::sys::{GetMailslotInfo, SetMailslotInfo};
 
-/// Whether blocking reads are given an `OVERLAPPED`. On Windows one without waits for the handle, which the end of every
-/// other read signals too; in winipc it waits for its own end alone, and faster.
+/// Whether blocking reads are given an `OVERLAPPED`. On Windows one without waits for the handle, which the end of
+/// every other read signals too; in winipc it waits for its own end alone, and faster.
 pub(crate) const READS_ARE_OVERLAPPED: bool = cfg!(windows);
 
 /// Creates a slot, which gives its server end.

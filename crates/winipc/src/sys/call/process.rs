@@ -105,8 +105,8 @@ pub(crate) fn create(mut creation: Creation<'_>) -> Result<Created> {
     }
     let mut information = PROCESS_INFORMATION::default();
     let optional = |text: &Option<Vec<u16>>| text.as_ref().map_or(ptr::null(), |text| text.as_ptr());
-    // SAFETY: the strings end in zeros and outlive the call, the list and the voucher as well; the structure is as large as
-    // it says, and the flag says whether there is a list after it.
+    // SAFETY: the strings end in zeros and outlive the call, the list and the voucher as well; the structure is as
+    // large as it says, and the flag says whether there is a list after it.
     check(unsafe {
         CreateProcessW(
             ptr::null(),

@@ -8,8 +8,8 @@ use crate::sys::{
     INVALID_HANDLE_VALUE, OPEN_EXISTING, STD_ERROR_HANDLE, STD_INPUT_HANDLE, STD_OUTPUT_HANDLE,
 };
 
-/// A standard handle, 0 for input, 1 for output, 2 for error; `None` if there is none. Nothing says that it is open, and it
-/// is to be used at once.
+/// A standard handle, 0 for input, 1 for output, 2 for error; `None` if there is none. Nothing says that it is open,
+/// and it is to be used at once.
 pub(crate) fn get(which: usize) -> Result<Option<BorrowedHandle<'static>>> {
     let which = [STD_INPUT_HANDLE, STD_OUTPUT_HANDLE, STD_ERROR_HANDLE][which];
     // SAFETY: it takes a number.

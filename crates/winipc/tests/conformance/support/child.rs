@@ -9,7 +9,8 @@ use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 /// The argument that makes this binary a child.
 pub(crate) const ROLE: &str = "--conformance-child";
 
-/// The argument that makes this binary run the commands after it, which commas part, and end with what the last returns.
+/// The argument that makes this binary run the commands after it, which commas part, and end with what the last
+/// returns.
 pub(crate) const SCRIPT: &str = "--conformance-script";
 
 /// The argument that makes this binary end with 1 if those after it are the ones that the next one tells, else with 0.

@@ -1,4 +1,5 @@
-//! Processes that CreateProcess makes: this binary again, which runs a script or looks at its arguments, or anything else.
+//! Processes that CreateProcess makes: this binary again, which runs a script or looks at its arguments, or anything
+//! else.
 
 use super::child::{ARGUMENTS, SCRIPT};
 use super::*;

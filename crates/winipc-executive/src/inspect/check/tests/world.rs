@@ -102,10 +102,10 @@ impl World {
         world
     }
 
-    /// Makes pipe 1, with instance 1 connected, a message for the server and another whose writer waits, and a client that
-    /// waits for one; instance 2 listens with a request. Pipe 2 has its only instance, 3, in use with an overlapped
-    /// read, one thread that reads at the client's end and one that waits for its turn to, and somebody waits for
-    /// another instance.
+    /// Makes pipe 1, with instance 1 connected, a message for the server and another whose writer waits, and a client
+    /// that waits for one; instance 2 listens with a request. Pipe 2 has its only instance, 3, in use with an
+    /// overlapped read, one thread that reads at the client's end and one that waits for its turn to, and somebody
+    /// waits for another instance.
     fn pipes(&self) {
         let server = |name: &str, instances: u32| {
             let server = Server { overlapped: true, max_instances: instances, ..Server::new(true, 16) };
@@ -157,8 +157,8 @@ impl World {
         self.start(|| pipe::wait_available(&named("one"), PipeTimeout::Forever), is_waiting);
     }
 
-    /// Makes mailslot 1 with two messages, a client and one that sends datagrams, mailslot 2, which a read waits for, and
-    /// mailslot 3, of which only a client is left.
+    /// Makes mailslot 1 with two messages, a client and one that sends datagrams, mailslot 2, which a read waits for,
+    /// and mailslot 3, of which only a client is left.
     fn mailslots(&self) {
         let server = |name: &str| {
             let server =
