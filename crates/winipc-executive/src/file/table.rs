@@ -144,12 +144,20 @@ fn sweep_noted(current: &Current) {
     let noted = process.closed_file.get(&lock);
     process.closed_file.set(&mut lock, 0);
     let mut held = locked(&current.context.files.held);
+    // The slot may be another object's by now, to which there is a handle.
+    let is_others = |number: u32, held: &Held| {
+        let object = current.arena().get::<Object>(Ref::from_index(number));
+        !object.is_ok_and(|object| generation_of(object.state.load()) == held.generation)
+    };
     // Closed without the locks.
     let mut gone = Vec::new();
     if noted == SEVERAL {
         let live: HashSet<_> = handle::objects_of(current.arena(), process).map(Ref::index).collect();
-        gone.extend(held.extract_if(|number, _| !live.contains(number)).map(|(_, held)| held));
-    } else if held.contains_key(&noted) && !has_handle(&lock, current, Ref::from_index(noted)) {
+        let is_gone = |number: &u32, held: &mut Held| !live.contains(number) || is_others(*number, held);
+        gone.extend(held.extract_if(is_gone).map(|(_, held)| held));
+    } else if let Some(kept) = held.get(&noted)
+        && (is_others(noted, kept) || !has_handle(&lock, current, Ref::from_index(noted)))
+    {
         gone.extend(held.remove(&noted));
     }
     drop(held);
@@ -162,4 +170,42 @@ fn sweep_noted(current: &Current) {
 pub(super) fn has_handle(lock: &Txn<'static>, current: &Current, object: Ref<Object>) -> bool {
     let is_any = lock.arena().get(object).is_ok_and(|object| object.handles.get(lock) != 0);
     is_any && handle::objects_of(current.arena(), current.process()).any(|other| other == object)
+}
+
+#[cfg(all(test, not(miri)))]
+mod tests {
+    use super::*;
+    use crate::access::file::GENERIC_WRITE;
+    use crate::context::attach_in_memory;
+    use crate::file::{Description, Type, create_pipe, duplicate_descriptor, insert, peek};
+    use crate::handle::look_up;
+
+    /// Who closed the last handle made another object in the slot, gave the process a handle to it, and was killed
+    /// before the descriptor of that was sent: the first one's stayed open, and whoever read waited on.
+    #[test]
+    fn a_descriptor_is_closed_though_the_slot_is_anothers_by_now() {
+        let current = attach_in_memory();
+        let files = &current.context.files;
+        for is_one_of_several in [false, true] {
+            let (reader, writer) = create_pipe(0, false).unwrap();
+            let first = look_up(&current, writer).unwrap();
+            // It is still there, and the close noted, where another process has closed the handle.
+            let descriptor = duplicate_descriptor(writer).unwrap();
+            handle::close(writer).unwrap();
+            assert!(files.keep(first.reference, generation_of(first.state), descriptor).is_none());
+            let mut lock = current.begin().unwrap();
+            handle_closed(&mut lock, current.process(), first.reference);
+            if is_one_of_several {
+                handle_closed(&mut lock, current.process(), look_up(&current, reader).unwrap().reference);
+            }
+            let description = Description { is: Type::Pipe, side: 0, size: 0 };
+            let (_, reused) = insert(&mut lock, &current, &description, GENERIC_WRITE, false).unwrap();
+            lock.commit().unwrap();
+            assert_eq!(reused, first.reference);
+            assert_eq!(current.process().closed_file.peek() == SEVERAL, is_one_of_several);
+            sweep(&current);
+            let reader = look_up(&current, reader).unwrap();
+            assert_eq!(peek(&current, &reader, &mut []).map(drop), Err(Status::PIPE_BROKEN));
+        }
+    }
 }
