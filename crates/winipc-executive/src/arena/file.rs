@@ -4,12 +4,13 @@ use std::ffi::CString;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Arena;
 use super::attach_error::AttachError;
+use super::fork::{self, Unshared};
 use super::layout::{ARENA_SIZE, MAGIC, fingerprint};
 use super::mailbox;
 use super::mapping::map;
@@ -21,6 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The directory of a user's arenas, locked: nobody else joins or leaves meanwhile.
 pub(crate) struct Directory {
+    /// The lock's descriptor is no child's. Given up before that is closed.
+    unshared: Option<Unshared>,
     /// The directory, opened for the lock alone.
     directory: File,
     place: Arc<Place>,
@@ -31,29 +34,43 @@ pub(crate) struct Directory {
 impl Directory {
     /// Opens the directory, makes it if it is missing, and locks it.
     pub(crate) fn lock() -> Result<Self, AttachError> {
-        let directory = Self::unlocked()?;
-        lock_file(&directory.directory, directory.place.path())?;
-        Ok(directory)
+        Self::lock_again(&Arc::new(Place::configured()?))
     }
 
     /// Locks a directory that the process has joined in. The environment does not matter: it may say something else by
     /// now.
     pub(crate) fn lock_again(place: &Arc<Place>) -> Result<Self, AttachError> {
-        let directory = Self::at(place)?;
-        lock_file(&directory.directory, place.path())?;
-        Ok(directory)
+        let end = Instant::now() + PATIENCE;
+        let error = loop {
+            match Self::try_lock_again(place) {
+                Ok(Some(directory)) => return Ok(directory),
+                Ok(None) if Instant::now() < end => std::thread::sleep(Duration::from_millis(1)),
+                Ok(None) => break io::Error::from_raw_os_error(libc::EWOULDBLOCK),
+                Err(error) => break error,
+            }
+        };
+        Err(AttachError::system(format!("cannot lock the directory {}", place.path().display()), error))
     }
 
-    /// Locks the directory again if it is still there and nobody has locked it; `None` if somebody has. The environment
-    /// does not matter here either.
+    /// Locks the directory again if it is still there and nobody has locked it; `None` if somebody has, or another
+    /// thread forks just now. The environment does not matter here either.
     pub(crate) fn try_lock_again(place: &Arc<Place>) -> io::Result<Option<Self>> {
-        let directory = Self::open_again(place)?;
-        // SAFETY: a valid descriptor.
-        if unsafe { libc::flock(directory.directory.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } != 0 {
-            let error = io::Error::last_os_error();
-            return if error.raw_os_error() == Some(libc::EWOULDBLOCK) { Ok(None) } else { Err(error) };
+        let forks = fork::settled();
+        let mut directory = Self::open_again(place)?;
+        // A child would have the lock, too, and keep it where its parent is killed before it gives it back.
+        directory.unshared = Unshared::new(directory.as_fd(), forks)?;
+        if directory.unshared.is_none() {
+            return Ok(None);
         }
-        Ok(Some(directory))
+        // SAFETY: a valid descriptor.
+        if unsafe { libc::flock(directory.directory.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } == 0 {
+            return Ok(Some(directory));
+        }
+        let error = io::Error::last_os_error();
+        match error.kind() {
+            io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => Ok(None),
+            _ => Err(error),
+        }
     }
 
     /// By what the directory is found again.
@@ -63,11 +80,8 @@ impl Directory {
 
     /// Opens the directory without locking it, for those who only look: somebody may join or leave meanwhile.
     pub(crate) fn unlocked() -> Result<Self, AttachError> {
-        Self::at(&Arc::new(Place::configured()?))
-    }
-
-    fn at(place: &Arc<Place>) -> Result<Self, AttachError> {
-        Self::open_again(place).map_err(|error| {
+        let place = Arc::new(Place::configured()?);
+        Self::open_again(&place).map_err(|error| {
             AttachError::system(format!("cannot open the directory {}", place.path().display()), error)
         })
     }
@@ -75,7 +89,7 @@ impl Directory {
     fn open_again(place: &Arc<Place>) -> io::Result<Self> {
         let directory = open_at(Some(place.directory()?), c".", libc::O_RDONLY | libc::O_DIRECTORY)?;
         let file = CString::new(place.arena()).expect("no NUL in a checked name");
-        Ok(Directory { directory, place: Arc::clone(place), file })
+        Ok(Directory { unshared: None, directory, place: Arc::clone(place), file })
     }
 
     /// Opens the arena that has the name, if there is one.
@@ -195,8 +209,8 @@ impl Directory {
 
 impl Drop for Directory {
     fn drop(&mut self) {
-        // Closing would not do: a child that another thread forked meanwhile has the descriptor too, and the lock is
-        // given back with the last.
+        // Closing would not do: a child of which the C library does not tell has the descriptor, too, and the lock is given
+        // back with the last.
         // SAFETY: a valid descriptor.
         unsafe { libc::flock(self.directory.as_raw_fd(), libc::LOCK_UN) };
     }
@@ -216,42 +230,58 @@ fn quota_in(file: &File) -> u32 {
     (size / quota::SHARE).min(quota::MOST_MEMORY.into()) as u32
 }
 
-fn lock_file(directory: &File, path: &Path) -> Result<(), AttachError> {
-    let end = Instant::now() + PATIENCE;
-    loop {
-        // SAFETY: a valid descriptor.
-        if unsafe { libc::flock(directory.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } == 0 {
-            return Ok(());
-        }
-        let error = io::Error::last_os_error();
-        match error.raw_os_error() {
-            Some(libc::EINTR) => {}
-            Some(libc::EWOULDBLOCK) if Instant::now() < end => std::thread::sleep(Duration::from_millis(1)),
-            _ => {
-                return Err(AttachError::system(
-                    format!("cannot lock the directory {}", path.display()),
-                    error,
-                ));
-            }
-        }
-    }
-}
-
-#[cfg(test)]
+#[cfg(all(test, not(miri)))]
 mod tests {
     use super::*;
 
+    fn place_of(name: &str) -> Arc<Place> {
+        let path = PathBuf::from(format!("/dev/shm/winipc-lock-{name}-{}", std::process::id()));
+        Arc::new(Place::open(path, "test".to_owned()).unwrap())
+    }
+
     #[test]
     fn a_child_forked_while_the_directory_is_locked_does_not_keep_it_locked() {
-        let path = PathBuf::from(format!("/dev/shm/winipc-lock-{}", std::process::id()));
-        let place = Arc::new(Place::open(path.clone(), "test".to_owned()).unwrap());
-        let directory = Directory::try_lock_again(&place).unwrap().unwrap();
+        let place = place_of("copy");
+        let directory = Directory::lock_again(&place).unwrap();
         assert!(Directory::try_lock_again(&place).unwrap().is_none());
-        // What the child of a fork has.
+        // What a child has that was made by other means than fork.
         let copy = directory.directory.try_clone().unwrap();
         drop(directory);
-        assert!(Directory::try_lock_again(&place).unwrap().is_some(), "nobody holds it");
+        drop(Directory::lock_again(&place).unwrap());
         drop(copy);
-        std::fs::remove_dir(&path).unwrap();
+        std::fs::remove_dir(place.path()).unwrap();
+    }
+
+    /// The child shares the lock, and nobody could join until it ended.
+    #[test]
+    fn a_child_of_one_that_is_killed_does_not_keep_the_directory_locked() {
+        let place = place_of("killed");
+        fork::count();
+        let (until_over, over) = std::io::pipe().unwrap();
+        // SAFETY: the child makes the calls below, takes memory, which the C library keeps in order, and is killed.
+        let victim = unsafe { libc::fork() };
+        if victim == 0 {
+            let directory = Directory::lock_again(&place);
+            let code = if directory.is_ok() { 0 } else { 1 };
+            // SAFETY: calls that a child may make; a descriptor of its own, a byte that is its own.
+            unsafe {
+                if libc::fork() == 0 {
+                    let mut byte = 0_u8;
+                    libc::close(over.as_raw_fd());
+                    libc::alarm(60);
+                    libc::read(until_over.as_raw_fd(), (&raw mut byte).cast(), 1);
+                    libc::_exit(0);
+                }
+                // As by a signal: nothing is given back.
+                libc::_exit(code);
+            }
+        }
+        let mut status = 0;
+        // SAFETY: waits for the child just made.
+        assert_eq!(unsafe { libc::waitpid(victim, &raw mut status, 0) }, victim);
+        assert_eq!(status, 0, "the victim has locked the directory");
+        drop(Directory::lock_again(&place).unwrap());
+        drop(over);
+        std::fs::remove_dir(place.path()).unwrap();
     }
 }

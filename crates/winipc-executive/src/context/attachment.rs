@@ -56,6 +56,8 @@ fn join(mark: ForkMark) -> core::result::Result<&'static Context, AttachError> {
     })?;
     // Before anything is in the arena: that there can be no more threads is what fails most.
     let keeper = keeper::prepare()?;
+    // Before there is anything that no child is to have.
+    fork::count();
     let directory = Directory::lock()?;
     let arena = match directory.open()? {
         Some(arena) if arena.is_of_this_boot() && is_inhabited(&arena) => arena,
@@ -89,7 +91,6 @@ fn join(mark: ForkMark) -> core::result::Result<&'static Context, AttachError> {
     };
     let context = Context::keep(arena, process, directory.place(), mark).map_err(no_room)?;
     process::identity::note(context.process_record());
-    fork::count();
     let mut redirected = Vec::new();
     if let Some(heritage) = heritage {
         redirected = file::inheritance::take_over(context, &heritage.belongings);
