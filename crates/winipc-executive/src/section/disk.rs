@@ -131,7 +131,8 @@ pub(super) fn forget(lock: &mut Txn<'static>, object: &Object) -> Result<()> {
     lock.free_chain(chain)
 }
 
-/// Makes sure that no section needs more of a file than so many bytes.
+/// Makes sure that no section needs more of a file than so many bytes. One that is made after this, and before the caller
+/// has made the file shorter, is not seen.
 ///
 /// # Errors
 /// [`Status::USER_MAPPED_FILE`]: one does.
