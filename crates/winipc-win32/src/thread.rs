@@ -42,7 +42,8 @@ pub unsafe extern "system" fn GetThreadId(thread: HANDLE) -> u32 {
     value(thread::id_of(handle(thread)), 0)
 }
 
-/// Opens a thread that is attached to the namespace. Returns NULL on failure.
+/// Opens a thread that is attached to the namespace, or the first one of a process that `CreateProcessW` has made.
+/// Returns NULL on failure.
 ///
 /// # Errors
 /// - `ERROR_INVALID_PARAMETER` (87): no such thread has the id.

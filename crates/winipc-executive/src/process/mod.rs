@@ -258,6 +258,15 @@ fn require_query(access: u32) -> Result<()> {
     Ok(())
 }
 
+/// The process with an id; of several, each in a process id namespace of its own, the one in the caller's.
+pub(crate) fn with_id<'a>(current: &Current, lock: &Txn<'a>, id: u32) -> Option<&'a Process> {
+    let own = current.process().id_namespace.load();
+    all(lock.arena())
+        .map(|(_, process)| process)
+        .filter(|process| claim::is_there(process.claim.load()) && process.id.load() == id && id != 0)
+        .min_by_key(|process| process.id_namespace.load() != own)
+}
+
 /// Opens a process by its id, if it is attached to the namespace or was made by one that is. Of several that have the
 /// id, each in a process id namespace of its own, it is the one in the caller's.
 ///
@@ -271,12 +280,8 @@ pub fn open(id: u32, desired: u32, inherit: bool) -> Result<Handle> {
     let current = current()?;
     death::bury_the_dead(&current);
     let mut lock = current.begin()?;
-    let arena = lock.arena();
-    let own = current.process().id_namespace.load();
-    let reference = all(arena)
-        .filter(|(_, process)| claim::is_there(process.claim.load()) && process.id.load() == id && id != 0)
-        .min_by_key(|(_, process)| process.id_namespace.load() != own)
-        .map(|(_, process)| Ref::from_index(process.object.get(&lock)))
+    let reference = with_id(&current, &lock, id)
+        .map(|process| Ref::from_index(process.object.get(&lock)))
         .filter(|object: &Ref<Object>| !object.is_none())
         .ok_or(Status::INVALID_PARAMETER)?;
     let access = access::grant(Kind::Process, desired)?;

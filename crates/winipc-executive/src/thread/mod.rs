@@ -46,28 +46,30 @@ fn require_query(access: u32) -> Result<()> {
     Ok(())
 }
 
-/// Opens an attached thread by its id.
+/// Opens a thread by its id: an attached one, or the first one of a process that was made and has not attached.
 ///
 /// # Errors
-/// [`Status::INVALID_PARAMETER`]: no attached thread of the namespace has the id. [`Status::ACCESS_DENIED`]: nothing
-/// was asked for, or a right that threads do not have.
+/// [`Status::INVALID_PARAMETER`]: no such thread of the namespace has the id. [`Status::ACCESS_DENIED`]: nothing was
+/// asked for, or a right that threads do not have.
 pub fn open(id: u32, desired: u32, inherit: bool) -> Result<Handle> {
     let current = current()?;
     let mut lock = current.begin()?;
     let arena = lock.arena();
-    let seat = arena
-        .seats()
-        .find(|(reference, seat)| {
-            id != 0
-                && seat.is_open()
-                && arena
-                    .get::<Thread>(Ref::from_index(reference.index()))
-                    .is_ok_and(|thread| thread.id.load() == id)
-        })
-        .map(|(reference, seat)| seat.id(reference))
-        .ok_or(Status::INVALID_PARAMETER)?;
+    let is_it = |thread: &Thread| thread.id.load() == id && id != 0;
+    // The first thread of a process may have a seat and not have taken yet the object that was made for it.
+    let prepared = process::with_id(&current, &lock, id).map(|process| process.first_thread.get(&lock));
+    let reference = match prepared.and_then(|object| Ref::from_index(object).some()) {
+        Some(reference) => reference,
+        None => {
+            let (reference, seat) = arena
+                .seats()
+                .filter(|(_, seat)| seat.is_open())
+                .find(|(seat, _)| arena.get(Ref::from_index(seat.index())).is_ok_and(is_it))
+                .ok_or(Status::INVALID_PARAMETER)?;
+            object_for(&mut lock, seat.id(reference))?
+        }
+    };
     let access = access::grant(Kind::Thread, desired)?;
-    let reference = object_for(&mut lock, seat)?;
     let handle = handle::insert(&mut lock, current.process(), reference, access, inherit)?;
     lock.commit()?;
     Ok(handle)
@@ -189,6 +191,23 @@ pub(crate) fn object_ended(lock: &mut Txn<'_>, reference: Ref<Object>, code: u32
 mod tests {
     use super::*;
     use crate::context::attach_in_memory;
+    use crate::inspect::check_arena;
+
+    /// Who opened it then had an object that nobody signaled, and that was never freed.
+    #[test]
+    fn a_first_thread_that_is_joining_has_one_object() {
+        let current = attach_in_memory();
+        let process = current.process();
+        process.id.store(id());
+        let mut lock = current.begin().unwrap();
+        let prepared = prepare_first(&mut lock, process, 0).unwrap();
+        lock.commit().unwrap();
+        let opened = open(id(), access::all(Kind::Thread), false).unwrap();
+        take_first(&current).unwrap();
+        assert_eq!(own_object(&current), Ok(prepared));
+        assert_eq!(resolve(&current, opened).unwrap().reference, prepared);
+        assert_eq!(check_arena(&current), []);
+    }
 
     /// The object of a transaction that is rolled back later was taken for the thread's.
     #[test]

@@ -28,6 +28,7 @@ tests![
     a_missing_current_directory_is_refused,
     a_process_outlives_its_parent,
     a_new_process_can_be_opened,
+    the_thread_of_a_new_process_can_be_opened,
     process_groups_and_consoles_are_accepted,
 ];
 
@@ -277,6 +278,19 @@ fn a_new_process_can_be_opened() {
     assert_eq!(ok!(GetProcessId(opened.raw())), made.id);
     ok!(TerminateProcess(opened.raw(), 8));
     assert_eq!(made.end(), 8);
+}
+
+/// 13.3: The thread of a new process can be opened by its id as soon as CreateProcess has returned.
+fn the_thread_of_a_new_process_can_be_opened() {
+    let made = Creation { flags: CREATE_SUSPENDED, ..Creation::script("exit 9") }.make();
+    let opened = Handle::own(ok!(OpenThread(THREAD_ALL_ACCESS, FALSE, made.thread_id)));
+    assert_eq!(ok!(GetThreadId(opened.raw())), made.thread_id);
+    assert_eq!(call!(ResumeThread(opened.raw())), (1, UNTOUCHED));
+    assert_eq!(wait(&opened, SOON), WAIT_OBJECT_0);
+    let mut code = 0;
+    ok!(GetExitCodeThread(opened.raw(), &mut code));
+    assert_eq!(code, 9);
+    assert_eq!(made.end(), 9);
 }
 
 /// 13.3: CREATE_NEW_PROCESS_GROUP, CREATE_NEW_CONSOLE, DETACHED_PROCESS and CREATE_NO_WINDOW are accepted.
