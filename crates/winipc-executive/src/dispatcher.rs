@@ -10,7 +10,7 @@ use crate::arena::wake::{announce, phase};
 use crate::arena::{Arena, Ref, Txn, futex};
 use crate::records::{Kind, MAXIMUM_WAIT_OBJECTS, Object, Process, Thread, WaitBlock};
 use crate::status::{Result, Status};
-use crate::{keeper, mutex, timer};
+use crate::{keeper, mutex, thread, timer};
 
 /// What a thread record says about its wait.
 pub(crate) mod status {
@@ -351,10 +351,11 @@ pub(crate) fn taken_objects(lock: &Txn<'_>, thread: &Thread) -> impl Iterator<It
 }
 
 /// Announces again what a thread that died may have committed and not announced, or announced and not woken for:
-/// results, calls for alertable waits, and new times of timers.
+/// results, calls for alertable waits, new times of timers, and that a thread was resumed.
 pub(crate) fn announce_again(lock: &Txn<'_>) {
     for (reference, seat) in lock.arena().seats() {
         let Ok(thread) = lock.arena().get::<Thread>(Ref::from_index(reference.index())) else { continue };
+        thread::wake_again(lock, thread);
         let (result, wait) = (thread.status.get(lock), thread.wait.get(lock));
         let phase = match result & status::MASK {
             status::SATISFIED if thread.acknowledged.load() != wait => phase::DONE,

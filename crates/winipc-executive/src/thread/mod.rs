@@ -152,19 +152,32 @@ pub(crate) fn take_first(current: &Current) -> Result<()> {
 /// [`Status::INVALID_HANDLE`], [`Status::OBJECT_TYPE_MISMATCH`]: no thread. [`Status::ACCESS_DENIED`]: the handle lacks
 /// THREAD_SUSPEND_RESUME.
 pub fn resume(thread: Handle) -> Result<u32> {
-    let found = resolve(&current()?, thread)?.require(Kind::Thread, access::THREAD_SUSPEND_RESUME)?;
+    let current = current()?;
+    let found = resolve(&current, thread)?.require(Kind::Thread, access::THREAD_SUSPEND_RESUME)?;
+    let lock = current.begin()?;
+    if !found.is_current(&lock) {
+        return Err(Status::INVALID_HANDLE);
+    }
     let suspended = &found.object.suspended;
-    let mut count = suspended.load();
-    while count != 0 {
-        match suspended.compare_exchange(count, count - 1) {
-            Ok(_) => {
-                futex::wake(suspended, u32::MAX);
-                break;
-            }
-            Err(now) => count = now,
-        }
+    let count = suspended.load();
+    if count != 0 {
+        suspended.store(count - 1);
+    }
+    lock.commit()?;
+    if count != 0 {
+        futex::wake(suspended, u32::MAX);
     }
     Ok(count)
+}
+
+/// Wakes a thread that was resumed by one who may have died before waking it.
+pub(crate) fn wake_again(lock: &Txn<'_>, thread: &Thread) {
+    let object = Ref::<Object>::from_index(thread.object.get(lock)).some();
+    if let Some(object) = object.and_then(|object| lock.arena().get(object).ok())
+        && object.suspended.load() == 0
+    {
+        futex::wake(&object.suspended, u32::MAX);
+    }
 }
 
 /// Signals the object of a thread that has ended, if it has one, and lets go of it. Where the whole process has ended,
@@ -190,7 +203,8 @@ pub(crate) fn object_ended(lock: &mut Txn<'_>, reference: Ref<Object>, code: u32
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::context::attach_in_memory;
+    use crate::context::{attach_in_memory, join_in_memory};
+    use crate::death;
     use crate::inspect::check_arena;
 
     /// Who opened it then had an object that nobody signaled, and that was never freed.
@@ -207,6 +221,49 @@ mod tests {
         assert_eq!(own_object(&current), Ok(prepared));
         assert_eq!(resolve(&current, opened).unwrap().reference, prepared);
         assert_eq!(check_arena(&current), []);
+    }
+
+    /// The thread that had the object's place by then was resumed.
+    #[test]
+    #[cfg(not(miri))]
+    fn a_thread_that_is_gone_is_not_resumed() {
+        let current = attach_in_memory();
+        let make = |lock: &mut Txn<'_>| {
+            let object = prepare_first(lock, current.process(), 1).unwrap();
+            current.process().first_thread.set(lock, 0);
+            object
+        };
+        let mut lock = current.begin().unwrap();
+        let gone = make(&mut lock);
+        let handle = handle::insert(&mut lock, current.process(), gone, access::all(Kind::Thread), false);
+        let handle = handle.unwrap();
+        lock.commit().unwrap();
+        let mut lock = current.begin().unwrap();
+        let context = current.context;
+        let (tell, told) = std::sync::mpsc::channel();
+        let resuming = std::thread::spawn(move || {
+            let current = join_in_memory(context);
+            tell.send(system_thread_id()).unwrap();
+            let resumed = resume(handle);
+            death::end_own_thread(current);
+            resumed
+        });
+        let id = told.recv().unwrap();
+        // It has found the object, and now waits for the lock.
+        let is_asleep = || {
+            let stat = std::fs::read_to_string(format!("/proc/self/task/{id}/stat")).unwrap_or_default();
+            stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('S'))
+        };
+        while !is_asleep() && !resuming.is_finished() {
+            std::thread::yield_now();
+        }
+        object_ended(&mut lock, gone, 0).unwrap();
+        handle::close_some(&mut lock, &current, current.process(), 1).unwrap();
+        let next = make(&mut lock);
+        lock.commit().unwrap();
+        assert_eq!(resuming.join().unwrap(), Err(Status::INVALID_HANDLE));
+        assert_eq!(next, gone);
+        assert_eq!(current.arena().get(next).unwrap().suspended.load(), 1);
     }
 
     /// The object of a transaction that is rolled back later was taken for the thread's.

@@ -106,6 +106,7 @@ operations! {
     processes::create_another_process,
     processes::create_suspended_process,
     processes::resume_process,
+    processes::resume_thread,
     processes::terminate_process,
     processes::create_thread,
     connections::set_mode,

@@ -1,14 +1,15 @@
 //! Making of processes: a parent that dies leaves a child that is whole, or none.
 
 use std::path::Path;
+use std::sync::atomic::Ordering;
 
 use winipc_executive::inspect::{self, State};
 use winipc_executive::process::{Console, Created, Creation, Inherited};
 use winipc_executive::wait::Outcome;
 use winipc_executive::{Attributes, Kind, Status, event, handle, namespace, process, thread, wait};
 
-use crate::harness::{Operation, Stage};
-use crate::support::{ALL, PROCESS_ALL, Waiter, units, until};
+use crate::harness::{OWN, Operation, Stage};
+use crate::support::{ALL, PROCESS_ALL, Waiter, is_asleep, units, until};
 
 /// Whether a child starts suspended.
 pub(crate) const SUSPENDED: bool = true;
@@ -150,6 +151,30 @@ pub(crate) fn terminate_process() -> Operation {
             let made = make_sleeper(!SUSPENDED);
             victim.arm();
             process::terminate(made.process, 1).unwrap();
+        })
+    }
+}
+
+/// A thread of a survivor's. Whoever finds that it was resumed does not wake it.
+pub(crate) fn resume_thread() -> Operation {
+    Operation {
+        before: |stage| {
+            let creation = thread::Creation { is_suspended: true, ..thread::Creation::default() };
+            let (thread, id) = thread::create(&creation, Box::new(|| 7)).unwrap();
+            until(|| is_asleep(process::id() as i32, id as i32));
+            stage.page.word(OWN).store(id.into(), Ordering::Release);
+            stage.keep(thread);
+        },
+        judge: |stage, _, _| {
+            let thread = stage.extra();
+            thread::resume(thread).unwrap();
+            assert_eq!(wait::one(thread, None, false), Ok(Outcome::Object(0)));
+            assert_eq!(thread::exit_code(thread), Ok(7));
+        },
+        ..Operation::new(|victim| {
+            let thread = thread::open(victim.told() as u32, PROCESS_ALL, false).unwrap();
+            victim.arm();
+            assert_eq!(thread::resume(thread), Ok(1));
         })
     }
 }
