@@ -172,12 +172,8 @@ fn begin(
         Refusal::Directory => Status::NOT_A_DIRECTORY,
         Refusal::Program(error) => program::refusal(path, &error),
     })?;
-    if heritage::id_of(process) != id {
-        // The caller has its children made in another process id namespace: nobody finds it by its id.
-        let _ = process.id_namespace.compare_exchange(current.process().id_namespace.load(), 0);
-    }
     let mut descriptor = Some(descriptor);
-    let watched = children::name(current, child)
+    let watched = children::name(current, child, id)
         .and_then(|()| current.context.children.watch(child, &mut descriptor, || Ok(true)));
     if let Some(descriptor) = descriptor {
         // It was not there for long.
@@ -266,10 +262,8 @@ mod tests {
     use super::*;
     use crate::context::attach_in_memory;
 
-    /// Nobody would learn of its end.
-    #[test]
-    fn a_child_that_cannot_be_watched_is_not_there_for_long() {
-        let current = attach_in_memory();
+    /// A child that is being made, and a program that sleeps.
+    fn child(current: &Current) -> (Child, &'static Process, Ref<Object>, Program) {
         crate::process::identity::note(current.process());
         let creation = Creation {
             program: Path::new("/bin/sleep"),
@@ -283,16 +277,39 @@ mod tests {
             console: Console::Same,
             inherit_handles: [false; 2],
         };
-        let mut program = prepare(&current, &creation).unwrap();
+        let program = prepare(current, &creation).unwrap();
         let reference = claim_free_record(current.arena(), claim::prepared(current.context.process)).unwrap();
         let process = current.arena().get(reference).unwrap();
         let child = Child::of(reference, process);
-        let (_, thread) = make(&current, &creation, child, process).unwrap();
+        let (_, thread) = make(current, &creation, child, process).unwrap();
+        (child, process, thread, program)
+    }
+
+    /// Nobody would learn of its end.
+    #[test]
+    fn a_child_that_cannot_be_watched_is_not_there_for_long() {
+        let current = attach_in_memory();
+        let (child, process, thread, mut program) = child(&current);
         // There is no thread that watches.
         let begun = begin(&current, &mut program, Bequest::default(), child, process, thread);
         assert_eq!(begun, Err(Status::UNSUCCESSFUL));
         let id = heritage::id_of(process);
         assert_ne!(id, 0);
         assert!(!Path::new(&format!("/proc/{id}")).exists());
+    }
+
+    /// The parent was late: the child had joined and ended, and its record had been given to the next. That one was
+    /// told that its id means nothing here.
+    #[test]
+    fn a_record_that_is_anothers_by_now_is_left_alone() {
+        let current = attach_in_memory();
+        let (child, process, thread, mut program) = child(&current);
+        process.generation.fetch_add(1);
+        process.born.store(Birth::None.word());
+        process.claim.store(claim::ATTACHED);
+        process.id.store(7);
+        let _ = begin(&current, &mut program, Bequest::default(), child, process, thread);
+        assert_eq!(process.id_namespace.load(), current.process().id_namespace.load());
+        assert_eq!(process.id.load(), 7);
     }
 }
