@@ -152,7 +152,7 @@ fn ended(current: &Current, child: Child, claim: u32, end: End) -> Result<()> {
     let is_it = process.generation.load() == child.generation && process.claim.load() == claim;
     if is_it {
         if let End::Exited(code) = end {
-            process.exit_code.store(said(code));
+            process.exit_code.store(said(process.exit_code.load(), code));
         }
         if process.claim.compare_exchange(claim, claim::BURIED).is_err() {
             return lock.commit(); // it had joined before

@@ -102,7 +102,8 @@ fn claim_free_record(arena: &Arena, claim: u32) -> Result<Ref<Process>> {
         let reference = Ref::from_index(number as u32);
         let process: &Process = arena.get(reference)?;
         if process.claim.load() == claim::FREE && process.claim.compare_exchange(claim::FREE, claim).is_ok() {
-            process.generation.fetch_add(1);
+            let generation = process.generation.fetch_add(1).wrapping_add(1);
+            process.exit_code.store(unsaid(generation));
             return Ok(reference);
         }
     }
@@ -198,22 +199,36 @@ pub(crate) fn ended(lock: &mut Txn<'_>, process: &Process) -> Result<()> {
     object::release(lock, reference)
 }
 
+/// Set in the word that holds an exit code. Above is the generation of the record: who is late with a code changes
+/// nothing of the next process.
+const SAID: u64 = 1 << 32;
+
+/// The word of a process that has not said how it ends.
+fn unsaid(generation: u32) -> u64 {
+    u64::from(generation) << 33
+}
+
+/// An exit code, for the word that holds `before`.
+fn said(before: u64, code: u32) -> u64 {
+    before & !u64::from(u32::MAX) | SAID | u64::from(code)
+}
+
+/// The code with which a process has said that it ends.
+fn said_by(process: &Process) -> Option<u32> {
+    let word = process.exit_code.load();
+    (word & SAID != 0).then_some(word as u32)
+}
+
 /// The exit code of a process that is dead. One that did not say how it ends was killed.
 fn exit_code_of(process: &Process) -> u32 {
-    let said = process.exit_code.load();
-    if said >> 32 != 0 { said as u32 } else { 1 }
+    said_by(process).unwrap_or(1)
 }
 
 /// The exit code of a process that ends or has ended; `None` while it goes on.
 pub(crate) fn exit_code_if_over(arena: &Arena, process: &Process) -> Option<u32> {
-    let has_said = process.exit_code.load() != 0;
+    let has_said = said_by(process).is_some();
     let is_over = has_said || process.claim.load() != claim::ATTACHED || death::is_dead(arena, process);
     is_over.then(|| exit_code_of(process))
-}
-
-/// An exit code as a record holds it.
-fn said(code: u32) -> u64 {
-    1 << 32 | u64::from(code)
 }
 
 /// The record of the process that an object stands for.
@@ -307,7 +322,8 @@ pub fn exit_code(process: Handle) -> Result<u32> {
 /// Ends the calling process with an exit code, of which the system keeps the low eight bits and winipc all.
 pub fn exit(code: u32) -> ! {
     if let Ok(current) = current() {
-        current.process().exit_code.store(said(code));
+        let word = &current.process().exit_code;
+        word.store(said(word.load(), code));
     }
     std::process::exit(code as i32)
 }
@@ -324,18 +340,21 @@ pub fn terminate(process: Handle, code: u32) -> Result<()> {
     let found = resolve(&current, process)?.require(Kind::Process, access::PROCESS_TERMINATE)?;
     let record = record_of(arena, found.object).map_err(|_| Status::ACCESS_DENIED)?;
     let target = identity::find(&current, record).ok_or(Status::ACCESS_DENIED)?;
-    // It still is what the handle names, and so what was found is.
+    let before = record.exit_code.load();
+    // It still is what the handle names, and so is what was found.
     if death::is_dead(arena, record) || record_of(arena, found.object).is_err() {
         return Err(Status::ACCESS_DENIED);
     }
-    let before = record.exit_code.load();
-    let code = said(code);
-    let _ = record.exit_code.compare_exchange(before, code);
+    // Without the lock: a thread of the process may be stopped with that in hand.
+    let code = said(before, code);
+    let has_said = record.exit_code.compare_exchange(before, code).is_ok();
     if target.kill() {
         return Ok(());
     }
-    // What it says itself when it ends is its exit code.
-    let _ = record.exit_code.compare_exchange(code, before);
+    if has_said {
+        // What it says itself when it ends is its exit code.
+        let _ = record.exit_code.compare_exchange(code, before);
+    }
     Err(Status::ACCESS_DENIED)
 }
 
@@ -348,8 +367,12 @@ pub(crate) fn leave_at_exit() {
         }
         if let Ok(current) = current() {
             // What the process said itself has more bits than what it told the system.
-            let code = said(code.map_or(0, |code| code as u32));
-            let _ = current.process().exit_code.compare_exchange(0, code);
+            let word = &current.process().exit_code;
+            let before = word.load();
+            if before & SAID == 0 {
+                let code = said(before, code.map_or(0, |code| code as u32));
+                let _ = word.compare_exchange(before, code);
+            }
         }
         context::leave();
     });

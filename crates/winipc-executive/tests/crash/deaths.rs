@@ -145,14 +145,22 @@ pub(crate) fn raw_exit_of_a_waiting_thread() {
     );
 }
 
-/// Whether the process's keeper and its watchers all sleep.
-fn keepers_sleep() -> bool {
-    let process = std::process::id() as i32;
-    std::fs::read_dir("/proc/self/task").unwrap().all(|entry| {
-        let thread = entry.unwrap().file_name().into_string().unwrap().parse().unwrap();
-        let name = std::fs::read_to_string(format!("/proc/self/task/{thread}/comm")).unwrap_or_default();
+/// Waits until a process's keeper and its watchers all sleep.
+pub(crate) fn let_keepers_sleep(process: i32) {
+    let tasks = format!("/proc/{process}/task");
+    let is_at_rest = |thread: i32| {
+        let name = std::fs::read_to_string(format!("{tasks}/{thread}/comm")).unwrap_or_default();
         !name.starts_with("winipc-") || crate::support::is_asleep(process, thread)
-    })
+    };
+    let number = |entry: std::io::Result<std::fs::DirEntry>| {
+        entry.unwrap().file_name().into_string().unwrap().parse().unwrap()
+    };
+    let mut seen = 0;
+    until(|| {
+        let are_at_rest = std::fs::read_dir(&tasks).unwrap().map(number).all(is_at_rest);
+        seen = if are_at_rest { seen + 1 } else { 0 };
+        seen == 50
+    });
 }
 
 /// More threads than a keeper can sleep on: of those beyond, a raw end was noticed when something else woke it.
@@ -184,11 +192,7 @@ pub(crate) fn raw_exit_of_one_of_many_threads() {
             outcome
         });
         // What the waiter's coming has woken goes to sleep again.
-        let mut seen = 0;
-        until(|| {
-            seen = if keepers_sleep() { seen + 1 } else { 0 };
-            seen == 50
-        });
+        let_keepers_sleep(std::process::id() as i32);
         end.send(()).unwrap();
         assert_eq!(waiter.outcome(), Outcome::Abandoned(0));
     }

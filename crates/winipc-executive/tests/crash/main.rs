@@ -14,6 +14,7 @@ mod harness;
 mod heirs;
 mod leaving;
 mod operations;
+mod terminators;
 
 use support::World;
 
@@ -201,6 +202,7 @@ deaths! {
     deaths::all_but_one_at_once,
     deaths::a_stopped_watcher_hides_no_death,
     deaths::calls_to_a_thread_that_ends_are_not_the_next_ones,
+    terminators::a_late_terminator_says_no_code_for_the_next_process,
     burials::killed_buriers,
     heirs::killed_heirs,
     heirs::killed_takers_in,
