@@ -111,8 +111,14 @@ impl Untaken {
         }
         let mut untaken = self.lock();
         let closed = close()?;
-        untaken.remove(&index);
+        self.take(&mut untaken, index);
         Ok(closed)
+    }
+
+    fn take(&self, untaken: &mut BTreeMap<u32, Entry>, index: u32) -> Option<Entry> {
+        let entry = untaken.remove(&index);
+        self.are_there.store(!untaken.is_empty(), Ordering::Release);
+        entry
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<u32, Entry>> {
@@ -129,7 +135,8 @@ impl Untaken {
 pub fn take_inherited(handle: Handle) -> Result<()> {
     let current = current()?;
     let index = handle.index().ok_or(Status::NOT_FOUND)?;
-    let inherited = current.context.untaken.lock().remove(&index).ok_or(Status::NOT_FOUND)?;
+    let untaken = &current.context.untaken;
+    let inherited = untaken.take(&mut untaken.lock(), index).ok_or(Status::NOT_FOUND)?;
     // Another process may have closed it.
     let (_, entry) = look_up_in(current.arena(), current.process(), index).map_err(|_| Status::NOT_FOUND)?;
     let is_same = entry.object() == inherited.object() && entry.generation() == inherited.generation();
