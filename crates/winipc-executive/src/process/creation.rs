@@ -44,6 +44,24 @@ pub struct Creation<'a> {
     pub inherit_handles: [bool; 2],
 }
 
+impl<'a> Creation<'a> {
+    /// How to run a program that inherits no handle and has all else from the caller.
+    pub fn new(program: &'a Path, arguments: &'a [OsString]) -> Self {
+        Creation {
+            program,
+            arguments,
+            environment: None,
+            directory: None,
+            inherited: Inherited::Nothing,
+            standard: None,
+            is_suspended: false,
+            leads_group: false,
+            console: Console::Same,
+            inherit_handles: [false; 2],
+        }
+    }
+}
+
 /// Which handles a process inherits, under the same numbers.
 #[derive(Clone, Copy, Debug)]
 pub enum Inherited<'a> {
@@ -265,18 +283,8 @@ mod tests {
     /// A child that is being made, and a program that sleeps.
     fn child(current: &Current) -> (Child, &'static Process, Ref<Object>, Program) {
         crate::process::identity::note(current.process());
-        let creation = Creation {
-            program: Path::new("/bin/sleep"),
-            arguments: &["sleep", "1000"].map(Into::into),
-            environment: None,
-            directory: None,
-            inherited: Inherited::Nothing,
-            standard: None,
-            is_suspended: false,
-            leads_group: false,
-            console: Console::Same,
-            inherit_handles: [false; 2],
-        };
+        let arguments = ["sleep", "1000"].map(Into::into);
+        let creation = Creation::new(Path::new("/bin/sleep"), &arguments);
         let program = prepare(current, &creation).unwrap();
         let reference = claim_free_record(current.arena(), claim::prepared(current.context.process)).unwrap();
         let process = current.arena().get(reference).unwrap();

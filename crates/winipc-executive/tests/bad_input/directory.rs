@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 
-use winipc_executive::process::{Console, Creation, Inherited};
+use winipc_executive::process::Creation;
 use winipc_executive::section::{self, Access, Parameters, Protection, Unused, View};
 use winipc_executive::wait::Outcome;
 use winipc_executive::{Attributes, Handle, Status, handle, namespace, process, wait};
@@ -145,16 +145,8 @@ pub(crate) fn go_elsewhere() {
         let environment: Option<Vec<OsString>> = environment;
         let arguments = ["sh", "-c", "[ \"$WINIPC_DIR\" = \"$0\" ]"].map(OsString::from);
         let created = process::create(&Creation {
-            program: Path::new("/bin/sh"),
-            arguments: &[&arguments[..], &[before.0.clone().into()]].concat(),
             environment: environment.as_deref(),
-            directory: None,
-            inherited: Inherited::Nothing,
-            standard: None,
-            is_suspended: false,
-            leads_group: false,
-            console: Console::Same,
-            inherit_handles: [false; 2],
+            ..Creation::new(Path::new("/bin/sh"), &[&arguments[..], &[before.0.clone().into()]].concat())
         })
         .unwrap();
         assert_eq!(wait::one(created.process, None, false), Ok(Outcome::Object(0)));

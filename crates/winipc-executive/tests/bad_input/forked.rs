@@ -179,18 +179,10 @@ pub(crate) fn descriptors_in_child() {
         section::create_over(&Attributes::default(), section::ALL_RIGHTS, opened, 0, Protection::ReadWrite)
             .unwrap();
     handle::close(opened).unwrap();
-    let created = process::create(&process::Creation {
-        program: std::path::Path::new("/bin/sleep"),
-        arguments: &["sleep", "60"].map(Into::into),
-        environment: None,
-        directory: None,
-        inherited: process::Inherited::Nothing,
-        standard: None,
-        is_suspended: false,
-        leads_group: false,
-        console: process::Console::Same,
-        inherit_handles: [false; 2],
-    })
+    let created = process::create(&process::Creation::new(
+        std::path::Path::new("/bin/sleep"),
+        &["sleep", "60"].map(Into::into),
+    ))
     .unwrap();
     let path_text = path.to_string_lossy().into_owned();
     let of_the_parents =

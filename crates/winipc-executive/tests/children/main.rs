@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use support::{ALL, NOW, PROCESS_ALL, Page, World, assert_whole_and_empty, start_watchdog, units, until};
 use winipc_executive::io::{self, ReadBuffer};
-use winipc_executive::process::{Console, Created, Creation, Inherited, find_program};
+use winipc_executive::process::{Created, Creation, Inherited, find_program};
 use winipc_executive::wait::Outcome;
 use winipc_executive::{Attributes, Handle, Result, Status, event, file, handle, process, thread, wait};
 
@@ -107,18 +107,7 @@ fn arguments(words: &[&str]) -> Vec<OsString> {
 }
 
 fn creation<'a>(program: &'a Path, arguments: &'a [OsString]) -> Creation<'a> {
-    Creation {
-        program,
-        arguments,
-        environment: None,
-        directory: None,
-        inherited: Inherited::All,
-        standard: None,
-        is_suspended: false,
-        leads_group: false,
-        console: Console::Same,
-        inherit_handles: [false; 2],
-    }
+    Creation { inherited: Inherited::All, ..Creation::new(program, arguments) }
 }
 
 /// Bytes of a process's record, and where its words are; a unit test of the executive holds them to this.

@@ -1,6 +1,6 @@
 //! Deaths of children and parents between the making of a child and its joining.
 
-use winipc_executive::process::{Console, Created, Creation, Inherited};
+use winipc_executive::process::{Created, Creation, Inherited};
 use winipc_executive::wait::Outcome;
 use winipc_executive::{Attributes, Status, crash, event, handle, namespace, process, thread, wait};
 
@@ -33,17 +33,10 @@ fn make_heir(points: u64, event: winipc_executive::Handle) -> Created {
         ["test", "--exact", "plays_a_role", "--ignored", "--nocapture", "--test-threads=1", "--quiet"];
     let arguments = words.map(Into::into);
     let creation = Creation {
-        program: &program,
-        arguments: &arguments,
-        environment: None,
-        directory: None,
         inherited: Inherited::All,
-        standard: None,
         // Until its parent has nothing more to do with the lock.
         is_suspended: true,
-        leads_group: false,
-        console: Console::Same,
-        inherit_handles: [false; 2],
+        ..Creation::new(&program, &arguments)
     };
     process::create(&creation).unwrap()
 }

@@ -176,22 +176,13 @@ pub(crate) fn a_handle_without_descriptor_says_so() {
     bury();
 }
 
-/// It is given the handle while it cannot be sent anything, and asks for the descriptor when it needs it.
 /// A child that is given an end of a pipe before it has begun, and writes to it when it is resumed.
 fn late_child(writer: Handle) -> process::Created {
     let program = std::env::current_exe().unwrap();
     let arguments = ["files", "--exact", "joins_late", "--ignored", "--nocapture", "--test-threads=1"];
     let created = process::create(&process::Creation {
-        program: &program,
-        arguments: &arguments.map(Into::into),
-        environment: None,
-        directory: None,
-        inherited: process::Inherited::Nothing,
-        standard: None,
         is_suspended: true,
-        leads_group: false,
-        console: process::Console::Same,
-        inherit_handles: [false; 2],
+        ..process::Creation::new(&program, &arguments.map(Into::into))
     })
     .unwrap();
     let own = Handle::CURRENT_PROCESS;
@@ -208,6 +199,7 @@ fn ended(created: process::Created) {
     handle::close(created.thread).unwrap();
 }
 
+/// It is given the handle while it cannot be sent anything, and asks for the descriptor when it needs it.
 pub(crate) fn a_child_that_joins_later_fetches_its_descriptor() {
     let (reader, writer) = file::create_pipe(0, false).unwrap();
     let created = late_child(writer);

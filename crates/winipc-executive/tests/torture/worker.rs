@@ -232,17 +232,11 @@ impl<'a> Worker<'a> {
         handle::set_flags(event, Some(true), None).unwrap();
         let is_suspended = self.random.is_one_in(3);
         let created = process::create(&process::Creation {
-            program: std::path::Path::new("/bin/true"),
-            arguments: &["true".into()],
-            environment: None,
-            directory: None,
             inherited: process::Inherited::All,
-            standard: None,
             is_suspended,
-            leads_group: false,
-            console: process::Console::Same,
             // A handle to the thread in another child could keep a suspended one for ever.
             inherit_handles: [self.random.is_one_in(2), false],
+            ..process::Creation::new(std::path::Path::new("/bin/true"), &["true".into()])
         })
         .unwrap();
         handle::set_flags(event, Some(false), None).unwrap();

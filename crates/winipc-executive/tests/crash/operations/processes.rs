@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use winipc_executive::inspect::{self, State};
-use winipc_executive::process::{Console, Created, Creation, Inherited};
+use winipc_executive::process::{Created, Creation, Inherited};
 use winipc_executive::wait::Outcome;
 use winipc_executive::{Attributes, Kind, Status, event, handle, namespace, process, thread, wait};
 
@@ -18,16 +18,9 @@ pub(crate) const SUSPENDED: bool = true;
 pub(crate) fn make_sleeper(is_suspended: bool) -> Created {
     let arguments = ["sleep", &marker()].map(Into::into);
     let creation = Creation {
-        program: Path::new("/bin/sleep"),
-        arguments: &arguments,
-        environment: None,
-        directory: None,
         inherited: Inherited::All,
-        standard: None,
         is_suspended,
-        leads_group: false,
-        console: Console::Same,
-        inherit_handles: [false; 2],
+        ..Creation::new(Path::new("/bin/sleep"), &arguments)
     };
     process::create(&creation).unwrap()
 }
