@@ -1,10 +1,11 @@
 //! Sections 1.5 and 1.6: what children inherit.
 
+use crate::support::pipe::{BYTE, DUPLEX, MESSAGE, expect_read, pair};
 use crate::support::process::*;
 use crate::support::*;
 use crate::sys::*;
 use crate::tests;
-use std::ptr::{null, null_mut};
+use std::ptr::null_mut;
 
 tests![
     ;
@@ -54,26 +55,7 @@ fn four_ways_to_inherit() {
 
 /// 1.6: Handles to every kind of object are inherited.
 fn every_kind_is_inherited() {
-    let pipe = Name::new(&format!(r"\\.\pipe\{}", unique_text()));
-    let server = Handle::own(ok!(CreateNamedPipeW(
-        pipe.ptr(),
-        PIPE_ACCESS_DUPLEX,
-        PIPE_TYPE_MESSAGE,
-        1,
-        100,
-        100,
-        0,
-        null()
-    )));
-    let client = Handle::own(ok!(CreateFileW(
-        pipe.ptr(),
-        GENERIC_READ | GENERIC_WRITE,
-        0,
-        null(),
-        OPEN_EXISTING,
-        0,
-        null_mut()
-    )));
+    let (server, client) = pair(DUPLEX, MESSAGE);
     let thread = thread_handle();
     let mut process = null_mut();
     let options = DUPLICATE_SAME_ACCESS;
@@ -95,10 +77,7 @@ fn every_kind_is_inherited() {
     // Taken in the child: the semaphore's count is gone, the mutex was abandoned.
     assert_eq!((wait(&semaphore, 0), wait(&mutex, 0)), (WAIT_TIMEOUT, WAIT_ABANDONED));
     assert_eq!(Creation::script(&format!("write {} hello", number(&client))).inheriting().run(), 1);
-    let mut buffer = [0; 10];
-    let mut count = 0;
-    ok!(ReadFile(server.raw(), buffer.as_mut_ptr(), 10, &mut count, null_mut()));
-    assert_eq!(&buffer[..count as usize], b"hello");
+    expect_read(&server, 10, b"hello");
 }
 
 /// 1.6: An inherited handle has the access that the parent's has.
@@ -198,26 +177,8 @@ fn an_inherited_handle_keeps_its_object_until_it_is_closed() {
 
 /// 13.3: An inherited copy of a pipe's end keeps the pipe open; it breaks when the last copy is closed.
 fn an_inherited_pipe_end_stays_open() {
-    let pipe = Name::new(&format!(r"\\.\pipe\{}", unique_text()));
-    let server = Handle::own(ok!(CreateNamedPipeW(
-        pipe.ptr(),
-        PIPE_ACCESS_DUPLEX,
-        PIPE_TYPE_BYTE,
-        1,
-        100,
-        100,
-        0,
-        null()
-    )));
-    let client = Handle::own(ok!(CreateFileW(
-        pipe.ptr(),
-        GENERIC_READ | GENERIC_WRITE,
-        0,
-        &inheritable(),
-        OPEN_EXISTING,
-        0,
-        null_mut()
-    )));
+    let (server, client) = pair(DUPLEX, BYTE);
+    ok!(SetHandleInformation(client.raw(), HANDLE_FLAG_INHERIT, HANDLE_FLAG_INHERIT));
     let made = Creation::script(&stay()).inheriting().make();
     client.close();
     let peek = || call!(PeekNamedPipe(server.raw(), null_mut(), 0, null_mut(), null_mut(), null_mut()));
