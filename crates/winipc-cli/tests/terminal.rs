@@ -95,15 +95,22 @@ impl Drop for Terminal {
     }
 }
 
+/// Ann at a terminal, who serves the room, and bob without one.
+fn ann_and_bob(world: &World, room: &str, mechanism: &str) -> (Terminal, Process) {
+    let mut ann = Terminal::start(world, &["chat", room, "--name", "ann", "--over", mechanism]);
+    ann.expect("ann serves the room");
+    ann.expect("> ");
+    let mut bob = Process::start(world.winipc().args(["chat", room, "--name", "bob", "--over", mechanism]));
+    bob.expect("serves");
+    ann.expect("* bob has joined");
+    (ann, bob)
+}
+
 /// Of several lines that came in one piece, as a terminal without bracketed paste gives them, only the first was taken.
 #[test]
 fn lines_that_come_at_once_are_all_said() {
     let (world, room) = (World::new(), unique("room"));
-    let mut ann = Terminal::start(&world, &["chat", &room, "--name", "ann"]);
-    ann.expect("ann serves the room");
-    ann.expect("> ");
-    let mut bob = Process::start(world.winipc().args(["chat", &room, "--name", "bob"]));
-    bob.expect("serves");
+    let (mut ann, mut bob) = ann_and_bob(&world, &room, "named-pipe");
     ann.type_keys("one\rtwo\rthree\r");
     for line in ["one", "two", "three"] {
         assert_eq!(bob.expect("ann: "), format!("ann: {line}"));
@@ -115,13 +122,7 @@ fn lines_are_edited_while_others_talk() {
     for mechanism in mechanisms() {
         println!("over {mechanism}:");
         let (world, room) = (World::new(), unique("room"));
-        let mut ann = Terminal::start(&world, &["chat", &room, "--name", "ann", "--over", &mechanism]);
-        ann.expect("ann serves the room");
-        ann.expect("> ");
-        let mut bob =
-            Process::start(world.winipc().args(["chat", &room, "--name", "bob", "--over", &mechanism]));
-        bob.expect("serves");
-        ann.expect("* bob has joined");
+        let (mut ann, mut bob) = ann_and_bob(&world, &room, &mechanism);
         ann.type_keys("helo");
         ann.expect("helo");
         bob.type_line("in between");
@@ -153,12 +154,7 @@ fn lines_are_edited_while_others_talk() {
 #[test]
 fn lines_that_are_entered_while_many_arrive_stop_nothing() {
     let (world, room) = (World::new(), unique("room"));
-    let mut ann = Terminal::start(&world, &["chat", &room, "--name", "ann"]);
-    ann.expect("ann serves the room");
-    ann.expect("> ");
-    let mut bob = Process::start(world.winipc().args(["chat", &room, "--name", "bob"]));
-    bob.expect("serves");
-    ann.expect("* bob has joined");
+    let (mut ann, mut bob) = ann_and_bob(&world, &room, "named-pipe");
     for number in 0..60 {
         for _ in 0..20 {
             bob.type_line("in between");
