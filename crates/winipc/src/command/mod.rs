@@ -122,8 +122,8 @@ impl<'a> Command<'a> {
     ///     let ready = Event::manual_reset()?;
     ///     let program = std::env::current_exe().unwrap();
     ///     let child = Command::new(program).inherit("READY", &ready).spawn()?;
-    ///     ready.wait(None)?;
-    ///     child.wait(None)?;
+    ///     assert!(ready.wait(None)?.is_signaled());
+    ///     assert!(child.wait(None)?.is_signaled());
     /// }
     /// # Ok::<(), winipc::Win32Error>(())
     /// ```
