@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
 use std::thread;
 
-use winipc::{Disposition, OwnedHandle};
+use winipc::{Disposition, OwnedHandle, Win32Error};
 
 use super::status::{Status, THERE_ALREADY, failed};
 use super::{child, signal};
@@ -62,8 +62,11 @@ impl Holding {
             return hold_in_background();
         }
         let create = || {
-            let (object, disposition) =
-                create().map_err(|error| failed(format_args!("cannot create {what}"), error))?;
+            let (object, disposition) = create().map_err(|error| {
+                let failure = failed(format_args!("cannot create {what}"), error);
+                let is_of_another_kind = error == Win32Error::INVALID_HANDLE;
+                if is_of_another_kind { failure.exit_status(THERE_ALREADY) } else { failure }
+            })?;
             if self.new && disposition == Disposition::Opened {
                 return Err(Error::new(format!("{what} exists already")).exit_status(THERE_ALREADY));
             }

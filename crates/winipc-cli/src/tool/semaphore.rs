@@ -37,7 +37,7 @@ pub(crate) struct Create {
     /// The most that the count can be
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = number(1..=MOST))]
     maximum: u32,
-    /// What the count is at first [default: the maximum]
+    /// What the count is at first, at most the maximum [default: the maximum]
     #[arg(long, value_name = "N", visible_alias = "count", allow_negative_numbers = true, value_parser = number(0..=MOST))]
     initial: Option<u32>,
     #[command(flatten)]
@@ -75,8 +75,13 @@ const MOST: u32 = i32::MAX as u32;
 pub(super) fn run(command: Command) -> Result<Status> {
     match command {
         Command::Create(Create { name, maximum, initial, holding }) => {
+            let initial = initial.unwrap_or(maximum);
+            if initial > maximum {
+                let what = format!("--initial {initial} is more than --maximum {maximum}\n");
+                clap::Error::raw(clap::error::ErrorKind::ValueValidation, what).exit();
+            }
             holding.hold(&described::<Semaphore>(&name), || {
-                let mut options = SemaphoreOptions::new(initial.unwrap_or(maximum), maximum);
+                let mut options = SemaphoreOptions::new(initial, maximum);
                 let semaphore = options.name(name).create()?;
                 let disposition = semaphore.disposition();
                 Ok((semaphore.into(), disposition))

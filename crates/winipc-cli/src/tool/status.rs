@@ -28,7 +28,8 @@ macro_rules! help {
             "    2  wrong usage, or a name that cannot be\n",
             "    3  there is no object of this name\n",
             "    4  a wait was satisfied, by a mutex whose last owner died owning it\n",
-            "    5  there is an object of this name already (create --new, pipe serve, mailslot listen)\n",
+            "    5  there is an object of this name already (create --new, create if it is of another kind, pipe serve, \
+             mailslot listen)\n",
             "  124  the time was up\n",
             "With a COMMAND, the status is the COMMAND's, 128 + N if signal N ended it, or\n",
             "    2  wrong usage\n",

@@ -102,7 +102,7 @@ fn wrong_names_and_wrong_usage() {
     let world = World::new();
     let mut holder = Process::start(world.winipc().args(["event", "create", "an-event"]));
     holder.expect("created");
-    let cases: [(&[&str], i32, &str); 12] = [
+    let cases: [(&[&str], i32, &str); 15] = [
         (&["event", "set", ""], 2, "NAME"),
         (&["event", "set", r"a\b"], 2, "the event \"a\\b\""),
         (&["event", "create", r"a\b"], 2, "the event \"a\\b\""),
@@ -113,7 +113,14 @@ fn wrong_names_and_wrong_usage() {
         (&["semaphore", "wait", "an-event"], 1, "choose another name"),
         (&["timer", "cancel", "an-event"], 1, "another kind"),
         (&["mutex", "run", "an-event", "true"], 125, "another kind"),
+        (&["semaphore", "create", "an-event", "--maximum", "1"], 5, "another kind"),
+        (&["semaphore", "create", "an-event", "--maximum", "1", "--new"], 5, "another kind"),
         (&["timer", "set", "t"], 2, "--after"),
+        (
+            &["semaphore", "create", "s", "--maximum", "1", "--initial", "2", "--", "true"],
+            2,
+            "--initial 2 is more",
+        ),
         (&["semaphore", "create", "s", "--maximum", "0"], 2, "a whole number from 1 to 2147483647"),
     ];
     for (arguments, status, complaint) in cases {
