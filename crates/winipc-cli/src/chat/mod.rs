@@ -37,11 +37,11 @@ const FAREWELL: Duration = Duration::from_secs(10);
 /// Talk with everybody in a room
 #[derive(clap::Args)]
 #[command(after_help = "\
-The first one in a room serves it; when that process ends, however it ends, another member takes over, and no typed \
-line is lost. Members who use different mechanisms are in different rooms. Where no address is given, a room is found \
-by the programs of the same user on the same machine. Whoever can reach the address of a room can come in and read: \
-nobody is authenticated, and nothing is encrypted.\n\nIn the room:\n  Type a line and press Enter to say it to \
-everybody. /help lists the commands.")]
+The first one in a room serves it; when that process ends, however it ends, another member takes over, but none that \
+uses --connect, and no typed line is lost. Members who use different mechanisms are in different rooms. Where no \
+address is given, a room is found by the programs of the same user on the same machine. Whoever can reach the address \
+of a room can come in and read: nobody is authenticated, and nothing is encrypted.\n\nIn the room:\n  Type a line and \
+press Enter to say it to everybody. /help lists the commands.")]
 pub(crate) struct Arguments {
     /// The room, which exists while somebody is in it
     room: String,
@@ -254,10 +254,10 @@ impl Chat {
                 self.request_line();
             }
             Event::EndOfInput if self.stays_at_end_of_input => {}
-            Event::EndOfInput => self.leave(),
+            Event::EndOfInput => self.leave()?,
             // A second time: the person does not want to wait.
             Event::Interrupted if self.leaving.is_some() => return Err(undelivered()),
-            Event::Interrupted => self.leave(),
+            Event::Interrupted => self.leave()?,
         }
         Ok(())
     }
@@ -278,10 +278,7 @@ impl Chat {
                 self.show(&format!("* here: {}", printable(&names)))
             }
             Command::Help => self.show(command::HELP),
-            Command::Quit => {
-                self.leave();
-                Ok(())
-            }
+            Command::Quit => self.leave(),
             Command::Wrong(why) => self.show(&format!("* {}", printable(&why))),
         }
     }
@@ -331,8 +328,12 @@ impl Chat {
         !self.member.who().is_empty()
     }
 
-    fn leave(&mut self) {
+    fn leave(&mut self) -> Result<()> {
         self.leaving = Some(Instant::now() + FAREWELL);
+        if self.console.is_edited() && !self.member.has_delivered_all() {
+            self.show("* leaving when everybody has what you said; Ctrl+C leaves at once")?;
+        }
+        Ok(())
     }
 
     fn tell(&mut self, text: &str) -> Result<()> {

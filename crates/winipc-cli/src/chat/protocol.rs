@@ -173,19 +173,26 @@ impl Frame {
 /// Checks a name that a member wishes to have.
 ///
 /// # Errors
-/// Empty or too long names, and names with white space or control characters.
+/// Empty or too long names, names with white space or control characters, and those that could be taken for a notice
+/// ("* bob has left"), for a command or for the end of another name ("bob: hello").
 pub(crate) fn check_name(name: &str) -> Result<()> {
     let fault = if name.is_empty() {
-        "is empty".to_string()
-    } else if name.chars().count() > NAME_LIMIT {
-        format!("is longer than {NAME_LIMIT} characters")
+        "is empty"
+    } else if let Some((end, _)) = name.char_indices().nth(NAME_LIMIT) {
+        let (start, limit) = (printable(&name[..end]), NAME_LIMIT);
+        return Err(unfit(&format!("the name \"{start}...\" is longer than {limit} characters")));
     } else if name.chars().any(|c| c.is_whitespace() || is_unprintable(c)) {
-        "contains white space or control characters".to_string()
+        "contains white space or control characters"
+    } else if name.starts_with(['*', '/']) || name.contains(':') {
+        "begins with * or / or contains a colon"
     } else {
         return Ok(());
     };
-    Err(Error::new(format!("the name \"{}\" {fault}", printable(name)))
-        .advice("choose another with --name NICK"))
+    Err(unfit(&format!("the name \"{}\" {fault}", printable(name))))
+}
+
+fn unfit(what: &str) -> Error {
+    Error::new(what).advice("choose another with --name NICK")
 }
 
 #[cfg(test)]
@@ -247,8 +254,14 @@ mod tests {
     #[test]
     fn names_are_checked() {
         check_name("Ann-2").unwrap();
-        for bad in ["", "two words", "esc\x1b", &"x".repeat(NAME_LIMIT + 1)] {
+        check_name(&"ß".repeat(NAME_LIMIT)).unwrap();
+        for bad in ["", "two words", "esc\x1b", "*", "/quit", "a:b"] {
             assert!(check_name(bad).is_err(), "{bad:?}");
         }
+        let complaint = check_name(&"ß".repeat(1000)).unwrap_err().to_string();
+        assert!(
+            complaint.starts_with(&format!("the name \"{}...\" is longer", "ß".repeat(NAME_LIMIT))),
+            "{complaint}"
+        );
     }
 }
