@@ -42,3 +42,8 @@ pub(crate) fn visit<T>(arena: &'static Arena, call: impl FnOnce() -> T) -> T {
 pub(crate) fn join_in_memory(context: &'static Context) -> Current {
     sit_down_for(context).unwrap()
 }
+
+/// Has the process of a test be about to end, by the calling thread.
+pub(crate) fn begin_to_leave(current: &Current) {
+    current.context.leaver.store(current.seat.index(), Ordering::Relaxed);
+}

@@ -54,7 +54,7 @@ pub fn duplicate(
         };
         let is_own = core::ptr::eq(from.process, current.process());
         let closed = source.index().ok_or(Status::INVALID_HANDLE).and_then(|index| match is_own {
-            true => current.context.untaken.close(index, || close(index)),
+            true => current.context.untaken.close(&current, index, || close(index)),
             false => close(index),
         });
         if closed.is_ok() {

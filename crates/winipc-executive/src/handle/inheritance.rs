@@ -105,8 +105,14 @@ impl Untaken {
 
     /// Closes a handle, and forgets it if it is closed: what has its number then was not inherited.
     #[inline]
-    pub(super) fn close<T>(&self, index: u32, close: impl FnOnce() -> Result<T>) -> Result<T> {
-        if !self.are_there.load(Ordering::Acquire) {
+    pub(super) fn close<T>(
+        &self,
+        current: &Current,
+        index: u32,
+        close: impl FnOnce() -> Result<T>,
+    ) -> Result<T> {
+        // Who has the lock may have been halted for good when this thread began to end the process.
+        if !self.are_there.load(Ordering::Acquire) || current.is_leaver() {
             return close();
         }
         let mut untaken = self.lock();
@@ -134,7 +140,7 @@ impl Untaken {
 /// handle by who made the process.
 pub fn take_inherited(handle: Handle) -> Result<()> {
     let current = current()?;
-    let index = handle.index().ok_or(Status::NOT_FOUND)?;
+    let index = handle.index().filter(|_| !current.is_leaver()).ok_or(Status::NOT_FOUND)?;
     let untaken = &current.context.untaken;
     let inherited = untaken.take(&mut untaken.lock(), index).ok_or(Status::NOT_FOUND)?;
     // Another process may have closed it.
@@ -145,8 +151,11 @@ pub fn take_inherited(handle: Handle) -> Result<()> {
 
 #[cfg(all(test, not(miri)))]
 mod tests {
+    use std::sync::mpsc::channel;
+    use std::time::Duration;
+
     use super::*;
-    use crate::context::{attach_in_memory, join_in_memory};
+    use crate::context::{attach_in_memory, begin_to_leave, join_in_memory};
     use crate::handle::{insert, look_up, set_flags};
     use crate::inspect::check_arena;
     use crate::object::Attributes;
@@ -168,6 +177,28 @@ mod tests {
         assert_eq!(take_inherited(inherited), Err(Status::NOT_FOUND));
         assert_eq!(take_inherited(event), Ok(()));
         assert_eq!(take_inherited(event), Err(Status::NOT_FOUND));
+    }
+
+    /// A thread that closes a handle when another begins to end the process is halted, and has the table.
+    #[test]
+    fn who_ends_the_process_waits_for_nobody_who_is_halted() {
+        let current = attach_in_memory();
+        let (event, _) = event::create(&Attributes::default(), 0x1F_0003, false, false).unwrap();
+        current.context.untaken.note(current.arena(), current.process());
+        begin_to_leave(&current);
+        let (tell_held, is_held) = channel();
+        let (release, released) = channel();
+        std::thread::scope(|scope| {
+            let halted = scope.spawn(move || {
+                let _table = current.context.untaken.lock();
+                tell_held.send(()).unwrap();
+                released.recv_timeout(Duration::from_secs(20)).is_ok()
+            });
+            is_held.recv().unwrap();
+            crate::handle::close(event).unwrap();
+            let _ = release.send(());
+            assert!(halted.join().unwrap(), "the handle was closed only when the table was free");
+        });
     }
 
     /// The handle behind the first page was looked for, and was none to inherit when its page was to be made: the

@@ -158,7 +158,7 @@ pub fn close(handle: Handle) -> Result<()> {
     }
     let current = current()?;
     let index = handle.index().ok_or(Status::INVALID_HANDLE)?;
-    current.context.untaken.close(index, || {
+    current.context.untaken.close(&current, index, || {
         let mut lock = current.begin()?;
         close_in(&mut lock, &current, current.process(), index)?;
         lock.commit()
