@@ -191,10 +191,24 @@ impl Current {
     pub(crate) fn stay_if_leaving(&self) {
         let leaver = self.context.leaver.load(Ordering::Relaxed);
         if leaver != 0 && leaver != self.seat.index() {
-            loop {
-                std::thread::park();
-            }
+            self.stay();
         }
+    }
+
+    #[cold]
+    fn stay(&self) -> ! {
+        // A death wakes one keeper. Should that be this one, another is to look.
+        if self.process().keeper.load() == self.seat.index() {
+            keeper::call_all(self.arena());
+        }
+        loop {
+            std::thread::park();
+        }
+    }
+
+    /// Whether the process ends.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.context.leaver.load(Ordering::Relaxed) != 0
     }
 
     /// Whether this is the thread that ends the process.
