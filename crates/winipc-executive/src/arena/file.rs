@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::Arena;
 use super::attach_error::AttachError;
-use super::fork::{self, Unshared};
+use super::fork_hooks::{self, CloseOnFork};
 use super::layout::{ARENA_SIZE, MAGIC, fingerprint};
 use super::mailbox;
 use super::mapping::map;
@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The directory of a user's arenas, locked: nobody else joins or leaves meanwhile.
 pub(crate) struct Directory {
     /// The lock's descriptor is no child's. Given up before that is closed.
-    unshared: Option<Unshared>,
+    close_on_fork: Option<CloseOnFork>,
     /// The directory, opened for the lock alone.
     directory: File,
     place: Arc<Place>,
@@ -55,11 +55,11 @@ impl Directory {
     /// Locks the directory again if it is still there and nobody has locked it; `None` if somebody has, or another
     /// thread forks just now. The environment does not matter here either.
     pub(crate) fn try_lock_again(place: &Arc<Place>) -> io::Result<Option<Self>> {
-        let forks = fork::settled();
+        let forks = fork_hooks::settled();
         let mut directory = Self::open_again(place)?;
         // A child would have the lock, too, and keep it where its parent is killed before it gives it back.
-        directory.unshared = Unshared::new(directory.as_fd(), forks)?;
-        if directory.unshared.is_none() {
+        directory.close_on_fork = CloseOnFork::new(directory.as_fd(), forks)?;
+        if directory.close_on_fork.is_none() {
             return Ok(None);
         }
         // SAFETY: a valid descriptor.
@@ -89,7 +89,7 @@ impl Directory {
     fn open_again(place: &Arc<Place>) -> io::Result<Self> {
         let directory = open_at(Some(place.directory()?), c".", libc::O_RDONLY | libc::O_DIRECTORY)?;
         let file = CString::new(place.arena()).expect("no NUL in a checked name");
-        Ok(Directory { unshared: None, directory, place: Arc::clone(place), file })
+        Ok(Directory { close_on_fork: None, directory, place: Arc::clone(place), file })
     }
 
     /// Opens the arena that has the name, if there is one.
@@ -256,7 +256,7 @@ mod tests {
     #[test]
     fn a_child_of_one_that_is_killed_does_not_keep_the_directory_locked() {
         let place = place_of("killed");
-        fork::count();
+        fork_hooks::install();
         let (until_over, over) = std::io::pipe().unwrap();
         // SAFETY: the child makes the calls below, takes memory, which the C library keeps in order, and is killed.
         let victim = unsafe { libc::fork() };

@@ -4,9 +4,8 @@
 //! `clone` included, costs one load to look at, and needs no hook.
 
 use core::ptr::null_mut;
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
 
 use super::futex;
 use super::word::{Free32, Free64};
@@ -126,90 +125,6 @@ impl Drop for Joining {
     }
 }
 
-/// How many forks the process has begun, and how many of them are over.
-static BEGUN: AtomicU32 = AtomicU32::new(0);
-static ENDED: AtomicU32 = AtomicU32::new(0);
-static IS_HOOKED: AtomicBool = AtomicBool::new(false);
-
-/// Has the process count its forks from now on, those that the C library tells of.
-pub(crate) fn count() {
-    extern "C" fn begin() {
-        BEGUN.fetch_add(1, Ordering::SeqCst);
-        Unshared::forget_ancestors();
-    }
-    extern "C" fn end() {
-        ENDED.fetch_add(1, Ordering::SeqCst);
-    }
-    extern "C" fn forget() {
-        BEGUN.store(0, Ordering::SeqCst);
-        ENDED.store(0, Ordering::SeqCst);
-        let entry = UNSHARED.swap(0, Ordering::SeqCst);
-        if entry != 0 {
-            // SAFETY: the child's copy of a descriptor that was open when it was forked, and whose thread is not there.
-            unsafe { libc::close(entry as u32 as i32) };
-        }
-    }
-    // A child has what its parent has hooked.
-    if !IS_HOOKED.load(Ordering::Relaxed) {
-        // SAFETY: functions that may be called at any time.
-        let result = unsafe { libc::pthread_atfork(Some(begin), Some(end), Some(forget)) };
-        IS_HOOKED.store(result == 0, Ordering::Relaxed);
-    }
-}
-
-/// How many forks the process has made; `None` if it makes one just now, or nobody counts them. Where the number is the
-/// same later, no child has what came into being and went in between.
-pub(crate) fn settled() -> Option<u32> {
-    let ended = ENDED.load(Ordering::SeqCst);
-    let begun = BEGUN.load(Ordering::SeqCst);
-    (begun == ended && IS_HOOKED.load(Ordering::Relaxed)).then_some(begun)
-}
-
-/// The descriptor of [`Unshared`], and above it the identity of its process; 0 for none.
-static UNSHARED: AtomicU64 = AtomicU64::new(0);
-
-/// A descriptor that forked children close at once, those that the C library tells of: what its open file holds is held
-/// for as long as anybody has it open. A process has one at a time.
-pub(super) struct Unshared(());
-
-impl Unshared {
-    /// Takes a descriptor that the caller has just opened, and closes after this is dropped. `forks` is what
-    /// [`settled`] said before that.
-    ///
-    /// `None`: the process has another, or has forked meanwhile a child that does not know of this one.
-    pub(super) fn new(descriptor: BorrowedFd<'_>, forks: Option<u32>) -> io::Result<Option<Self>> {
-        let own = identity()? as u32;
-        let entry = u64::from(own) << 32 | descriptor.as_raw_fd() as u64;
-        let known = UNSHARED.load(Ordering::SeqCst);
-        let is_free = owner_of(known) != own;
-        if !is_free || UNSHARED.compare_exchange(known, entry, Ordering::SeqCst, Ordering::SeqCst).is_err() {
-            return Ok(None);
-        }
-        let unshared = Unshared(());
-        // Where nobody counts forks, no child is told either.
-        let is_known = !IS_HOOKED.load(Ordering::Relaxed) || forks.is_some() && settled() == forks;
-        Ok(is_known.then_some(unshared))
-    }
-
-    /// A child that was made by other means has its parent's entry, and may have something else under the number.
-    fn forget_ancestors() {
-        let entry = UNSHARED.load(Ordering::SeqCst);
-        if identity().is_ok_and(|own| owner_of(entry) != own as u32) {
-            let _ = UNSHARED.compare_exchange(entry, 0, Ordering::SeqCst, Ordering::SeqCst);
-        }
-    }
-}
-
-fn owner_of(entry: u64) -> u32 {
-    (entry >> 32) as u32
-}
-
-impl Drop for Unshared {
-    fn drop(&mut self) {
-        UNSHARED.store(0, Ordering::SeqCst);
-    }
-}
-
 /// A place for a reference that is set under a lock and read without one.
 pub(crate) struct Published<T: 'static>(AtomicPtr<T>);
 
@@ -228,16 +143,12 @@ impl<T: Sync> Published<T> {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    #[cfg(not(miri))]
-    use std::os::fd::AsFd;
-
+#[cfg(all(test, not(miri)))]
+pub(super) mod tests {
     use super::*;
 
     /// Runs a check in a forked child.
-    #[cfg(not(miri))]
-    fn holds_in_child(check: impl FnOnce() -> bool) -> bool {
+    pub(in crate::arena) fn holds_in_child(check: impl FnOnce() -> bool) -> bool {
         // SAFETY: the child calls nothing that needs another thread, and leaves with _exit.
         let child = unsafe { libc::fork() };
         if child == 0 {
@@ -254,7 +165,6 @@ mod tests {
     }
 
     #[test]
-    #[cfg(not(miri))]
     fn a_forked_child_does_not_have_the_mark() {
         let mark = ForkMark::new().unwrap();
         assert!(mark.is_same_process());
@@ -274,7 +184,6 @@ mod tests {
 
     /// A child that was forked while another thread joined waited for that thread for ever.
     #[test]
-    #[cfg(not(miri))]
     fn a_child_forked_while_somebody_joins_can_join() {
         let joining = Joining::begin().unwrap();
         let waiter = std::thread::spawn(|| drop(Joining::begin().unwrap()));
@@ -285,75 +194,5 @@ mod tests {
         drop(joining);
         waiter.join().unwrap();
         assert_eq!(page().unwrap().joining.load(), FREE);
-    }
-
-    /// Makes a descriptor that is no child's, once no other test has one or forks.
-    #[cfg(not(miri))]
-    fn unshared() -> (Unshared, io::PipeReader) {
-        count();
-        loop {
-            let forks = settled();
-            let (reader, _) = io::pipe().unwrap();
-            if let Some(unshared) = Unshared::new(reader.as_fd(), forks).unwrap() {
-                return (unshared, reader);
-            }
-            std::thread::yield_now();
-        }
-    }
-
-    #[cfg(not(miri))]
-    fn is_open(descriptor: i32) -> bool {
-        // SAFETY: the call takes numbers.
-        unsafe { libc::fcntl(descriptor, libc::F_GETFD) >= 0 }
-    }
-
-    #[test]
-    #[cfg(not(miri))]
-    fn a_forked_child_closes_what_is_its_parents_alone() {
-        let (unshared, reader) = unshared();
-        let number = reader.as_raw_fd();
-        assert!(holds_in_child(|| {
-            let is_closed = !is_open(number);
-            // The child has its own, which its own child closes.
-            let (_unshared, reader) = super::tests::unshared();
-            is_closed && is_open(reader.as_raw_fd()) && holds_in_child(|| !is_open(reader.as_raw_fd()))
-        }));
-        assert!(is_open(number));
-        drop(unshared);
-        assert!(holds_in_child(|| is_open(number)), "it is nobody's alone any more");
-    }
-
-    #[test]
-    #[cfg(not(miri))]
-    fn what_a_child_has_that_does_not_know_of_it_is_refused() {
-        count();
-        let forks = loop {
-            match settled() {
-                None => std::thread::yield_now(),
-                forks => break forks,
-            }
-        };
-        let (reader, _) = io::pipe().unwrap();
-        assert!(holds_in_child(|| is_open(reader.as_raw_fd())));
-        assert!(Unshared::new(reader.as_fd(), forks).unwrap().is_none());
-    }
-
-    /// A child of a raw system call is told of nothing, and may have something else under the number by now.
-    #[test]
-    #[cfg(not(miri))]
-    fn an_entry_of_an_ancestors_is_in_nobodys_way() {
-        count();
-        let (reader, _) = io::pipe().unwrap();
-        let number = reader.as_raw_fd();
-        let entry = 1 << 63 | number as u64;
-        let inherit = || {
-            while UNSHARED.compare_exchange(0, entry, Ordering::SeqCst, Ordering::SeqCst).is_err() {
-                std::thread::yield_now();
-            }
-        };
-        inherit();
-        assert!(holds_in_child(|| is_open(number)));
-        inherit();
-        drop(unshared());
     }
 }

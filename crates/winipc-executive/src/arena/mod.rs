@@ -20,6 +20,7 @@ pub(crate) mod environment;
 pub(crate) mod escape;
 pub(crate) mod file;
 pub(crate) mod fork;
+pub(crate) mod fork_hooks;
 pub(crate) mod futex;
 pub(crate) mod journal;
 #[cfg(test)]

@@ -5,9 +5,9 @@ use std::sync::atomic::Ordering;
 use super::{CURRENT, Context, LEAVER, current, sit_down_for};
 use crate::arena::attach_error::AttachError;
 use crate::arena::file::Directory;
-use crate::arena::fork::{self, ForkMark, Joining, Published};
+use crate::arena::fork::{ForkMark, Joining, Published};
 use crate::arena::seat::{Life, Seat};
-use crate::arena::{Arena, Ref, futex};
+use crate::arena::{Arena, Ref, fork_hooks, futex};
 use crate::process::heritage;
 use crate::records::Process;
 use crate::status::Status;
@@ -57,7 +57,7 @@ fn join(mark: ForkMark) -> core::result::Result<&'static Context, AttachError> {
     // Before anything is in the arena: that there can be no more threads is what fails most.
     let keeper = keeper::prepare()?;
     // Before there is anything that no child is to have.
-    fork::count();
+    fork_hooks::install();
     let directory = Directory::lock()?;
     let arena = match directory.open()? {
         Some(arena) if arena.is_of_this_boot() && is_inhabited(&arena) => arena,

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::attachment::take_back_join;
 use super::{Context, Current, sit_down_for};
-use crate::arena::Arena;
-use crate::arena::fork::{self, ForkMark};
+use crate::arena::fork::ForkMark;
 use crate::arena::place::Place;
+use crate::arena::{Arena, fork_hooks};
 use crate::process;
 
 /// Attaches the calling thread to an arena of its own on plain memory. Another seat plays the keeper.
@@ -18,7 +18,7 @@ pub(crate) fn attach_in_memory() -> Current {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let place = Place::for_test(&format!("memory-{}", COUNT.fetch_add(1, Ordering::Relaxed)));
     let context = Context::keep(arena, process, Arc::new(place), ForkMark::new().unwrap()).unwrap();
-    fork::count();
+    fork_hooks::install();
     let current = sit_down_for(context).unwrap();
     process::join(current).unwrap();
     let keeper = context.arena.take_seat(process.index(), |_| Ok(())).unwrap();

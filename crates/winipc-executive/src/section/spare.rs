@@ -11,7 +11,7 @@ use super::own_file::OwnFile;
 use super::{FILE, FLAGS, FORKS, MAKER, ON_DISK, Protection, READY, RESERVED, SIZE, VIEWS};
 use crate::arena::section::SectionId;
 use crate::arena::state::next_generation;
-use crate::arena::{Ref, Txn, fork};
+use crate::arena::{Ref, Txn, fork_hooks};
 use crate::context::Current;
 use crate::handle::Handle;
 use crate::object::{self, Attributes, Disposition};
@@ -34,7 +34,7 @@ pub(crate) const SPARE: u64 = 1 << 36;
 pub(super) fn note_maker(lock: &mut Txn<'static>, object: &Object, can_keep: bool) -> Result<()> {
     let maker = if can_keep { Payer::holder(lock)?.0 } else { 0 };
     object.body[MAKER].set(lock, maker.into());
-    object.body[FORKS].set(lock, fork::settled().map_or(UNSETTLED, u64::from));
+    object.body[FORKS].set(lock, fork_hooks::settled().map_or(UNSETTLED, u64::from));
     Ok(())
 }
 
@@ -54,7 +54,7 @@ pub(super) fn keep(lock: &mut Txn<'_>, reference: Ref<Object>, object: &Object) 
     let is_own = flags & (READY | RESERVED | ON_DISK | SHARED) == READY
         && object.body[MAKER].get(lock) == Payer::holder(lock)?.0.into()
         && object.body[SIZE].get(lock) <= MOST;
-    let is_alone = fork::settled().is_some_and(|forks| object.body[FORKS].get(lock) == forks.into());
+    let is_alone = fork_hooks::settled().is_some_and(|forks| object.body[FORKS].get(lock) == forks.into());
     // One that leaves makes no other.
     let is_wanted = process.spare_section.get(lock) == 0 && process.claim.load() == claim::ATTACHED;
     if !is_own || !is_alone || !is_wanted {
