@@ -32,33 +32,32 @@ pub(crate) struct Directory {
 }
 
 impl Directory {
-    /// Opens the directory, makes it if it is missing, and locks it.
+    /// Opens the directory that the environment names, makes it if it is missing, and locks it.
     pub(crate) fn lock() -> Result<Self, AttachError> {
-        Self::lock_again(&Arc::new(Place::configured()?))
+        Self::lock_at(&Arc::new(Place::configured()?))
     }
 
-    /// Locks a directory that the process has joined in. The environment does not matter: it may say something else by
-    /// now.
-    pub(crate) fn lock_again(place: &Arc<Place>) -> Result<Self, AttachError> {
+    /// Locks the directory at a place. The environment does not matter: it may say something else than when the process
+    /// joined there.
+    pub(crate) fn lock_at(place: &Arc<Place>) -> Result<Self, AttachError> {
         let end = Instant::now() + PATIENCE;
-        let error = loop {
-            match Self::try_lock_again(place) {
-                Ok(Some(directory)) => return Ok(directory),
-                Ok(None) if Instant::now() < end => std::thread::sleep(Duration::from_millis(1)),
-                Ok(None) => break io::Error::from_raw_os_error(libc::EWOULDBLOCK),
-                Err(error) => break error,
+        loop {
+            match Self::try_lock_at(place)? {
+                Some(directory) => return Ok(directory),
+                None if Instant::now() < end => std::thread::sleep(Duration::from_millis(1)),
+                None => return Err(cannot("lock", place, io::Error::from_raw_os_error(libc::EWOULDBLOCK))),
             }
-        };
-        Err(AttachError::system(format!("cannot lock the directory {}", place.path().display()), error))
+        }
     }
 
-    /// Locks the directory again if it is still there and nobody has locked it; `None` if somebody has, or another
-    /// thread forks just now. The environment does not matter here either.
-    pub(crate) fn try_lock_again(place: &Arc<Place>) -> io::Result<Option<Self>> {
+    /// Locks the directory at a place if nobody has locked it; `None` if somebody has, or another thread forks just
+    /// now.
+    pub(crate) fn try_lock_at(place: &Arc<Place>) -> Result<Option<Self>, AttachError> {
         let forks = fork_hooks::settled();
-        let mut directory = Self::open_again(place)?;
+        let mut directory = Self::unlocked_at(place)?;
         // A child would have the lock, too, and keep it where its parent is killed before it gives it back.
-        directory.close_on_fork = CloseOnFork::new(directory.as_fd(), forks)?;
+        let close_on_fork = CloseOnFork::new(directory.as_fd(), forks);
+        directory.close_on_fork = close_on_fork.map_err(|error| cannot("lock", place, error))?;
         if directory.close_on_fork.is_none() {
             return Ok(None);
         }
@@ -69,7 +68,7 @@ impl Directory {
         let error = io::Error::last_os_error();
         match error.kind() {
             io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => Ok(None),
-            _ => Err(error),
+            _ => Err(cannot("lock", place, error)),
         }
     }
 
@@ -78,16 +77,15 @@ impl Directory {
         Arc::clone(&self.place)
     }
 
-    /// Opens the directory without locking it, for those who only look: somebody may join or leave meanwhile.
+    /// Opens the directory that the environment names without locking it, for those who only look: somebody may join or
+    /// leave meanwhile.
     pub(crate) fn unlocked() -> Result<Self, AttachError> {
-        let place = Arc::new(Place::configured()?);
-        Self::open_again(&place).map_err(|error| {
-            AttachError::system(format!("cannot open the directory {}", place.path().display()), error)
-        })
+        Self::unlocked_at(&Arc::new(Place::configured()?))
     }
 
-    fn open_again(place: &Arc<Place>) -> io::Result<Self> {
-        let directory = open_at(Some(place.directory()?), c".", libc::O_RDONLY | libc::O_DIRECTORY)?;
+    fn unlocked_at(place: &Arc<Place>) -> Result<Self, AttachError> {
+        let open = |place: BorrowedFd<'_>| open_at(Some(place), c".", libc::O_RDONLY | libc::O_DIRECTORY);
+        let directory = place.directory().and_then(open).map_err(|error| cannot("open", place, error))?;
         let file = CString::new(place.arena()).expect("no NUL in a checked name");
         Ok(Directory { close_on_fork: None, directory, place: Arc::clone(place), file })
     }
@@ -209,11 +207,16 @@ impl Directory {
 
 impl Drop for Directory {
     fn drop(&mut self) {
-        // Closing would not do: a child of which the C library does not tell has the descriptor, too, and the lock is given
-        // back with the last.
+        // Closing would not do: a child of which the C library does not tell has the descriptor, too, and the lock is
+        // given back with the last.
         // SAFETY: a valid descriptor.
         unsafe { libc::flock(self.directory.as_raw_fd(), libc::LOCK_UN) };
     }
+}
+
+/// Says that a directory cannot be opened or locked.
+fn cannot(what: &str, place: &Place, error: io::Error) -> AttachError {
+    AttachError::system(format!("cannot {what} the directory {}", place.path().display()), error)
 }
 
 /// What one process may have of an arena in the file's file system, in bytes.
@@ -233,6 +236,7 @@ fn quota_in(file: &File) -> u32 {
 #[cfg(all(test, not(miri)))]
 mod tests {
     use super::*;
+    use crate::arena::fork::tests::holds_in_child;
 
     fn place_of(name: &str) -> Arc<Place> {
         let path = PathBuf::from(format!("/dev/shm/winipc-lock-{name}-{}", std::process::id()));
@@ -240,15 +244,28 @@ mod tests {
     }
 
     #[test]
-    fn a_child_forked_while_the_directory_is_locked_does_not_keep_it_locked() {
+    fn a_copy_of_the_descriptor_does_not_keep_the_directory_locked() {
         let place = place_of("copy");
-        let directory = Directory::lock_again(&place).unwrap();
-        assert!(Directory::try_lock_again(&place).unwrap().is_none());
-        // What a child has that was made by other means than fork.
+        let directory = Directory::lock_at(&place).unwrap();
+        assert!(Directory::try_lock_at(&place).unwrap().is_none());
+        // As a child has it that was made by a raw system call.
         let copy = directory.directory.try_clone().unwrap();
         drop(directory);
-        drop(Directory::lock_again(&place).unwrap());
+        drop(Directory::lock_at(&place).unwrap());
         drop(copy);
+        std::fs::remove_dir(place.path()).unwrap();
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_opened_is_said_to_be_so() {
+        let place = place_of("unopened");
+        let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        assert!(holds_in_child(|| {
+            // SAFETY: a valid limit, for a process that ends soon.
+            let is_limited = unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const none) } == 0;
+            let error = Directory::lock_at(&place).err().map(|error| error.to_string());
+            is_limited && error.is_some_and(|text| text.starts_with("cannot open the directory "))
+        }));
         std::fs::remove_dir(place.path()).unwrap();
     }
 
@@ -258,10 +275,11 @@ mod tests {
         let place = place_of("killed");
         fork_hooks::install();
         let (until_over, over) = std::io::pipe().unwrap();
-        // SAFETY: the child makes the calls below, takes memory, which the C library keeps in order, and is killed.
+        // SAFETY: the child makes the calls below, takes memory, which the C library keeps in order, and leaves with
+        // _exit.
         let victim = unsafe { libc::fork() };
         if victim == 0 {
-            let directory = Directory::lock_again(&place);
+            let directory = Directory::lock_at(&place);
             let code = if directory.is_ok() { 0 } else { 1 };
             // SAFETY: calls that a child may make; a descriptor of its own, a byte that is its own.
             unsafe {
@@ -280,7 +298,7 @@ mod tests {
         // SAFETY: waits for the child just made.
         assert_eq!(unsafe { libc::waitpid(victim, &raw mut status, 0) }, victim);
         assert_eq!(status, 0, "the victim has locked the directory");
-        drop(Directory::lock_again(&place).unwrap());
+        drop(Directory::lock_at(&place).unwrap());
         drop(over);
         std::fs::remove_dir(place.path()).unwrap();
     }

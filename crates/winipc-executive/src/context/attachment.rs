@@ -132,7 +132,7 @@ pub(super) fn take_back_join(context: &'static Context) {
 pub(crate) fn leave() {
     let Some(context) = attached() else { return };
     let Ok(current) = current() else { return };
-    let Ok(directory) = Directory::lock_again(&context.place) else { return };
+    let Ok(directory) = Directory::lock_at(&context.place) else { return };
     context.leaver.store(current.seat.index(), Ordering::Relaxed);
     death::close_own_process(current);
     // A process that has left before and not ended yet does not stay.

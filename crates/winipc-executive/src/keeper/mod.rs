@@ -145,7 +145,7 @@ fn next_look(timers: Result<Deadlines>, seen: Result<Seen>, has_settled: bool) -
 
 /// Clears away what is left of those who were killed while they joined. False while somebody joins or leaves.
 fn has_settled(current: &Current) -> bool {
-    match Directory::try_lock_again(&current.context.place) {
+    match Directory::try_lock_at(&current.context.place) {
         Ok(None) => return false,
         // What else it takes it would keep. It begins to leave only with the directory's lock, so not from here on.
         Ok(Some(_)) if current.is_leaving() => return false,
