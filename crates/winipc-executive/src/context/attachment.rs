@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use super::{CURRENT, Context, LEAVER, current, sit_down_for};
+use super::{CURRENT, Context, SEAT_GUARD, current, sit_down_for};
 use crate::arena::attach_error::AttachError;
 use crate::arena::file::Directory;
 use crate::arena::fork::{ForkMark, Joining, Published};
@@ -99,7 +99,7 @@ fn join(mark: ForkMark) -> core::result::Result<&'static Context, AttachError> {
     // The thread that attaches sits down before the directory is unlocked: from then on the arena is inhabited.
     let joined = sit_down_for(context)
         .and_then(|current| {
-            let _ = LEAVER.try_with(|_| ());
+            let _ = SEAT_GUARD.try_with(|_| ());
             process::join(current)?;
             process::standard::forget(&current, &redirected)?;
             thread::take_first(&current)
@@ -133,15 +133,15 @@ pub(crate) fn leave() {
     let Some(context) = attached() else { return };
     let Ok(current) = current() else { return };
     let Ok(directory) = Directory::lock_at(&context.place) else { return };
-    context.leaver.store(current.seat.index(), Ordering::Relaxed);
+    context.exiting_seat.store(current.seat.index(), Ordering::Relaxed);
     death::close_own_process(current);
-    // A process that has left before and not ended yet does not stay.
-    let stays = |seat: &Seat| {
+    // A process that has left before and not ended yet is none.
+    let is_member = |seat: &Seat| {
         let process = context.arena.get::<Process>(Ref::from_index(seat.process()));
         seat.life() == Life::Alive
             && process.is_ok_and(|process| process.claim.load() == process::claim::ATTACHED)
     };
-    let others = context.arena.seats().any(|(_, seat)| stays(seat));
+    let others = context.arena.seats().any(|(_, seat)| is_member(seat));
     if !others && !heritage::has_heir(context.arena) && directory.names(context.arena) {
         directory.remove();
     }

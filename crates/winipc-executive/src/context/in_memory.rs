@@ -44,6 +44,6 @@ pub(crate) fn join_in_memory(context: &'static Context) -> Current {
 }
 
 /// Has the process of a test be about to end, by the calling thread.
-pub(crate) fn begin_to_leave(current: &Current) {
-    current.context.leaver.store(current.seat.index(), Ordering::Relaxed);
+pub(crate) fn begin_to_exit(current: &Current) {
+    current.context.exiting_seat.store(current.seat.index(), Ordering::Relaxed);
 }

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 pub(crate) use attachment::{attach, attached, has_members, is_inhabited, leave};
 #[cfg(test)]
-pub(crate) use in_memory::{attach_in_memory, begin_to_leave, join_in_memory, visit};
+pub(crate) use in_memory::{attach_in_memory, begin_to_exit, join_in_memory, visit};
 
 use crate::arena::fork::ForkMark;
 use crate::arena::place::Place;
@@ -39,7 +39,7 @@ pub(crate) struct Context {
     pub(crate) place: Arc<Place>,
     mark: ForkMark,
     /// Number of the seat of the thread that ends the process; 0 while nobody does.
-    leaver: AtomicU32,
+    exiting_seat: AtomicU32,
     pub(crate) deliveries: Deliveries,
     pub(crate) files: Files,
     pub(crate) untaken: Untaken,
@@ -64,7 +64,7 @@ impl Context {
             record: arena.get(process)?,
             place,
             mark,
-            leaver: AtomicU32::new(0),
+            exiting_seat: AtomicU32::new(0),
             deliveries: Deliveries::default(),
             files: Files::default(),
             untaken: Untaken::default(),
@@ -94,12 +94,12 @@ pub(crate) struct Current {
 thread_local! {
     static CURRENT: Cell<Option<Current>> = const { Cell::new(None) };
     /// Gets the thread up from its seat when it ends.
-    static LEAVER: Leaver = const { Leaver };
+    static SEAT_GUARD: SeatGuard = const { SeatGuard };
 }
 
-struct Leaver;
+struct SeatGuard;
 
-impl Drop for Leaver {
+impl Drop for SeatGuard {
     fn drop(&mut self) {
         let Some(current) = CURRENT.with(Cell::get) else { return };
         // The first thread's locals are destroyed when the process ends, and then its exit code is the thread's: the
@@ -137,8 +137,8 @@ fn sit_down() -> Result<()> {
         thread::take_first(&current)?;
         // The keeper watches this thread too from now on.
         keeper::doorbell(current.process()).ring();
-        // Fails while the thread's locals are being destroyed: then the thread's death does what the leaver would have.
-        let _ = LEAVER.try_with(|_| ());
+        // Fails while the thread's locals are being destroyed: then the thread's death does what the guard would have.
+        let _ = SEAT_GUARD.try_with(|_| ());
     }
     Ok(())
 }
@@ -188,15 +188,15 @@ impl Current {
     /// Windows ends the other threads of a process before it closes its handles. Here they cannot be ended, but they
     /// can be kept from seeing what is closed.
     #[inline]
-    pub(crate) fn stay_if_leaving(&self) {
-        let leaver = self.context.leaver.load(Ordering::Relaxed);
-        if leaver != 0 && leaver != self.seat.index() {
-            self.stay();
+    pub(crate) fn halt_if_exiting(&self) {
+        let exiting_seat = self.context.exiting_seat.load(Ordering::Relaxed);
+        if exiting_seat != 0 && exiting_seat != self.seat.index() {
+            self.halt();
         }
     }
 
     #[cold]
-    fn stay(&self) -> ! {
+    fn halt(&self) -> ! {
         // A death wakes one keeper. Should that be this one, another is to look.
         if self.process().keeper.load() == self.seat.index() {
             keeper::call_all(self.arena());
@@ -207,19 +207,19 @@ impl Current {
     }
 
     /// Whether the process ends.
-    pub(crate) fn is_leaving(&self) -> bool {
-        self.context.leaver.load(Ordering::Relaxed) != 0
+    pub(crate) fn is_process_exiting(&self) -> bool {
+        self.context.exiting_seat.load(Ordering::Relaxed) != 0
     }
 
     /// Whether this is the thread that ends the process.
-    pub(crate) fn is_leaver(&self) -> bool {
-        self.context.leaver.load(Ordering::Relaxed) == self.seat.index()
+    pub(crate) fn exits_process(&self) -> bool {
+        self.context.exiting_seat.load(Ordering::Relaxed) == self.seat.index()
     }
 
     /// Takes the arena's lock.
     #[inline(always)]
     pub(crate) fn begin(&self) -> Result<Txn<'static>> {
-        self.stay_if_leaving();
+        self.halt_if_exiting();
         match self.arena().try_lock(self.seat_record, self.id) {
             Some(transaction) => Ok(transaction),
             None => self.begin_contended(),

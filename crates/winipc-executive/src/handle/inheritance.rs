@@ -112,7 +112,7 @@ impl Untaken {
         close: impl FnOnce() -> Result<T>,
     ) -> Result<T> {
         // Who has the lock may have been halted for good when this thread began to end the process.
-        if !self.are_there.load(Ordering::Acquire) || current.is_leaver() {
+        if !self.are_there.load(Ordering::Acquire) || current.exits_process() {
             return close();
         }
         let mut untaken = self.lock();
@@ -140,7 +140,7 @@ impl Untaken {
 /// handle by who made the process.
 pub fn take_inherited(handle: Handle) -> Result<()> {
     let current = current()?;
-    let index = handle.index().filter(|_| !current.is_leaver()).ok_or(Status::NOT_FOUND)?;
+    let index = handle.index().filter(|_| !current.exits_process()).ok_or(Status::NOT_FOUND)?;
     let untaken = &current.context.untaken;
     let inherited = untaken.take(&mut untaken.lock(), index).ok_or(Status::NOT_FOUND)?;
     // Another process may have closed it.
@@ -155,7 +155,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::context::{attach_in_memory, begin_to_leave, join_in_memory};
+    use crate::context::{attach_in_memory, begin_to_exit, join_in_memory};
     use crate::handle::{insert, look_up, set_flags};
     use crate::inspect::check_arena;
     use crate::object::Attributes;
@@ -185,7 +185,7 @@ mod tests {
         let current = attach_in_memory();
         let (event, _) = event::create(&Attributes::default(), 0x1F_0003, false, false).unwrap();
         current.context.untaken.note(current.arena(), current.process());
-        begin_to_leave(&current);
+        begin_to_exit(&current);
         let (tell_held, is_held) = channel();
         let (release, released) = channel();
         std::thread::scope(|scope| {

@@ -58,7 +58,7 @@ pub(super) fn find(current: &Current, index: u32) -> Result<()> {
     let (arena, process) = (current.arena(), current.process());
     let place = page_of(process, index).and_then(|page| Some((page, word_in(arena, page, index)?)));
     let (Some((page, word)), Ok((found, entry))) = (place, look_up_in(arena, process, index)) else {
-        current.stay_if_leaving();
+        current.halt_if_exiting();
         return Err(Status::INVALID_HANDLE);
     };
     let recent = Recent { index, page, entry, word, object: found.object };

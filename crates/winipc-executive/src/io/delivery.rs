@@ -123,7 +123,7 @@ pub(crate) fn deliver_for(current: &Current) {
 #[cold]
 fn deliver_all(current: &Current) {
     // Whoever delivers may have been halted for good when this thread began to end the process.
-    if current.is_leaver() {
+    if current.exits_process() {
         return;
     }
     let one_at_a_time = &current.context.deliveries.one_at_a_time;

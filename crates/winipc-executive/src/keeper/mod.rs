@@ -102,7 +102,7 @@ fn keep(current: &Current) {
     // The members after whose coming nothing of one that failed to come is left.
     let mut settled = None;
     loop {
-        current.stay_if_leaving();
+        current.halt_if_exiting();
         let members = membership.load();
         process.doorbell.fetch_and(!Ring::RUNG);
         io::deliver_for(current);
@@ -148,7 +148,7 @@ fn has_settled(current: &Current) -> bool {
     match Directory::try_lock_at(&current.context.place) {
         Ok(None) => return false,
         // What else it takes it would keep. It begins to leave only with the directory's lock, so not from here on.
-        Ok(Some(_)) if current.is_leaving() => return false,
+        Ok(Some(_)) if current.is_process_exiting() => return false,
         Ok(Some(directory)) if directory.names(current.arena()) => {
             process::free_unborn(current.arena());
             process::children::bury_unborn(current);

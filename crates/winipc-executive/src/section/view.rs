@@ -228,7 +228,7 @@ pub(crate) const RECORD_SIZE: u32 = size_of::<records::View>() as u32;
 /// Takes the record of a view of the calling process away.
 fn leave(current: &Current, record: Ref<records::View>) -> Result<()> {
     // Its views' records have gone or go with it; this one may be another's by now.
-    if current.is_leaver() {
+    if current.exits_process() {
         return Ok(());
     }
     let mut lock = current.begin()?;
