@@ -2,7 +2,7 @@
 
 mod attachment;
 #[cfg(test)]
-mod in_memory;
+mod for_test;
 
 use core::time::Duration;
 use std::cell::Cell;
@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 pub(crate) use attachment::{attach, attached, has_members, is_inhabited, leave};
 #[cfg(test)]
-pub(crate) use in_memory::{attach_in_memory, begin_to_exit, join_in_memory, visit};
+pub(crate) use for_test::{attach_in_file, attach_in_memory, begin_to_exit, join_in_memory, visit};
 
 use crate::arena::fork::ForkMark;
 use crate::arena::place::Place;

@@ -147,7 +147,8 @@ fn next_look(timers: Result<Deadlines>, seen: Result<Seen>, has_settled: bool) -
 fn has_settled(current: &Current) -> bool {
     match Directory::try_lock_at(&current.context.place) {
         Ok(None) => return false,
-        // What else it takes it would keep. It begins to leave only with the directory's lock, so not from here on.
+        // A keeper that is halted below would keep the directory's lock, and nobody could join. A process begins to
+        // leave only under that lock, so none does from here on.
         Ok(Some(_)) if current.is_process_exiting() => return false,
         Ok(Some(directory)) if directory.names(current.arena()) => {
             process::free_unborn(current.arena());
@@ -249,6 +250,8 @@ fn look_around(current: &Current, watched: &mut Vec<(&AtomicU32, u32)>) -> Resul
 mod tests {
     use super::*;
     use crate::context::attach_in_memory;
+    #[cfg(not(miri))]
+    use crate::context::{attach_in_file, begin_to_exit, join_in_memory};
 
     /// A routine that was due when memory was short ran only after the next death or ring.
     #[test]
@@ -260,6 +263,28 @@ mod tests {
         let timers = run_timers(&current);
         assert!(timers.is_err());
         assert!(next_look(timers, Ok(Seen::Quiet), true).sleep().is_some());
+    }
+
+    /// It was halted when it wanted to bury, and kept the directory's lock: nobody could join.
+    #[test]
+    #[cfg(not(miri))]
+    fn a_keeper_of_a_process_that_exits_leaves_the_directory_free() {
+        let current = attach_in_file();
+        // One that was killed while it joined, whom keepers bury with the directory's lock.
+        let dead = process::claim_record(current.arena()).unwrap();
+        let dead: &Process = current.arena().get(dead).unwrap();
+        dead.claim.store(claim::JOINING);
+        begin_to_exit(&current);
+        let (tell, told) = sync_channel(1);
+        let context = current.context;
+        std::thread::spawn(move || {
+            let keeper = join_in_memory(context);
+            // It looks often, for the directory is not free at times: other tests lock it.
+            tell.send((0..100).any(|_| has_settled(&keeper)))
+        });
+        assert_eq!(told.recv_timeout(Duration::from_secs(20)), Ok(false));
+        Directory::lock_at(&context.place).unwrap().remove();
+        assert_eq!(dead.claim.load(), claim::JOINING);
     }
 
     /// A keeper stopped at the record, and saw no death of those behind it.
