@@ -205,7 +205,8 @@ impl<'a> Txn<'a> {
     /// Takes blocks for `length` bytes, chained.
     ///
     /// # Errors
-    /// [`Status::INSUFFICIENT_RESOURCES`], [`Status::NO_MEMORY`]: there is no room; then the transaction is to be dropped.
+    /// [`Status::INSUFFICIENT_RESOURCES`], [`Status::NO_MEMORY`]: there is no room; then the transaction is to be
+    /// dropped.
     pub(crate) fn allocate_chain(&mut self, length: usize, tag: u32) -> Result<BlockRef> {
         let first = self.allocate_block(length, tag)?;
         let arena = self.arena();

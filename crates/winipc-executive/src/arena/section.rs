@@ -84,8 +84,8 @@ impl Place {
     /// Opens the file of a section, of which the first `bytes` are needed.
     ///
     /// # Errors
-    /// [`Status::INSUFFICIENT_RESOURCES`]: the process has too many files open. [`Status::ARENA_UNAVAILABLE`]: the file is
-    /// not there, or is no file. [`Status::ARENA_CORRUPT`]: it is shorter.
+    /// [`Status::INSUFFICIENT_RESOURCES`]: the process has too many files open. [`Status::ARENA_UNAVAILABLE`]: the file
+    /// is not there, or is no file. [`Status::ARENA_CORRUPT`]: it is shorter.
     pub(crate) fn open_section(&self, id: SectionId, bytes: u64) -> Result<File> {
         crash::point();
         let file =
