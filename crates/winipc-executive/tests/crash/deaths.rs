@@ -7,8 +7,8 @@ use winipc_executive::{Handle, Status, apc, event, handle, inspect, mutex, names
 
 use crate::harness::unnamed;
 use crate::support::{
-    ALL, Child, MUTEX_ALL, PROCESS_ALL, Page, State, Waiter, assert_whole_and_empty, fork, named, progress,
-    units, until,
+    ALL, Child, MUTEX_ALL, PROCESS_ALL, Page, State, Waiter, assert_whole_and_empty, fork, let_keepers_sleep,
+    named, progress, units, until,
 };
 
 /// Takes the mutex with a name, and makes a name that only the caller knows.
@@ -143,24 +143,6 @@ pub(crate) fn raw_exit_of_a_waiting_thread() {
             unsafe { libc::pthread_kill(thread, libc::SIGUSR1) };
         },
     );
-}
-
-/// Waits until a process's keeper and its watchers all sleep.
-pub(crate) fn let_keepers_sleep(process: i32) {
-    let tasks = format!("/proc/{process}/task");
-    let is_at_rest = |thread: i32| {
-        let name = std::fs::read_to_string(format!("{tasks}/{thread}/comm")).unwrap_or_default();
-        !name.starts_with("winipc-") || crate::support::is_asleep(process, thread)
-    };
-    let number = |entry: std::io::Result<std::fs::DirEntry>| {
-        entry.unwrap().file_name().into_string().unwrap().parse().unwrap()
-    };
-    let mut seen = 0;
-    until(|| {
-        let are_at_rest = std::fs::read_dir(&tasks).unwrap().map(number).all(is_at_rest);
-        seen = if are_at_rest { seen + 1 } else { 0 };
-        seen == 50
-    });
 }
 
 /// More threads than a keeper can sleep on: of those beyond, a raw end was noticed when something else woke it.

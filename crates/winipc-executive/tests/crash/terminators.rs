@@ -5,8 +5,10 @@ use std::sync::atomic::Ordering;
 use winipc_executive::wait::Outcome;
 use winipc_executive::{Status, crash, handle, process, wait};
 
-use crate::deaths::{let_keepers_sleep, member};
-use crate::support::{PROCESS_ALL, Page, State, assert_whole_and_empty, bury, fork, until};
+use crate::deaths::member;
+use crate::support::{
+    PROCESS_ALL, Page, State, assert_whole_and_empty, bury, fork, let_keepers_sleep, until,
+};
 
 /// It had looked whose record it is, and the next process that had it by then ended with the code.
 pub(crate) fn a_late_terminator_says_no_code_for_the_next_process() {

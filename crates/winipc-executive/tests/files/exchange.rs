@@ -51,7 +51,7 @@ fn stop(child: &mut support::Child) {
         support::is_asleep(child.pid, thread)
     };
     let all_sleep = || std::fs::read_dir(format!("/proc/{}/task", child.pid)).unwrap().flatten().all(sleeps);
-    until(|| (0..3).all(|_| all_sleep()));
+    support::until_at_rest(all_sleep);
     child.signal(libc::SIGSTOP);
     assert_eq!(child.wait_for_stop(), State::Stopped);
 }

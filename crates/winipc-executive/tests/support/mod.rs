@@ -274,6 +274,33 @@ pub(crate) fn until(mut condition: impl FnMut() -> bool) {
     }
 }
 
+/// How often in a row something must be found at rest. A thread also sleeps on its way there, for a lock that another
+/// has just then; that sleep is over after a few looks. Each look takes some hundred microseconds, and the crash suite
+/// has some thousand threads come to rest.
+const LOOKS: u32 = 20;
+
+/// Waits until something is at rest and stays so.
+pub(crate) fn until_at_rest(mut is_at_rest: impl FnMut() -> bool) {
+    let mut seen = 0;
+    until(|| {
+        seen = if is_at_rest() { seen + 1 } else { 0 };
+        seen == LOOKS
+    });
+}
+
+/// Waits until a process's keeper and its watchers all sleep.
+pub(crate) fn let_keepers_sleep(process: i32) {
+    let tasks = format!("/proc/{process}/task");
+    let is_at_rest = |thread: i32| {
+        let name = std::fs::read_to_string(format!("{tasks}/{thread}/comm")).unwrap_or_default();
+        !name.starts_with("winipc-") || is_asleep(process, thread)
+    };
+    let number = |entry: std::io::Result<std::fs::DirEntry>| {
+        entry.unwrap().file_name().into_string().unwrap().parse().unwrap()
+    };
+    until_at_rest(|| std::fs::read_dir(&tasks).unwrap().map(number).all(is_at_rest));
+}
+
 /// Fails the test if anything is wrong in the arena, or if it has other objects than those of the calling process and
 /// of its threads.
 pub(crate) fn assert_whole_and_empty() {
@@ -307,10 +334,9 @@ impl Waiter {
             wait()
         });
         let id = told.recv().unwrap();
-        let mut seen = 0;
-        until(|| {
-            seen = if is_asleep(std::process::id() as i32, id) { seen + 1 } else { 0 };
-            seen == 2 || !std::path::Path::new(&format!("/proc/self/task/{id}")).exists()
+        until_at_rest(|| {
+            is_asleep(std::process::id() as i32, id)
+                || !std::path::Path::new(&format!("/proc/self/task/{id}")).exists()
         });
         Waiter { thread }
     }

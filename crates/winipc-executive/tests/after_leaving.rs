@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use support::{
-    PROCESS_ALL, Page, State, Waiter, World, assert_whole_and_empty, bury, fork, is_asleep, progress,
+    PROCESS_ALL, Page, State, Waiter, World, assert_whole_and_empty, bury, fork, let_keepers_sleep, progress,
     start_watchdog, until,
 };
 use winipc_executive::section::{self, Access, Parameters, Protection, Unused, View};
@@ -45,7 +45,8 @@ fn leave(prepare: fn(), last: fn()) {
         unsafe { libc::_exit(if result.is_ok() { 0 } else { 101 }) };
     }
     LAST.set(last).unwrap();
-    // SAFETY: the function stays valid and does not panic. It is registered before the one that leaves, so runs after it.
+    // SAFETY: the function stays valid and does not panic. It is registered before the one that leaves, so runs after
+    // it.
     assert_eq!(unsafe { libc::atexit(call) }, 0);
     namespace::attach().unwrap();
     prepare();
@@ -149,11 +150,7 @@ mod roles {
         wait_for(LEAVER, LEFT);
         // The keeper hears of the new thread, and is the last of those who watch from then on.
         let waiter = Waiter::start(move || wait::one(handle, None, false));
-        let mut seen = 0;
-        until(|| {
-            seen = if keeper_is_asleep() { seen + 1 } else { 0 };
-            seen == 10
-        });
+        let_keepers_sleep(std::process::id() as i32);
         victim.kill();
         assert_eq!(waiter.outcome(), Outcome::Object(0));
         set(OTHERS, DONE);
@@ -161,15 +158,5 @@ mod roles {
         handle::close(handle).unwrap();
         bury();
         assert_whole_and_empty();
-    }
-
-    fn keeper_is_asleep() -> bool {
-        let mut threads = std::fs::read_dir("/proc/self/task").unwrap().map(Result::unwrap);
-        let keeper = threads.find(|thread| {
-            std::fs::read_to_string(thread.path().join("comm"))
-                .is_ok_and(|name| name.trim() == "winipc-keeper")
-        });
-        let thread = keeper.unwrap().file_name().to_str().unwrap().parse().unwrap();
-        is_asleep(std::process::id() as i32, thread)
     }
 }
