@@ -7,8 +7,12 @@ use crate::sys::INFINITE;
 /// Milliseconds for a wait: `None` waits for ever. Rounded up, so that no wait ends early; what does not fit
 /// (49.7 days and more) is for ever.
 pub(crate) fn milliseconds(timeout: Option<Duration>) -> u32 {
-    timeout
-        .map_or(INFINITE, |timeout| u32::try_from(timeout.as_nanos().div_ceil(1_000_000)).unwrap_or(INFINITE))
+    // Without dividing 128 bits, which takes as long as taking a mutex.
+    let counted = |timeout: Duration| {
+        let rest = timeout.subsec_nanos().div_ceil(1_000_000);
+        u32::try_from(timeout.as_secs().checked_mul(1000)?.checked_add(rest.into())?).ok()
+    };
+    timeout.and_then(counted).unwrap_or(INFINITE)
 }
 
 /// Units of 100 ns, rounded up; what does not fit is the most that does.

@@ -27,12 +27,18 @@ static LAST_IDENTITY: AtomicU64 = AtomicU64::new(0);
 
 const SIZE: usize = 4096;
 
+#[inline]
 fn page() -> io::Result<&'static Page> {
     let known = PAGE.load(Ordering::Acquire);
-    if !known.is_null() {
-        // SAFETY: a mapping that is never removed, aligned, and atomics throughout.
-        return Ok(unsafe { &*known });
+    if known.is_null() {
+        return map_page();
     }
+    // SAFETY: a mapping that is never removed, aligned, and atomics throughout.
+    Ok(unsafe { &*known })
+}
+
+#[cold]
+fn map_page() -> io::Result<&'static Page> {
     // SAFETY: a fresh anonymous mapping, of which nobody else knows.
     let page = unsafe {
         libc::mmap(
@@ -68,14 +74,17 @@ fn page() -> io::Result<&'static Page> {
 }
 
 /// A number that the process has in common with none that it descends from.
+#[inline]
 pub(crate) fn identity() -> io::Result<u64> {
     let word = &page()?.identity;
     let known = word.load();
-    if known != 0 {
-        return Ok(known);
-    }
+    Ok(if known != 0 { known } else { give_identity(word) })
+}
+
+#[cold]
+fn give_identity(word: &Free64) -> u64 {
     let new = LAST_IDENTITY.fetch_add(1, Ordering::Relaxed) + 1;
-    Ok(word.compare_exchange(0, new).map_or_else(|other| other, |_| new))
+    word.compare_exchange(0, new).map_or_else(|other| other, |_| new)
 }
 
 /// Tells whether the calling process is the one that made the mark.

@@ -81,14 +81,15 @@ impl Context {
     }
 }
 
-/// The calling thread.
+/// The calling thread. The order of the fields matters as that of [`handle::Found`]'s.
 #[derive(Clone, Copy)]
+#[repr(C)]
 pub(crate) struct Current {
     pub(crate) context: &'static Context,
     pub(crate) seat: Ref<Seat>,
     pub(crate) id: SeatId,
-    pub(crate) seat_record: &'static Seat,
     pub(crate) thread: &'static Thread,
+    pub(crate) seat_record: &'static Seat,
 }
 
 thread_local! {

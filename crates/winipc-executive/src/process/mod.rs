@@ -79,6 +79,7 @@ pub fn id() -> u32 {
 
 /// Tells the calling process from those that it descends from by `fork`, whose handles are none of its: they have other
 /// numbers. 0 where the system has no room for a page that tells.
+#[inline]
 pub fn identity() -> u64 {
     crate::arena::fork::identity().unwrap_or(0)
 }
