@@ -79,7 +79,8 @@ pub fn create(creation: &Creation, mut body: Body) -> Result<(Handle, u32)> {
 fn begin(suspended: u32) -> Result<Ref<Object>> {
     let current = current()?;
     let object = thread::own_object(&current)?;
-    current.arena().get(object)?.suspended.store(suspended);
+    let asleep = if suspended != 0 { thread::ASLEEP } else { 0 };
+    current.arena().get(object)?.suspended.store(suspended | asleep);
     Ok(object)
 }
 
@@ -89,6 +90,7 @@ fn wait_for_resumption(object: Ref<Object>) {
     loop {
         match object.suspended.load() {
             0 => return,
+            thread::ASLEEP => object.suspended.store(0),
             count => futex::wait(&object.suspended, count, None),
         }
     }

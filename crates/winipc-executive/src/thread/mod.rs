@@ -57,7 +57,10 @@ pub fn open(id: u32, desired: u32, inherit: bool) -> Result<Handle> {
     let arena = lock.arena();
     let is_it = |thread: &Thread| thread.id.load() == id && id != 0;
     // The first thread of a process may have a seat and not have taken yet the object that was made for it.
-    let prepared = process::with_id(&current, &lock, id).map(|process| process.first_thread.get(&lock));
+    let namespace = current.process().id_namespace.load();
+    let prepared = process::with_id(&current, &lock, id)
+        .filter(|process| process.id_namespace.load() == namespace)
+        .map(|process| process.first_thread.get(&lock));
     let reference = match prepared.and_then(|object| Ref::from_index(object).some()) {
         Some(reference) => reference,
         None => {
@@ -146,6 +149,9 @@ pub(crate) fn take_first(current: &Current) -> Result<()> {
     lock.commit()
 }
 
+/// Set in the word that counts how often a thread is to be resumed, while it may sleep for that.
+const ASLEEP: u32 = 1 << 31;
+
 /// Lets a thread run that was made suspended. Returns how often it had to be resumed before this call; 0 if it runs.
 ///
 /// # Errors
@@ -159,9 +165,10 @@ pub fn resume(thread: Handle) -> Result<u32> {
         return Err(Status::INVALID_HANDLE);
     }
     let suspended = &found.object.suspended;
-    let count = suspended.load();
+    let word = suspended.load();
+    let count = word & !ASLEEP;
     if count != 0 {
-        suspended.store(count - 1);
+        suspended.store(word - 1);
     }
     lock.commit()?;
     if count != 0 {
@@ -174,7 +181,7 @@ pub fn resume(thread: Handle) -> Result<u32> {
 pub(crate) fn wake_again(lock: &Txn<'_>, thread: &Thread) {
     let object = Ref::<Object>::from_index(thread.object.get(lock)).some();
     if let Some(object) = object.and_then(|object| lock.arena().get(object).ok())
-        && object.suspended.load() == 0
+        && object.suspended.load() == ASLEEP
     {
         futex::wake(&object.suspended, u32::MAX);
     }
