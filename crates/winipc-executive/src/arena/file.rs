@@ -20,6 +20,10 @@ use crate::quota;
 /// How long joining waits for others who join or leave.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long to wait until no thread forks. One that does may wait, in a hook of the program's, for what the caller has;
+/// and a hook that runs in the child may call before ours has run there.
+const FORK_PATIENCE: Duration = Duration::from_secs(1);
+
 /// The directory of a user's arenas, locked: nobody else joins or leaves meanwhile.
 pub(crate) struct Directory {
     /// The lock's descriptor is no child's. Given up before that is closed.
@@ -40,11 +44,12 @@ impl Directory {
     /// Locks the directory at a place. The environment does not matter: it may say something else than when the process
     /// joined there.
     pub(crate) fn lock_at(place: &Arc<Place>) -> Result<Self, AttachError> {
-        let end = Instant::now() + PATIENCE;
+        let begin = Instant::now();
         loop {
-            match Self::try_lock_at(place)? {
+            let waited = begin.elapsed();
+            match Self::try_lock(place, waited < FORK_PATIENCE)? {
                 Some(directory) => return Ok(directory),
-                None if Instant::now() < end => std::thread::sleep(Duration::from_millis(1)),
+                None if waited < PATIENCE => std::thread::sleep(Duration::from_millis(1)),
                 None => return Err(cannot("lock", place, io::Error::from_raw_os_error(libc::EWOULDBLOCK))),
             }
         }
@@ -53,10 +58,14 @@ impl Directory {
     /// Locks the directory at a place if nobody has locked it; `None` if somebody has, or another thread forks just
     /// now.
     pub(crate) fn try_lock_at(place: &Arc<Place>) -> Result<Option<Self>, AttachError> {
+        Self::try_lock(place, true)
+    }
+
+    fn try_lock(place: &Arc<Place>, minds_forks: bool) -> Result<Option<Self>, AttachError> {
         let forks = fork_hooks::settled();
         let mut directory = Self::unlocked_at(place)?;
         // A child would have the lock, too, and keep it where its parent is killed before it gives it back.
-        let close_on_fork = CloseOnFork::new(directory.as_fd(), forks);
+        let close_on_fork = CloseOnFork::new(directory.as_fd(), forks, minds_forks);
         directory.close_on_fork = close_on_fork.map_err(|error| cannot("lock", place, error))?;
         if directory.close_on_fork.is_none() {
             return Ok(None);

@@ -19,7 +19,9 @@ pub(crate) fn install() {
         CloseOnFork::forget_inherited_entry();
     }
     extern "C" fn in_parent() {
-        ENDED.fetch_add(1, Ordering::SeqCst);
+        // Some C libraries call this also for a fork that had begun before.
+        let end = |ended: u32| (ended != BEGUN.load(Ordering::SeqCst)).then(|| ended.wrapping_add(1));
+        let _ = ENDED.fetch_update(Ordering::SeqCst, Ordering::SeqCst, end);
     }
     extern "C" fn in_child() {
         BEGUN.store(0, Ordering::SeqCst);
@@ -57,8 +59,13 @@ impl CloseOnFork {
     /// Takes a descriptor that the caller has just opened, and closes after this is dropped. `forks` is what
     /// [`settled`] said before that.
     ///
-    /// `None`: the process has another, or has forked meanwhile a child that does not know of this one.
-    pub(super) fn new(descriptor: BorrowedFd<'_>, forks: Option<u32>) -> io::Result<Option<Self>> {
+    /// `None`: the process has another; or it has forked meanwhile a child that does not know of this one, and
+    /// `for_certain` says that this matters.
+    pub(super) fn new(
+        descriptor: BorrowedFd<'_>,
+        forks: Option<u32>,
+        for_certain: bool,
+    ) -> io::Result<Option<Self>> {
         let own = identity()? as u32;
         let entry = u64::from(own) << 32 | descriptor.as_raw_fd() as u64;
         let known = CLOSE_ON_FORK.load(Ordering::SeqCst);
@@ -73,7 +80,7 @@ impl CloseOnFork {
         let entered = CloseOnFork(());
         // Where nobody counts forks, no child is told either.
         let is_known = !ARE_INSTALLED.load(Ordering::Relaxed) || forks.is_some() && settled() == forks;
-        Ok(is_known.then_some(entered))
+        Ok((is_known || !for_certain).then_some(entered))
     }
 
     /// A child that was made by other means has its parent's entry, and may have something else under the number.
@@ -98,9 +105,13 @@ impl Drop for CloseOnFork {
 #[cfg(all(test, not(miri)))]
 mod tests {
     use std::os::fd::AsFd;
+    use std::path::PathBuf;
+    use std::sync::Arc;
 
     use super::*;
+    use crate::arena::file::Directory;
     use crate::arena::fork::tests::holds_in_child;
+    use crate::arena::place::Place;
 
     /// Makes a descriptor that is no child's, once no other test has one or forks.
     fn make_close_on_fork() -> (CloseOnFork, io::PipeReader) {
@@ -108,11 +119,39 @@ mod tests {
         loop {
             let forks = settled();
             let (reader, _) = io::pipe().unwrap();
-            if let Some(close_on_fork) = CloseOnFork::new(reader.as_fd(), forks).unwrap() {
+            if let Some(close_on_fork) = CloseOnFork::new(reader.as_fd(), forks, true).unwrap() {
                 return (close_on_fork, reader);
             }
             std::thread::yield_now();
         }
+    }
+
+    /// Where the C library calls the parent's hook also for a fork that had begun before, as musl does, there was one
+    /// that never ended.
+    #[test]
+    fn the_end_of_a_fork_that_was_not_counted_counts_for_nothing() {
+        extern "C" fn count_not() {
+            BEGUN.fetch_sub(1, Ordering::SeqCst);
+        }
+        assert!(holds_in_child(|| {
+            install();
+            // SAFETY: a function that may be called at any time.
+            unsafe { libc::pthread_atfork(Some(count_not), None, None) };
+            holds_in_child(|| true) && settled().is_some()
+        }));
+    }
+
+    /// A hook of the program's may wait, in the middle of a fork, for a thread that wants to join.
+    #[test]
+    fn a_fork_that_does_not_end_keeps_nobody_from_joining() {
+        let path = PathBuf::from(format!("/dev/shm/winipc-lock-forking-{}", std::process::id()));
+        let place = Arc::new(Place::open(path.clone(), "test".to_owned()).unwrap());
+        assert!(holds_in_child(|| {
+            install();
+            BEGUN.fetch_add(1, Ordering::SeqCst);
+            Directory::lock_at(&place).is_ok()
+        }));
+        std::fs::remove_dir(path).unwrap();
     }
 
     fn is_open(descriptor: i32) -> bool {
@@ -146,7 +185,7 @@ mod tests {
         };
         let (reader, _) = io::pipe().unwrap();
         assert!(holds_in_child(|| is_open(reader.as_raw_fd())));
-        assert!(CloseOnFork::new(reader.as_fd(), forks).unwrap().is_none());
+        assert!(CloseOnFork::new(reader.as_fd(), forks, true).unwrap().is_none());
     }
 
     /// A child of a raw system call is told of nothing, and may have something else under the number by now.
