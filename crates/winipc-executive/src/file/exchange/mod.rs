@@ -32,6 +32,7 @@ use crate::arena::kept::Kept;
 use crate::arena::mailbox;
 use crate::arena::{Arena, Ref, futex};
 use crate::context::Current;
+use crate::process::claim;
 use crate::records::Process;
 use crate::status::{Result, Status};
 use crate::{death, handle, keeper, process};
@@ -104,8 +105,11 @@ impl Party {
         self.process.keeper.load() != 0
     }
 
+    /// Whether it can still do what it is asked for: one that ends does not.
     fn lives(&self, arena: &Arena) -> bool {
-        self.process.generation.load() == self.address.generation && !death::is_dead(arena, self.process)
+        self.process.generation.load() == self.address.generation
+            && claim::is_there(self.process.claim.load())
+            && !death::is_dead(arena, self.process)
     }
 }
 
@@ -119,6 +123,10 @@ pub(super) fn attend(current: &Current) {
 
 /// Opens the calling process's mailbox.
 fn open(current: &Current) -> Result<()> {
+    // Who has it may have been halted for good when this thread began to end the process.
+    if current.exits_process() {
+        return Err(Status::PROCESS_IS_TERMINATING);
+    }
     let word = &current.process().mailbox;
     let mut socket = current.context.files.mailbox.socket();
     if socket.is_some() {
@@ -243,8 +251,7 @@ fn push(current: &Current, to: &Party, object: Identity, descriptor: &OwnedFd) -
 /// one of them lives and does not answer, which may be stopped; another that has it does not wait for that.
 fn request_from(current: &Current, known: Option<Party>, to: &Party, object: Identity) -> Result<()> {
     let arena = current.arena();
-    let has_handle =
-        |process: &Process| handle::objects_of(arena, process).any(|other| other == object.object);
+    let has_handle = |process: &Process| handle::files_of(arena, process).any(|other| other == object.object);
     let is_asked = |party: &Party| party.has_joined() && !party.is_own(current);
     // Also when it is buried meanwhile: that it has ended is the answer then.
     let known = known.filter(is_asked);
@@ -329,7 +336,7 @@ fn failed_to_send(error: &io::Error) -> Status {
 
 /// Takes all messages out of the calling process's mailbox.
 pub(super) fn receive(current: &Current) {
-    if current.process().mailbox.load() != state::OPEN {
+    if current.process().mailbox.load() != state::OPEN || current.exits_process() {
         return;
     }
     let mut own = current.context.files.mailbox.socket();
@@ -408,12 +415,25 @@ mod tests {
     use super::*;
     use crate::context::{attach_in_memory, join_in_memory};
 
+    /// Its keeper does nothing any more, and whoever asked waited until the process was gone.
+    #[test]
+    fn one_that_leaves_is_not_waited_for() {
+        let current = attach_in_memory();
+        let other: &'static Process =
+            current.arena().get(process::claim_record(current.arena()).unwrap()).unwrap();
+        let party = Party::new(current.arena(), other);
+        assert_eq!(ask_patiently(&current, &party), Err(Status::PROCESS_IS_TERMINATING));
+        other.claim.store(claim::ATTACHED);
+        assert_eq!(ask_patiently(&current, &party), Ok(false));
+    }
+
     /// Whoever waited for the mailbox used a processor for as long as the other process lived.
     #[test]
     fn a_word_of_noise_is_no_state_of_a_mailbox() {
         let context = attach_in_memory().context;
         let other: &'static Process =
             context.arena.get(process::claim_record(context.arena).unwrap()).unwrap();
+        other.claim.store(claim::ATTACHED);
         other.mailbox.store(77);
         let (tell, told) = channel();
         std::thread::spawn(move || {
