@@ -3,6 +3,7 @@
 
 mod support;
 
+use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -10,6 +11,7 @@ use support::{
     PROCESS_ALL, Page, State, Waiter, World, assert_whole_and_empty, bury, fork, let_keepers_sleep, progress,
     start_watchdog, until,
 };
+use winipc_executive::process::Creation;
 use winipc_executive::section::{self, Access, Parameters, Protection, Unused, View};
 use winipc_executive::wait::Outcome;
 use winipc_executive::{Attributes, Handle, handle, inspect, namespace, process, wait};
@@ -100,6 +102,7 @@ macro_rules! roles {
 roles! {
     a_view_that_is_unmapped_late_is_nobody_elses,
     a_death_that_one_who_has_left_is_told_of_is_seen_by_others,
+    the_end_of_a_child_of_one_that_has_left_is_seen,
 }
 
 mod roles {
@@ -156,6 +159,33 @@ mod roles {
         set(OTHERS, DONE);
         assert_eq!(leaver.wait_for_end(), State::Exited(0));
         handle::close(handle).unwrap();
+        bury();
+        assert_whole_and_empty();
+    }
+
+    /// Its parent's thread that watches children was halted.
+    pub(super) fn the_end_of_a_child_of_one_that_has_left_is_seen() {
+        let make_child = || {
+            let arguments = ["sleep", "1000"].map(Into::into);
+            let created = process::create(&Creation::new(Path::new("/bin/sleep"), &arguments)).unwrap();
+            set(VICTIM, created.id.into());
+        };
+        let last = || {
+            set(LEAVER, LEFT);
+            wait_for(OTHERS, DONE);
+        };
+        let mut leaver = fork(|| leave(make_child, last));
+        wait_for(LEAVER, JOINED);
+        let id = PAGE.get().unwrap().word(VICTIM).load(Ordering::Acquire) as u32;
+        let child = process::open(id, PROCESS_ALL, false).unwrap();
+        set(OTHERS, READY);
+        wait_for(LEAVER, LEFT);
+        process::terminate(child, 7).unwrap();
+        assert_eq!(wait::one(child, None, false), Ok(Outcome::Object(0)));
+        assert_eq!(process::exit_code(child), Ok(7));
+        set(OTHERS, DONE);
+        assert_eq!(leaver.wait_for_end(), State::Exited(0));
+        handle::close(child).unwrap();
         bury();
         assert_whole_and_empty();
     }

@@ -81,7 +81,8 @@ impl Context {
     }
 }
 
-/// The calling thread. The order of the fields matters as that of [`handle::Found`]'s.
+/// The calling thread. The order of the fields matters as that of [`handle::Found`]'s; the record that the fewest calls
+/// use comes last, for its address is copied in two pieces.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub(crate) struct Current {
@@ -190,29 +191,19 @@ impl Current {
     /// can be kept from seeing what is closed.
     #[inline]
     pub(crate) fn halt_if_exiting(&self) {
-        let exiting_seat = self.context.exiting_seat.load(Ordering::Relaxed);
-        if exiting_seat != 0 && exiting_seat != self.seat.index() {
-            self.halt();
-        }
-    }
-
-    #[cold]
-    fn halt(&self) -> ! {
-        // A death wakes one keeper. Should that be this one, another is to look.
-        if self.process().keeper.load() == self.seat.index() {
-            keeper::call_all(self.arena());
-        }
-        loop {
-            std::thread::park();
+        if self.is_process_exiting() && !self.exits_process() {
+            halt();
         }
     }
 
     /// Whether the process ends.
+    #[inline]
     pub(crate) fn is_process_exiting(&self) -> bool {
         self.context.exiting_seat.load(Ordering::Relaxed) != 0
     }
 
     /// Whether this is the thread that ends the process.
+    #[inline]
     pub(crate) fn exits_process(&self) -> bool {
         self.context.exiting_seat.load(Ordering::Relaxed) == self.seat.index()
     }
@@ -220,9 +211,10 @@ impl Current {
     /// Takes the arena's lock.
     #[inline(always)]
     pub(crate) fn begin(&self) -> Result<Txn<'static>> {
-        self.halt_if_exiting();
         match self.arena().try_lock(self.seat_record, self.id) {
-            Some(transaction) => Ok(transaction),
+            // With the lock: who ends the process closes nothing meanwhile, and has closed nothing before.
+            Some(transaction) if !self.is_process_exiting() => Ok(transaction),
+            Some(transaction) => Ok(self.begin_exiting(transaction)),
             None => self.begin_contended(),
         }
     }
@@ -231,7 +223,19 @@ impl Current {
     fn begin_contended(&self) -> Result<Txn<'static>> {
         let taken = self.arena().lock(self.seat_record, self.id, None)?;
         let (transaction, recovered) = taken.ok_or(Status::ARENA_CORRUPT)?;
-        Ok(self.begun(transaction, recovered))
+        let transaction = self.begun(transaction, recovered);
+        Ok(if self.is_process_exiting() { self.begin_exiting(transaction) } else { transaction })
+    }
+
+    /// Lets those go on with a transaction who end the process, or bury others for it: they look at no handle of its.
+    #[cold]
+    fn begin_exiting(&self, transaction: Txn<'static>) -> Txn<'static> {
+        let is_keeper = self.process().keeper.load() == self.seat.index();
+        if !is_keeper && !self.exits_process() && !self.context.children.are_watched_by(self.seat) {
+            drop(transaction);
+            halt();
+        }
+        transaction
     }
 
     /// Takes the arena's lock, unless a living thread holds it for longer than `patience`.
@@ -249,6 +253,14 @@ impl Current {
     }
 }
 
+/// The calling thread does nothing more: its process ends.
+#[cold]
+fn halt() -> ! {
+    loop {
+        std::thread::park();
+    }
+}
+
 /// The keeper's own seat, taken by the keeper when it starts.
 pub(crate) fn keeper_current(context: &'static Context) -> Result<Current> {
     sit_down_for(context)
@@ -259,5 +271,43 @@ pub(crate) fn get_up() {
     if let Ok(current) = current() {
         CURRENT.with(|cell| cell.set(None));
         death::end_own_thread(current);
+    }
+}
+
+#[cfg(all(test, not(miri)))]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    /// It did what it wanted to do with the process's handles closed.
+    #[test]
+    fn who_waits_for_the_lock_when_the_process_exits_does_nothing_more() {
+        let current = attach_in_memory();
+        let context = current.context;
+        let lock = current.begin().unwrap();
+        let (tell, told) = channel();
+        std::thread::spawn(move || {
+            let current = join_in_memory(context);
+            tell.send(process::system_thread_id()).unwrap();
+            drop(current.begin());
+            tell.send(0).unwrap();
+        });
+        let stat = format!("/proc/self/task/{}/stat", told.recv().unwrap());
+        let is_asleep = || {
+            let stat = std::fs::read_to_string(&stat).unwrap_or_default();
+            stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('S'))
+        };
+        while !is_asleep() {
+            std::thread::yield_now();
+        }
+        begin_to_exit(&current);
+        lock.commit().unwrap();
+        // For so long that it has been woken and is halted, or has gone on.
+        let mut looks = 0;
+        while looks < 1000 && told.try_recv().is_err() {
+            looks = if is_asleep() { looks + 1 } else { 0 };
+        }
+        assert_eq!(looks, 1000, "it went on");
     }
 }

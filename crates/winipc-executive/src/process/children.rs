@@ -5,13 +5,14 @@
 //! seats of its threads tell, as of any process, and the parent only fetches the body.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Mutex, MutexGuard};
 
 use super::heritage::{self, Birth};
 use super::{DYING_INTERVAL, all, claim, name_object, said};
 use crate::arena::child::{End, Poll, ProcessDescriptor};
-use crate::arena::seat::Life;
+use crate::arena::seat::{Life, Seat};
 use crate::arena::system;
 use crate::arena::{Arena, Ref};
 use crate::context::{Context, Current, keeper_current};
@@ -24,7 +25,11 @@ const STACK: usize = 128 << 10;
 
 /// The children that a process watches.
 #[derive(Default)]
-pub(crate) struct Children(Mutex<Watched>);
+pub(crate) struct Children {
+    watched: Mutex<Watched>,
+    /// Number of the seat of the thread that watches them.
+    watcher: AtomicU32,
+}
 
 #[derive(Default)]
 struct Watched {
@@ -56,7 +61,7 @@ impl Child {
 
 impl Children {
     fn watched(&self) -> MutexGuard<'_, Watched> {
-        self.0.lock().unwrap_or_else(|poison| poison.into_inner())
+        self.watched.lock().unwrap_or_else(|poison| poison.into_inner())
     }
 
     /// Makes sure that there is a thread that watches.
@@ -112,12 +117,17 @@ impl Children {
 
     /// Closes what a forked child has of its parent's.
     pub(crate) fn abandon(&self) {
-        if let Ok(mut watched) = self.0.try_lock() {
+        if let Ok(mut watched) = self.watched.try_lock() {
             watched.descriptors.clear();
             if let Some(poll) = watched.poll.take() {
                 poll.close_copy();
             }
         }
+    }
+
+    /// Whether the thread that watches has this seat.
+    pub(crate) fn are_watched_by(&self, seat: Ref<Seat>) -> bool {
+        self.watcher.load(Ordering::Relaxed) == seat.index()
     }
 
     fn take(&self, child: Child) -> Option<ProcessDescriptor> {
@@ -128,6 +138,7 @@ impl Children {
 /// The thread: waits until children end.
 fn watch(current: &Current, poll: &Poll) {
     let own = claim::prepared(current.context.process);
+    current.context.children.watcher.store(current.seat.index(), Ordering::Relaxed);
     // Those that have ended. One that a debugger traces stays until that lets go of it.
     let mut dead: Vec<(Child, ProcessDescriptor)> = Vec::new();
     loop {
