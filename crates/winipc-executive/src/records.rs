@@ -108,7 +108,11 @@ pub(crate) const TABLE_PAGES: usize = 990;
 record! {
     /// A page of a handle table.
     pub(crate) struct HandlePage in HandlePage {
-        padding: [Guarded64; 7],
+        /// How many of its handles can be inherited, and how many are to objects with descriptors. Who looks for either
+        /// in a table passes over the pages that have none.
+        inheritable: Guarded32,
+        files: Guarded32,
+        padding: [Guarded64; 6],
         entries: [Guarded64; PAGE_ENTRIES],
     }
 }

@@ -152,7 +152,7 @@ fn sweep_noted(current: &Current) {
     // Closed without the locks.
     let mut gone = Vec::new();
     if noted == SEVERAL {
-        let live: HashSet<_> = handle::objects_of(current.arena(), process).map(Ref::index).collect();
+        let live: HashSet<_> = handle::files_of(current.arena(), process).map(Ref::index).collect();
         let is_gone = |number: &u32, held: &mut Held| !live.contains(number) || is_others(*number, held);
         gone.extend(held.extract_if(is_gone).map(|(_, held)| held));
     } else if let Some(kept) = held.get(&noted)
@@ -169,7 +169,7 @@ fn sweep_noted(current: &Current) {
 /// Whether the calling process has a handle to an object.
 pub(super) fn has_handle(lock: &Txn<'static>, current: &Current, object: Ref<Object>) -> bool {
     let is_any = lock.arena().get(object).is_ok_and(|object| object.handles.get(lock) != 0);
-    is_any && handle::objects_of(current.arena(), current.process()).any(|other| other == object)
+    is_any && handle::files_of(current.arena(), current.process()).any(|other| other == object)
 }
 
 #[cfg(all(test, not(miri)))]

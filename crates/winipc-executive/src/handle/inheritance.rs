@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::Handle;
-use super::table::{Entry, INHERIT, add, entries, entry_word, look_up_in};
+use super::table::{Entry, add, count_in_page, entries, entry_word, look_up_in, pages};
 use crate::arena::Arena;
 use crate::context::{Current, current};
 use crate::object;
@@ -23,7 +23,7 @@ pub(crate) fn inheritable(current: &Current, handles: &[Handle]) -> Result<Vec<u
     for handle in handles {
         let index = handle.index().ok_or(Status::INVALID_PARAMETER)?;
         match look_up_in(current.arena(), current.process(), index) {
-            Ok((_, entry)) if entry.0 & INHERIT != 0 => chosen.push(index),
+            Ok((_, entry)) if entry.is_inheritable() => chosen.push(index),
             _ => return Err(Status::INVALID_PARAMETER),
         }
     }
@@ -42,23 +42,26 @@ pub(crate) fn inherit(current: &Current, child: &Process, chosen: Option<&[u32]>
     let parent = current.process();
     let is_inherited = |index: u32| {
         let entry = Entry(entry_word(current.arena(), parent, index)?.peek());
-        (entry.is_live() && entry.0 & INHERIT != 0 && is_chosen(index)).then_some(entry)
+        (entry.is_live() && entry.is_inheritable() && is_chosen(index)).then_some(entry)
     };
     // Looked for without the lock: what is made inheritable meanwhile may or may not be inherited.
     let entries = parent.fresh_handle.peek().min((PAGE_ENTRIES * TABLE_PAGES) as u32);
+    let searched = pages(current.arena(), parent).filter(|(_, _, page)| page.inheritable.peek() != 0);
+    let searched: Vec<_> = searched.map(|(first, ..)| first).collect();
+    let indexes = |first: u32| first.max(1)..(first + PAGE_ENTRIES as u32).min(entries);
+    let find_last = |&first: &u32| indexes(first).rev().find(|&index| is_inherited(index).is_some());
     let mut files = BTreeSet::new();
-    let Some(last) = (1..entries).rev().find(|&index| is_inherited(index).is_some()) else {
+    let Some(last) = searched.iter().rev().find_map(find_last) else {
         return Ok(files);
     };
-    for page in 0..=last as usize / PAGE_ENTRIES {
-        let first = (page * PAGE_ENTRIES) as u32;
-        let indexes = first.max(1)..(first + PAGE_ENTRIES as u32).min(last + 1);
+    for first in searched {
+        let indexes = indexes(first).start..indexes(first).end.min(last + 1);
         if !indexes.clone().any(|index| is_inherited(index).is_some()) {
             continue; // the table has a gap there
         }
         let mut lock = current.begin()?;
         let new = lock.allocate::<HandlePage>(1)?;
-        child.pages[page].set(&mut lock, new.index());
+        child.pages[first as usize / PAGE_ENTRIES].set(&mut lock, new.index());
         let table = lock.arena().get(new)?;
         let end = indexes.end;
         // From the last on, so that the free entry with the least number is the first to be used.
@@ -67,6 +70,7 @@ pub(crate) fn inherit(current: &Current, child: &Process, chosen: Option<&[u32]>
             if let Some(entry) = is_inherited(index) {
                 let object: &Object = lock.arena().get(entry.object())?;
                 word.set(&mut lock, entry.0);
+                count_in_page(&mut lock, child, index, object, true, 1)?;
                 add(&mut lock, &child.handle_count, 1);
                 add(&mut lock, &object.handles, 1);
                 object::retain(&mut lock, object);
@@ -97,7 +101,8 @@ impl Untaken {
     /// Notes what a process that joins has inherited, but for its standard handles: whoever asks for those shares them.
     pub(crate) fn note(&self, arena: &Arena, process: &Process) {
         let standard = process.standard.each_ref().map(|word| standard::from_word(word.peek()).index());
-        let inherited = entries(arena, process).filter(|(index, _)| !standard.contains(&Some(*index)));
+        let inherited = entries(arena, process, |page| page.inheritable.peek() != 0)
+            .filter(|(index, _)| !standard.contains(&Some(*index)));
         let mut untaken = self.lock();
         untaken.extend(inherited);
         self.are_there.store(!untaken.is_empty(), Ordering::Release);
@@ -164,10 +169,11 @@ mod tests {
     #[test]
     fn a_handle_with_the_number_of_one_that_was_inherited_is_not() {
         let current = attach_in_memory();
-        let (event, _) = event::create(&Attributes::default(), 0x1F_0003, false, false).unwrap();
+        let (event, _) =
+            event::create(&Attributes { name: None, inherit: true }, 0x1F_0003, false, false).unwrap();
         let own = Handle::CURRENT_PROCESS;
         let duplicate = || {
-            let options = crate::handle::Duplicate { access: None, inherit: false, close_source: false };
+            let options = crate::handle::Duplicate { access: None, inherit: true, close_source: false };
             crate::handle::duplicate(own, event, Some(own), &options).unwrap()
         };
         let inherited = duplicate();
@@ -183,7 +189,8 @@ mod tests {
     #[test]
     fn who_ends_the_process_waits_for_nobody_who_is_halted() {
         let current = attach_in_memory();
-        let (event, _) = event::create(&Attributes::default(), 0x1F_0003, false, false).unwrap();
+        let (event, _) =
+            event::create(&Attributes { name: None, inherit: true }, 0x1F_0003, false, false).unwrap();
         current.context.untaken.note(current.arena(), current.process());
         begin_to_exit(&current);
         let (tell_held, is_held) = channel();

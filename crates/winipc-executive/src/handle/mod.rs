@@ -12,8 +12,8 @@ pub use duplication::{Duplicate, duplicate};
 pub use inheritance::take_inherited;
 pub(crate) use inheritance::{Untaken, inherit, inheritable};
 pub(crate) use recent::forget as forget_recent;
-use table::{ACCESS_MASK, INHERIT, PROTECT, close_in, entry_word, look_up_in};
-pub(crate) use table::{Entry, GENERATION_MASK, close_some, free_table, insert, objects_of, pages};
+use table::{ACCESS_MASK, INHERIT, PROTECT, close_in, look_up_in};
+pub(crate) use table::{Entry, GENERATION_MASK, close_some, files_of, free_table, insert, pages};
 
 use crate::arena::{Ref, Txn, state};
 use crate::context::{Current, current};
@@ -211,7 +211,7 @@ pub fn set_flags(handle: Handle, inherit: Option<bool>, protect_from_close: Opti
             None => {}
         }
     }
-    entry_word(lock.arena(), current.process(), index).ok_or(Status::INVALID_HANDLE)?.set(&mut lock, bits);
+    table::set_bits(&mut lock, current.process(), index, entry, bits)?;
     lock.commit()
 }
 

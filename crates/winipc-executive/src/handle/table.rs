@@ -42,6 +42,10 @@ impl Entry {
         self.0 & LIVE != 0
     }
 
+    pub(crate) fn is_inheritable(self) -> bool {
+        self.0 & INHERIT != 0
+    }
+
     pub(crate) fn object(self) -> Ref<Object> {
         Ref::from_index(self.0 as u32 & OBJECT_MASK)
     }
@@ -123,7 +127,9 @@ pub(crate) fn insert(
     };
     let generation = state::generation_of(object.state.load());
     let word = entry_word(arena, process, index).ok_or(Status::ARENA_CORRUPT)?;
-    word.set(lock, Entry::new(reference, generation, access, inherit).0);
+    let entry = Entry::new(reference, generation, access, inherit);
+    word.set(lock, entry.0);
+    count_in_page(lock, process, index, object, inherit, 1)?;
     add(lock, &process.handle_count, 1);
     add(lock, &object.handles, 1);
     object::retain(lock, object);
@@ -133,6 +139,45 @@ pub(crate) fn insert(
 pub(super) fn add(lock: &mut Txn<'_>, word: &Guarded32, count: u32) {
     let value = word.get(lock).wrapping_add(count);
     word.set(lock, value);
+}
+
+/// Counts a handle that comes or goes, if it is one that tables are searched for.
+pub(super) fn count_in_page(
+    lock: &mut Txn<'static>,
+    process: &Process,
+    index: u32,
+    object: &Object,
+    is_inheritable: bool,
+    count: u32,
+) -> Result<()> {
+    let is_file = object.head.tag.get(lock) == Kind::File.tag();
+    if is_file || is_inheritable {
+        let page = lock.arena().get(page_of(process, index).ok_or(Status::ARENA_CORRUPT)?)?;
+        for (word, is_counted) in [(&page.files, is_file), (&page.inheritable, is_inheritable)] {
+            if is_counted {
+                add(lock, word, count);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Changes the flags of a handle.
+pub(super) fn set_bits(
+    lock: &mut Txn<'static>,
+    process: &Process,
+    index: u32,
+    before: Entry,
+    bits: u64,
+) -> Result<()> {
+    let page = lock.arena().get(page_of(process, index).ok_or(Status::INVALID_HANDLE)?)?;
+    match (before.is_inheritable(), Entry(bits).is_inheritable()) {
+        (false, true) => add(lock, &page.inheritable, 1),
+        (true, false) => add(lock, &page.inheritable, u32::MAX),
+        _ => {}
+    }
+    page.entries[index as usize % PAGE_ENTRIES].set(lock, bits);
+    Ok(())
 }
 
 /// Takes an entry out of a table and uncounts it.
@@ -151,6 +196,7 @@ fn remove(
     add(lock, &process.handle_count, u32::MAX);
     let reference = entry.object();
     let object = arena.get(reference)?;
+    count_in_page(lock, process, index, object, entry.is_inheritable(), u32::MAX)?;
     if object.head.tag.get(lock) == Kind::File.tag() {
         file::handle_closed(lock, process, reference);
     }
@@ -258,23 +304,25 @@ pub(crate) fn pages<'a>(
     })
 }
 
-/// A process's entries in use, by index.
+/// A process's entries in use, by index, of the pages for which `is_searched`.
 pub(super) fn entries<'a>(
     arena: &'a Arena,
     process: &'a Process,
+    is_searched: fn(&HandlePage) -> bool,
 ) -> impl Iterator<Item = (u32, Entry)> + use<'a> {
     let fresh = process.fresh_handle.peek();
     pages(arena, process)
+        .filter(move |(_, _, page)| is_searched(page))
         .flat_map(|(first, _, page)| (first..).zip(&page.entries))
         .filter(move |&(index, _)| index < fresh)
         .map(|(index, word)| (index, Entry(word.peek())))
         .filter(|(_, entry)| entry.is_live())
 }
 
-/// The objects that a process's handles name.
-pub(crate) fn objects_of<'a>(
+/// The objects with descriptors that a process's handles name, and some others.
+pub(crate) fn files_of<'a>(
     arena: &'a Arena,
     process: &'a Process,
 ) -> impl Iterator<Item = Ref<Object>> + use<'a> {
-    entries(arena, process).map(|(_, entry)| entry.object())
+    entries(arena, process, |page| page.files.peek() != 0).map(|(_, entry)| entry.object())
 }

@@ -122,6 +122,7 @@ impl Checker<'_> {
         let fresh = process.fresh_handle.peek();
         let (mut live, mut free) = (0, std::collections::HashMap::new());
         for (first, page) in mine {
+            let (mut inheritable, mut files) = (0, 0);
             for (index, word) in (first..first + PAGE_ENTRIES as u32).zip(&page.entries) {
                 let entry = Entry(word.peek());
                 if !entry.is_live() {
@@ -134,8 +135,14 @@ impl Checker<'_> {
                 if index == 0 || index >= fresh {
                     self.fault(format!("handle table of {place}"), format!("handles in 1..{fresh}"), index);
                 }
+                inheritable += u32::from(entry.is_inheritable());
+                let object = self.arena.get::<Object>(entry.object());
+                files += u32::from(object.is_ok_and(|object| object.head.tag.peek() == Kind::File.tag()));
                 self.entry(&format!("handle {:#x} of {place}", index << 2), entry);
             }
+            let counts = format!("from {:#x} of {place}", first << 2);
+            self.same(format!("inheritable handles {counts}"), inheritable, page.inheritable.peek());
+            self.same(format!("handles to files {counts}"), files, page.files.peek());
         }
         self.same(format!("handle count of {place}"), live, process.handle_count.peek());
         let mut next = process.free_handle.peek();

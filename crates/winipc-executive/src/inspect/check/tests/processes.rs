@@ -4,12 +4,26 @@ use super::world::{World, damaged};
 use crate::arena::Ref;
 use crate::context::join_in_memory;
 use crate::process::claim;
+use crate::records::HandlePage;
 use crate::{handle, timer};
 
 #[test]
 fn a_wrong_count_of_a_process_s_handles_is_found() {
     damaged("handle count of process record #1", "found 99", |world| {
         world.set(&world.current.process().handle_count, 99);
+    });
+}
+
+#[test]
+fn wrong_counts_of_handles_to_search_for_are_found() {
+    fn first_page(world: &World) -> &'static HandlePage {
+        handle::pages(world.current.arena(), world.current.process()).next().unwrap().2
+    }
+    damaged("inheritable handles from 0x0", "found 99", |world| {
+        world.set(&first_page(world).inheritable, 99);
+    });
+    damaged("handles to files from 0x0", "found 99", |world| {
+        world.set(&first_page(world).files, 99);
     });
 }
 
