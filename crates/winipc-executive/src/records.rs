@@ -132,7 +132,7 @@ record! {
         doorbell: Free32,
         /// The process id namespace in which it has its id (see [`mod@crate::process::identity`]); 0 if nothing tells.
         id_namespace: Free32,
-        /// The code the process has said it ends with, and whether it has (see [`mod@crate::process`]).
+        /// The code the process has said it ends with, and whether it has (see [`mod@crate::process::exit_code`]).
         exit_code: Free64,
         /// Whether the process is being made or was, with which id and when (see [`crate::process::heritage::Birth`]).
         born: Free64,

@@ -10,7 +10,7 @@ use std::sync::mpsc::sync_channel;
 use std::sync::{Mutex, MutexGuard};
 
 use super::heritage::{self, Birth};
-use super::{DYING_INTERVAL, all, claim, name_object, said};
+use super::{DYING_INTERVAL, all, claim, exit_code, name_object};
 use crate::arena::child::{End, Poll, ProcessDescriptor};
 use crate::arena::seat::{Life, Seat};
 use crate::arena::system;
@@ -163,7 +163,7 @@ fn ended(current: &Current, child: Child, claim: u32, end: End) -> Result<()> {
     let is_it = process.generation.load() == child.generation && process.claim.load() == claim;
     if is_it {
         if let End::Exited(code) = end {
-            process.exit_code.store(said(process.exit_code.load(), code));
+            exit_code::say(process, code);
         }
         if process.claim.compare_exchange(claim, claim::BURIED).is_err() {
             return lock.commit(); // it had joined before

@@ -50,7 +50,7 @@ mod tests {
     use crate::access;
     use crate::context::attach_in_memory;
     use crate::handle::{self, Handle};
-    use crate::process::{claim_record, make_object, said_by, terminate};
+    use crate::process::{claim_record, exit_code, make_object, terminate};
     use crate::records::Kind;
     use crate::status::Status;
 
@@ -103,7 +103,7 @@ mod tests {
         for namespace in [0, own + 1] {
             process.id_namespace.store(namespace);
             assert_eq!(terminate(handle, 7), Err(Status::ACCESS_DENIED));
-            assert!(program.is_alive() && said_by(process).is_none());
+            assert!(program.is_alive() && exit_code::of(process).is_none());
         }
         process.id_namespace.store(own);
         assert_eq!(terminate(handle, 7), Ok(()));
@@ -118,6 +118,6 @@ mod tests {
         let (process, handle) = record_of(&current, &program);
         process.started.store(process.started.load() + 1);
         assert_eq!(terminate(handle, 7), Err(Status::ACCESS_DENIED));
-        assert!(program.is_alive() && said_by(process).is_none());
+        assert!(program.is_alive() && exit_code::of(process).is_none());
     }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod children;
 mod creation;
+pub(crate) mod exit_code;
 pub(crate) mod heritage;
 pub(crate) mod identity;
 mod program;
@@ -104,7 +105,7 @@ fn claim_free_record(arena: &Arena, claim: u32) -> Result<Ref<Process>> {
         let process: &Process = arena.get(reference)?;
         if process.claim.load() == claim::FREE && process.claim.compare_exchange(claim::FREE, claim).is_ok() {
             let generation = process.generation.fetch_add(1).wrapping_add(1);
-            process.exit_code.store(unsaid(generation));
+            process.exit_code.store(exit_code::unsaid(generation));
             return Ok(reference);
         }
     }
@@ -182,7 +183,7 @@ fn name_object(lock: &mut Txn<'_>, process: &Process) -> Result<()> {
 
 /// Signals the object of a process that has ended and lets go of it.
 pub(crate) fn ended(lock: &mut Txn<'_>, process: &Process) -> Result<()> {
-    let code = exit_code_of(process);
+    let code = exit_code::of_dead(process);
     if let Some(thread) = Ref::<Object>::from_index(process.first_thread.get(lock)).some() {
         process.first_thread.set(lock, 0);
         thread::object_ended(lock, thread, code)?;
@@ -200,36 +201,11 @@ pub(crate) fn ended(lock: &mut Txn<'_>, process: &Process) -> Result<()> {
     object::release(lock, reference)
 }
 
-/// Set in the word that holds an exit code. Above is the generation of the record: who is late with a code changes
-/// nothing of the next process.
-const SAID: u64 = 1 << 32;
-
-/// The word of a process that has not said how it ends.
-fn unsaid(generation: u32) -> u64 {
-    u64::from(generation) << 33
-}
-
-/// An exit code, for the word that holds `before`.
-fn said(before: u64, code: u32) -> u64 {
-    before & !u64::from(u32::MAX) | SAID | u64::from(code)
-}
-
-/// The code with which a process has said that it ends.
-fn said_by(process: &Process) -> Option<u32> {
-    let word = process.exit_code.load();
-    (word & SAID != 0).then_some(word as u32)
-}
-
-/// The exit code of a process that is dead. One that did not say how it ends was killed.
-fn exit_code_of(process: &Process) -> u32 {
-    said_by(process).unwrap_or(1)
-}
-
 /// The exit code of a process that ends or has ended; `None` while it goes on.
 pub(crate) fn exit_code_if_over(arena: &Arena, process: &Process) -> Option<u32> {
-    let has_said = said_by(process).is_some();
+    let has_said = exit_code::of(process).is_some();
     let is_over = has_said || process.claim.load() != claim::ATTACHED || death::is_dead(arena, process);
-    is_over.then(|| exit_code_of(process))
+    is_over.then(|| exit_code::of_dead(process))
 }
 
 /// The record of the process that an object stands for.
@@ -323,8 +299,7 @@ pub fn exit_code(process: Handle) -> Result<u32> {
 /// Ends the calling process with an exit code, of which the system keeps the low eight bits and winipc all.
 pub fn exit(code: u32) -> ! {
     if let Ok(current) = current() {
-        let word = &current.process().exit_code;
-        word.store(said(word.load(), code));
+        exit_code::say(current.process(), code);
     }
     std::process::exit(code as i32)
 }
@@ -347,7 +322,7 @@ pub fn terminate(process: Handle, code: u32) -> Result<()> {
         return Err(Status::ACCESS_DENIED);
     }
     // Without the lock: a thread of the process may be stopped with that in hand.
-    let code = said(before, code);
+    let code = exit_code::with_code(before, code);
     let has_said = record.exit_code.compare_exchange(before, code).is_ok();
     if target.kill() {
         return Ok(());
@@ -368,12 +343,7 @@ pub(crate) fn leave_at_exit() {
         }
         if let Ok(current) = current() {
             // What the process said itself has more bits than what it told the system.
-            let word = &current.process().exit_code;
-            let before = word.load();
-            if before & SAID == 0 {
-                let code = said(before, code.map_or(0, |code| code as u32));
-                let _ = word.compare_exchange(before, code);
-            }
+            exit_code::say_if_unsaid(current.process(), code.map_or(0, |code| code as u32));
         }
         context::leave();
     });
