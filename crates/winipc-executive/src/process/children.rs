@@ -223,7 +223,7 @@ pub(crate) fn take_in_orphans(
                 let own = claim::prepared(current.context.process);
                 children.watch(child, &mut Some(descriptor), || take(own))?;
                 // A damaged one has none, which is no reason to leave the others.
-                let _ = name(current, child, heritage::id_of(process));
+                let _ = name(current, child, None);
             }
             None if take(claim::BURIED)? => {
                 death::bury(current, record, process)?;
@@ -234,14 +234,15 @@ pub(crate) fn take_in_orphans(
     Ok(())
 }
 
-/// Has the objects of a child that was made tell its id. The caller knows it by the id `known`.
-pub(super) fn name(current: &Current, child: Child, known: u32) -> Result<()> {
+/// Has the objects of a child that was made tell its id, and notes where that id means nothing in the caller's process
+/// id namespace. `spawned` is the id by which the caller has made it, if it has.
+pub(super) fn name(current: &Current, child: Child, spawned: Option<u32>) -> Result<()> {
     let process: &Process = current.arena().get(child.record)?;
     let mut lock = current.begin()?;
     let is_it = process.generation.load() == child.generation;
     if is_it && claim::parent(process.claim.load()).is_some() {
         let id = heritage::id_of(process);
-        if id != known {
+        if spawned.is_some_and(|spawned| spawned != id) {
             // The caller has its children made in another process id namespace: nobody finds it by its id.
             let _ = process.id_namespace.compare_exchange(current.process().id_namespace.load(), 0);
         }

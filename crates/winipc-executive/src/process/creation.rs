@@ -191,7 +191,7 @@ fn begin(
         Refusal::Program(error) => program::refusal(path, &error),
     })?;
     let mut descriptor = Some(descriptor);
-    let watched = children::name(current, child, id)
+    let watched = children::name(current, child, Some(id))
         .and_then(|()| current.context.children.watch(child, &mut descriptor, || Ok(true)));
     if let Some(descriptor) = descriptor {
         // It was not there for long.
