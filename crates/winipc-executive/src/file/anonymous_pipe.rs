@@ -7,7 +7,6 @@ use super::{
 };
 use crate::access::file;
 use crate::arena::descriptor::{look_into_pipe, pipe, set_pipe_size, unread};
-use crate::arena::state::generation_of;
 use crate::context::{Current, current};
 use crate::handle::{Found, Handle};
 use crate::io::end::{BUSY, SIDE};
@@ -43,21 +42,17 @@ pub fn create(size: u32, inherit: bool) -> Result<(Handle, Handle)> {
     let mut lock = current.begin()?;
     let mut end = |side, access| {
         let description = Description { is: Type::Pipe, side, size };
-        let (handle, reference) = insert(&mut lock, &current, &description, access, inherit)?;
-        Ok((handle, reference, generation_of(lock.arena().get(reference)?.state.load())))
+        insert(&mut lock, &current, &description, access, inherit)
     };
-    let (read, read_object, read_generation) = end(0, READ_ACCESS)?;
-    let (write, write_object, write_generation) = end(WRITE_END, WRITE_ACCESS)?;
+    let (read, read_object) = end(0, READ_ACCESS)?;
+    let (write, write_object) = end(WRITE_END, WRITE_ACCESS)?;
     let files = &current.context.files;
-    let stale = [
-        files.keep(read_object, read_generation, reader),
-        files.keep(write_object, write_generation, writer),
-    ];
+    let stale = [files.keep(read_object, reader), files.keep(write_object, writer)];
     let committed = lock.commit();
     drop(stale);
     committed.inspect_err(|_| {
-        files.forget(read_object);
-        files.forget(write_object);
+        files.forget(read_object.object);
+        files.forget(write_object.object);
     })?;
     Ok((read, write))
 }

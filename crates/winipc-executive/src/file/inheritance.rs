@@ -13,7 +13,6 @@ use super::exchange::Identity;
 use super::table::descriptor;
 use crate::arena::Ref;
 use crate::arena::descriptor::{Nature, duplicate, inherited, nature, null};
-use crate::arena::state::generation_of;
 use crate::context::{Context, Current};
 use crate::handle::{Found, Handle, look_up};
 use crate::records::{Kind, Object};
@@ -118,10 +117,8 @@ fn file_behind(current: &Current, handle: Handle) -> Option<u32> {
 /// The calling process's descriptor for an object.
 fn of(current: &Current, reference: Ref<Object>) -> Option<(Identity, Arc<OwnedFd>)> {
     let object: &'static Object = current.arena().get(reference).ok()?;
-    let state = object.state.load();
-    let found = Found { reference, object, state, access: u32::MAX };
-    let identity = Identity { object: reference, generation: generation_of(state) };
-    Some((identity, descriptor(current, &found).ok()?))
+    let found = Found { reference, object, state: object.state.load(), access: u32::MAX };
+    Some((Identity::of_found(&found), descriptor(current, &found).ok()?))
 }
 
 /// Enters the descriptors that the calling process has from its parent. Returns which standard streams are not what the
@@ -130,7 +127,7 @@ pub(crate) fn take_over(context: &Context, belongings: &[Belonging]) -> Vec<usiz
     let mut redirected = Vec::new();
     for Belonging { object, number, nature } in belongings {
         match inherited(*number, nature) {
-            Some(descriptor) => drop(context.files.keep(object.object, object.generation, descriptor)),
+            Some(descriptor) => drop(context.files.keep(*object, descriptor)),
             None => redirected.extend(usize::try_from(*number).ok().filter(|place| *place < 3)),
         }
     }

@@ -25,9 +25,8 @@ pub(crate) use table::{Files, handle_closed, sweep};
 pub(crate) use transfer::{flush, read, write};
 
 use crate::access;
+use crate::arena::Txn;
 use crate::arena::descriptor::{Nature, nature};
-use crate::arena::state::generation_of;
-use crate::arena::{Ref, Txn};
 use crate::context::{Current, current};
 use crate::dispatcher::signal;
 use crate::handle::{self, Found, Handle, look_up};
@@ -35,6 +34,7 @@ use crate::io::end::{BUSY, IDLE, SIDE};
 use crate::object;
 use crate::records::{Kind, Object};
 use crate::status::{Result, Status};
+use exchange::Identity;
 
 /// What a file is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -75,7 +75,7 @@ fn insert(
     description: &Description,
     access: u32,
     inherit: bool,
-) -> Result<(Handle, Ref<Object>)> {
+) -> Result<(Handle, Identity)> {
     let reference = object::allocate(lock, Kind::File, signal::MANUAL | signal::SET)?;
     let object: &Object = lock.arena().get(reference)?;
     for (word, value) in [
@@ -88,7 +88,8 @@ fn insert(
     ] {
         object.body[word].set(lock, value);
     }
-    Ok((handle::insert(lock, current.process(), reference, access, inherit)?, reference))
+    let handle = handle::insert(lock, current.process(), reference, access, inherit)?;
+    Ok((handle, Identity::of(lock.arena(), reference)?))
 }
 
 /// Makes a handle to a descriptor, which becomes the handle's: it is closed with the process's last one.
@@ -125,14 +126,13 @@ fn enter(
     inherit: bool,
 ) -> Result<Handle> {
     let mut lock = current.begin()?;
-    let (handle, reference) = insert(&mut lock, current, description, access, inherit)?;
-    let generation = generation_of(lock.arena().get(reference)?.state.load());
+    let (handle, object) = insert(&mut lock, current, description, access, inherit)?;
     let files = &current.context.files;
     // It has to be there as soon as somebody can use the handle.
-    let stale = files.keep(reference, generation, descriptor);
+    let stale = files.keep(object, descriptor);
     let committed = lock.commit();
     drop(stale);
-    committed.inspect_err(|_| files.forget(reference))?;
+    committed.inspect_err(|_| files.forget(object.object))?;
     Ok(handle)
 }
 

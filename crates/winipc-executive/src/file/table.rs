@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use super::exchange::{self, Identity, Mailbox};
 use crate::arena::descriptor::Bell;
 use crate::arena::seat::Seat;
-use crate::arena::state::generation_of;
 use crate::arena::wake::phase;
 use crate::arena::{Ref, Txn};
 use crate::context::Current;
@@ -44,7 +43,8 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Files {
     /// Keeps the descriptor of an object. One that is kept already is of the same open file, and stays: the other comes
     /// back.
-    pub(super) fn keep(&self, object: Ref<Object>, generation: u32, descriptor: OwnedFd) -> Option<OwnedFd> {
+    pub(super) fn keep(&self, object: Identity, descriptor: OwnedFd) -> Option<OwnedFd> {
+        let Identity { object, generation } = object;
         let mut all = locked(&self.held);
         if all.get(&object.index()).is_some_and(|held| held.generation == generation) {
             return Some(descriptor);
@@ -58,9 +58,9 @@ impl Files {
         drop(held);
     }
 
-    pub(super) fn get(&self, object: Ref<Object>, generation: u32) -> Option<Arc<OwnedFd>> {
+    pub(super) fn get(&self, object: Identity) -> Option<Arc<OwnedFd>> {
         let held = locked(&self.held);
-        let found = held.get(&object.index()).filter(|held| held.generation == generation)?;
+        let found = held.get(&object.object.index()).filter(|held| held.generation == object.generation)?;
         Some(Arc::clone(&found.descriptor))
     }
 
@@ -109,17 +109,17 @@ pub(crate) fn wake_blocked(current: &Current) {
 /// [`Status::FILE_INVALID`]: it did not get one.
 pub(super) fn descriptor(current: &Current, file: &Found) -> Result<Arc<OwnedFd>> {
     let files = &current.context.files;
-    let generation = generation_of(file.state);
-    if let Some(descriptor) = files.get(file.reference, generation) {
+    let object = Identity::of_found(file);
+    if let Some(descriptor) = files.get(object) {
         return Ok(descriptor);
     }
     // Who sent it did so before the handle could be used; it may not have been looked at yet.
     exchange::receive(current);
-    if let Some(descriptor) = files.get(file.reference, generation) {
+    if let Some(descriptor) = files.get(object) {
         return Ok(descriptor);
     }
-    exchange::fetch(current, Identity { object: file.reference, generation })?;
-    files.get(file.reference, generation).ok_or(Status::FILE_INVALID)
+    exchange::fetch(current, object)?;
+    files.get(object).ok_or(Status::FILE_INVALID)
 }
 
 /// Notes that a handle to a file was closed, for the process that it was of.
@@ -146,8 +146,8 @@ fn sweep_noted(current: &Current) {
     let mut held = locked(&current.context.files.held);
     // The slot may be another object's by now, to which there is a handle.
     let is_others = |number: u32, held: &Held| {
-        let object = current.arena().get::<Object>(Ref::from_index(number));
-        !object.is_ok_and(|object| generation_of(object.state.load()) == held.generation)
+        let object = Identity::of(current.arena(), Ref::from_index(number));
+        !object.is_ok_and(|object| object.generation == held.generation)
     };
     // Closed without the locks.
     let mut gone = Vec::new();
@@ -192,7 +192,7 @@ mod tests {
             // It is still there, and the close noted, where another process has closed the handle.
             let descriptor = duplicate_descriptor(writer).unwrap();
             handle::close(writer).unwrap();
-            assert!(files.keep(first.reference, generation_of(first.state), descriptor).is_none());
+            assert!(files.keep(Identity::of_found(&first), descriptor).is_none());
             let mut lock = current.begin().unwrap();
             handle_closed(&mut lock, current.process(), first.reference);
             if is_one_of_several {
@@ -201,7 +201,7 @@ mod tests {
             let description = Description { is: Type::Pipe, side: 0, size: 0 };
             let (_, reused) = insert(&mut lock, &current, &description, GENERIC_WRITE, false).unwrap();
             lock.commit().unwrap();
-            assert_eq!(reused, first.reference);
+            assert_eq!(reused.object, first.reference);
             assert_eq!(current.process().closed_file.peek() == SEVERAL, is_one_of_several);
             sweep(&current);
             let reader = look_up(&current, reader).unwrap();

@@ -3,6 +3,7 @@
 use crate::arena::mailbox::{self, Words};
 use crate::arena::state::generation_of;
 use crate::arena::{Arena, Ref};
+use crate::handle::Found;
 use crate::records::Object;
 use crate::status::{Result, Status};
 
@@ -30,6 +31,11 @@ impl Identity {
     /// The object that a reference leads to now.
     pub(crate) fn of(arena: &Arena, object: Ref<Object>) -> Result<Self> {
         Ok(Identity { object, generation: generation_of(arena.get(object)?.state.load()) })
+    }
+
+    /// The object that was found by a handle.
+    pub(crate) fn of_found(file: &Found) -> Self {
+        Identity { object: file.reference, generation: generation_of(file.state) }
     }
 }
 

@@ -213,7 +213,7 @@ pub(crate) fn hand_over(current: &Current, from: &Party, to: &Party, object: Ide
     }
     ask(current, to)?;
     let files = &current.context.files;
-    let find = || files.get(object.object, object.generation);
+    let find = || files.get(object);
     let own = find().or_else(|| {
         receive(current);
         find()
@@ -378,7 +378,7 @@ pub(crate) fn keep_if_wanted(current: &Current, object: Identity, descriptor: Ow
     let Ok(lock) = current.begin() else { return };
     let is_same = Identity::of(current.arena(), object.object) == Ok(object);
     let surplus = if is_same && table::has_handle(&lock, current, object.object) {
-        current.context.files.keep(object.object, object.generation, descriptor)
+        current.context.files.keep(object, descriptor)
     } else {
         Some(descriptor)
     };
@@ -389,7 +389,7 @@ pub(crate) fn keep_if_wanted(current: &Current, object: Identity, descriptor: Ow
 
 /// Sends the descriptor of an object to somebody, for somebody. `None`: there was no room for it.
 fn serve(current: &Current, object: Identity, to: Address) -> Option<Status> {
-    let Some(descriptor) = current.context.files.get(object.object, object.generation) else {
+    let Some(descriptor) = current.context.files.get(object) else {
         return Some(Status::FILE_INVALID);
     };
     match send(current, to, Message::Descriptor(object), Some(&descriptor)) {
