@@ -10,8 +10,8 @@ use crate::error::Error;
 /// said once of each, so that no two parts of a program take one handle for their own, whatever number they were told.
 ///
 /// # Errors
-/// - `ERROR_NOT_FOUND` (1168): the process has not inherited it, it was taken before or closed, or it is a standard
-///   handle.
+/// - `ERROR_NOT_FOUND` (1168): the process has not inherited it, it was taken before or closed, it is a standard
+///   handle, or the process is ending.
 pub fn take_inherited(inherited: HANDLE) -> Result<(), WIN32_ERROR> {
     handle::take_inherited(argument::handle(inherited)).map_err(|status| Error::from(status).0)
 }

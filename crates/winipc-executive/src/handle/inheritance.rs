@@ -141,11 +141,15 @@ impl Untaken {
 /// so that the caller may rely on it.
 ///
 /// # Errors
-/// [`Status::NOT_FOUND`]: the process has not inherited it, it was taken before or has been closed, or it was made a standard
-/// handle by who made the process.
+/// [`Status::NOT_FOUND`]: the process has not inherited it, it was taken before or has been closed, it was made a
+/// standard handle by who made the process, or the process is ending.
 pub fn take_inherited(handle: Handle) -> Result<()> {
     let current = current()?;
-    let index = handle.index().filter(|_| !current.exits_process()).ok_or(Status::NOT_FOUND)?;
+    // As in `Untaken::close`: who has the table may be halted. All handles are closed by then.
+    if current.exits_process() {
+        return Err(Status::NOT_FOUND);
+    }
+    let index = handle.index().ok_or(Status::NOT_FOUND)?;
     let untaken = &current.context.untaken;
     let inherited = untaken.take(&mut untaken.lock(), index).ok_or(Status::NOT_FOUND)?;
     // Another process may have closed it.
