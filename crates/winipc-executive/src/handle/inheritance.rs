@@ -187,6 +187,8 @@ mod tests {
         assert_eq!(take_inherited(inherited), Err(Status::NOT_FOUND));
         assert_eq!(take_inherited(event), Ok(()));
         assert_eq!(take_inherited(event), Err(Status::NOT_FOUND));
+        let are_there = current.context.untaken.are_there.load(Ordering::Acquire);
+        assert!(!are_there, "closing takes the lock of a table that has nothing");
     }
 
     /// A thread that closes a handle when another begins to end the process is halted, and has the table.
