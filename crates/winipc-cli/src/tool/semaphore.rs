@@ -78,6 +78,7 @@ pub(super) fn run(command: Command) -> Result<Status> {
             let initial = initial.unwrap_or(maximum);
             if initial > maximum {
                 let what = format!("--initial {initial} is more than --maximum {maximum}\n");
+                // Not an `Error`: with a COMMAND that would end with 125, and this is wrong usage.
                 clap::Error::raw(clap::error::ErrorKind::ValueValidation, what).exit();
             }
             holding.hold(&described::<Semaphore>(&name), || {

@@ -227,7 +227,7 @@ pub(crate) const RECORD_SIZE: u32 = size_of::<records::View>() as u32;
 
 /// Takes the record of a view of the calling process away.
 fn leave(current: &Current, record: Ref<records::View>) -> Result<()> {
-    // Its views' records have gone or go with it; this one may be another's by now.
+    // The process's leaving takes all records of its views away; this number may be another process's by now.
     if current.exits_process() {
         return Ok(());
     }

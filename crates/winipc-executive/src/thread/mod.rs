@@ -55,7 +55,10 @@ pub fn open(id: u32, desired: u32, inherit: bool) -> Result<Handle> {
     let current = current()?;
     let mut lock = current.begin()?;
     let arena = lock.arena();
-    let is_it = |thread: &Thread| thread.id.load() == id && id != 0;
+    let is_it = |number: u32| {
+        let thread = arena.get::<Thread>(Ref::from_index(number));
+        thread.is_ok_and(|thread| thread.id.load() == id && id != 0)
+    };
     // The first thread of a process may have a seat and not have taken yet the object that was made for it.
     let namespace = current.process().id_namespace.load();
     let prepared = process::with_id(&current, &lock, id)
@@ -64,12 +67,11 @@ pub fn open(id: u32, desired: u32, inherit: bool) -> Result<Handle> {
     let reference = match prepared.and_then(|object| Ref::from_index(object).some()) {
         Some(reference) => reference,
         None => {
-            let (reference, seat) = arena
+            let (number, seat) = arena
                 .seats()
-                .filter(|(_, seat)| seat.is_open())
-                .find(|(seat, _)| arena.get(Ref::from_index(seat.index())).is_ok_and(is_it))
+                .find(|(number, seat)| seat.is_open() && is_it(number.index()))
                 .ok_or(Status::INVALID_PARAMETER)?;
-            object_for(&mut lock, seat.id(reference))?
+            object_for(&mut lock, seat.id(number))?
         }
     };
     let access = access::grant(Kind::Thread, desired)?;
