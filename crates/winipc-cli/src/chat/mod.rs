@@ -37,15 +37,16 @@ const FAREWELL: Duration = Duration::from_secs(10);
 /// Talk with everybody in a room
 #[derive(clap::Args)]
 #[command(after_help = "\
-The first one in a room serves it; when that process ends, however it ends, another member takes over, but none that \
-uses --connect, and no typed line is lost. Members who use different mechanisms are in different rooms. Where no \
-address is given, a room is found by the programs of the same user on the same machine. Whoever can reach the address \
-of a room can come in and read: nobody is authenticated, and nothing is encrypted.\n\nIn the room:\n  Type a line and \
-press Enter to say it to everybody. /help lists the commands.")]
+The first one in a room serves it; when that process ends, however it ends, a member that did not use --connect takes \
+over, and no typed line is lost. Members who use different mechanisms are in different rooms. Where no address is \
+given, a room is found by the programs of the same user on the same machine. Whoever can reach the address of a room \
+can come in and read: nobody is authenticated, and nothing is encrypted.\n\nIn the room:\n  Type a line and press \
+Enter to say it to everybody. /help lists the commands.")]
 pub(crate) struct Arguments {
     /// The room, which exists while somebody is in it
     room: String,
-    /// Your name in the room [default: your user name]
+    /// Your name in the room: up to 32 characters, no space or colon, no * or / at its beginning [default: your user
+    /// name]
     #[arg(long, value_name = "NICK")]
     name: Option<String>,
     /// Serve the room, or fail if another process does; the end of input then does not end the program
