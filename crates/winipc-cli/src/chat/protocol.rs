@@ -176,23 +176,19 @@ impl Frame {
 /// Empty or too long names, names with white space or control characters, and those that could be taken for a notice
 /// ("* bob has left"), for a command or for the end of another name ("bob: hello").
 pub(crate) fn check_name(name: &str) -> Result<()> {
-    let fault = if name.is_empty() {
-        "is empty"
+    let whole = printable(name);
+    let (shown, fault) = if name.is_empty() {
+        (whole, "is empty".to_string())
     } else if let Some((end, _)) = name.char_indices().nth(NAME_LIMIT) {
-        let (start, limit) = (printable(&name[..end]), NAME_LIMIT);
-        return Err(unfit(&format!("the name \"{start}...\" is longer than {limit} characters")));
+        (printable(&name[..end]) + "...", format!("is longer than {NAME_LIMIT} characters"))
     } else if name.chars().any(|c| c.is_whitespace() || is_unprintable(c)) {
-        "contains white space or control characters"
+        (whole, "contains white space or control characters".to_string())
     } else if name.starts_with(['*', '/']) || name.contains(':') {
-        "begins with * or / or contains a colon"
+        (whole, "begins with * or / or contains a colon".to_string())
     } else {
         return Ok(());
     };
-    Err(unfit(&format!("the name \"{}\" {fault}", printable(name))))
-}
-
-fn unfit(what: &str) -> Error {
-    Error::new(what).advice("choose another with --name NICK")
+    Err(Error::new(format!("the name \"{shown}\" {fault}")).advice("choose another with --name NICK"))
 }
 
 #[cfg(test)]
