@@ -44,8 +44,8 @@ pub fn open(name: &[u16], access: u32, inherit: bool) -> Result<Handle> {
 /// Adds `count` to a semaphore and returns what it was before.
 ///
 /// # Errors
-/// [`Status::INVALID_PARAMETER`]: `count` is not positive. [`Status::SEMAPHORE_LIMIT_EXCEEDED`]: the count would pass the
-/// maximum; nothing is changed. [`Status::INVALID_HANDLE`], [`Status::OBJECT_TYPE_MISMATCH`]: no semaphore.
+/// [`Status::INVALID_PARAMETER`]: `count` is not positive. [`Status::SEMAPHORE_LIMIT_EXCEEDED`]: the count would pass
+/// the maximum; nothing is changed. [`Status::INVALID_HANDLE`], [`Status::OBJECT_TYPE_MISMATCH`]: no semaphore.
 /// [`Status::ACCESS_DENIED`]: the handle lacks SEMAPHORE_MODIFY_STATE.
 pub fn release(handle: Handle, count: i32) -> Result<i32> {
     if count <= 0 {

@@ -10,7 +10,8 @@ use std::ffi::OsString;
 /// literal.
 ///
 /// # References
-/// - [Microsoft Learn, Parsing C command-line arguments](https://learn.microsoft.com/cpp/c-language/parsing-c-command-line-arguments)
+/// - [Microsoft Learn, Parsing C command-line
+///   arguments](https://learn.microsoft.com/cpp/c-language/parsing-c-command-line-arguments)
 pub(crate) fn split(text: &str) -> Vec<OsString> {
     let is_space = |c: char| c == ' ' || c == '\t';
     let (first, mut rest) = match text.strip_prefix('"') {

@@ -58,7 +58,8 @@
 //! does not cross an `extern "system"` boundary.
 //!
 //! # References
-//! - [Microsoft Learn, Interprocess Communications](https://learn.microsoft.com/windows/win32/ipc/interprocess-communications)
+//! - [Microsoft Learn, Interprocess
+//!   Communications](https://learn.microsoft.com/windows/win32/ipc/interprocess-communications)
 //! - [Microsoft Learn, Synchronization](https://learn.microsoft.com/windows/win32/sync/synchronization)
 
 mod anonymous_pipe;

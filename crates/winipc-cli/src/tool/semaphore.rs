@@ -38,7 +38,8 @@ pub(crate) struct Create {
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = number(1..=MOST))]
     maximum: u32,
     /// What the count is at first, at most the maximum [default: the maximum]
-    #[arg(long, value_name = "N", visible_alias = "count", allow_negative_numbers = true, value_parser = number(0..=MOST))]
+    #[arg(long, value_name = "N", visible_alias = "count")]
+    #[arg(allow_negative_numbers = true, value_parser = number(0..=MOST))]
     initial: Option<u32>,
     #[command(flatten)]
     pub(super) holding: Holding,

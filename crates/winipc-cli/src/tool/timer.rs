@@ -47,7 +47,8 @@ pub(crate) struct Create {
 #[derive(clap::Args)]
 struct Schedule {
     /// Due so long from now: seconds, or a number with ms, s, m or h
-    #[arg(long, value_name = "TIME", allow_negative_numbers = true, value_parser = time::duration, conflicts_with = "at")]
+    #[arg(long, value_name = "TIME", conflicts_with = "at")]
+    #[arg(allow_negative_numbers = true, value_parser = time::duration)]
     after: Option<Duration>,
     /// Due when the clock shows this: 2030-01-31T12:00:00, or with Z or +01:00
     #[arg(long, value_name = "WHEN", value_parser = time::moment)]

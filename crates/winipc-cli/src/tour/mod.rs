@@ -29,7 +29,8 @@ the other two. The delivery time is that from one client to another, through the
 message was lost.")]
 pub(crate) struct Arguments {
     /// How many messages the clients send over each mechanism
-    #[arg(long, value_name = "N", default_value_t = 30, allow_negative_numbers = true, value_parser = number(1..=1_000_000_u64))]
+    #[arg(long, value_name = "N", default_value_t = 30)]
+    #[arg(allow_negative_numbers = true, value_parser = number(1..=1_000_000_u64))]
     messages: u64,
     /// Only this mechanism
     #[arg(long, value_name = "NAME", value_enum)]

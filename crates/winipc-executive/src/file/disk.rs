@@ -65,8 +65,8 @@ const OVERLAPPED: u64 = 2;
 ///
 /// # Errors
 /// [`Status::OBJECT_NAME_NOT_FOUND`]: there is no such file. [`Status::OBJECT_PATH_NOT_FOUND`]: no such directory.
-/// [`Status::OBJECT_NAME_COLLISION`]: it exists. [`Status::SHARING_VIOLATION`]: somebody has it open who does not share,
-/// or the caller does not. [`Status::ACCESS_DENIED`], [`Status::FILE_IS_A_DIRECTORY`]: permissions; a directory.
+/// [`Status::OBJECT_NAME_COLLISION`]: it exists. [`Status::SHARING_VIOLATION`]: somebody has it open who does not
+/// share, or the caller does not. [`Status::ACCESS_DENIED`], [`Status::FILE_IS_A_DIRECTORY`]: permissions; a directory.
 /// [`Status::INVALID_PARAMETER`]: to be made empty without the right to write. [`Status::DISK_FULL`],
 /// [`Status::MEDIA_WRITE_PROTECTED`], [`Status::OBJECT_NAME_INVALID`], [`Status::TOO_MANY_OPENED_FILES`]: as they say.
 /// [`Status::USER_MAPPED_FILE`]: to be made empty, and a section needs what is in it.
@@ -255,8 +255,8 @@ pub(super) fn flush(current: &Current, file: &Found) -> Result<()> {
 /// Moves the position of a file, which all handles to it share, and returns where it is then.
 ///
 /// # Errors
-/// [`Status::INVALID_HANDLE`], [`Status::OBJECT_TYPE_MISMATCH`]: no file. [`Status::INVALID_DEVICE_REQUEST`]: one without
-/// places. [`Status::INVALID_PARAMETER`]: it would be before the start.
+/// [`Status::INVALID_HANDLE`], [`Status::OBJECT_TYPE_MISMATCH`]: no file. [`Status::INVALID_DEVICE_REQUEST`]: one
+/// without places. [`Status::INVALID_PARAMETER`]: it would be before the start.
 pub fn seek(file: Handle, to: SeekFrom) -> Result<u64> {
     disk::seek(find(file, 0)?.as_fd(), to).map_err(|error| status_of(&error))
 }

@@ -146,8 +146,8 @@ pub(crate) fn attend(current: &Current) {
 /// The descriptor behind a handle of the calling process, which stays open for as long as it is used.
 ///
 /// # Errors
-/// [`Status::INVALID_HANDLE`], [`Status::OBJECT_TYPE_MISMATCH`]: no file with a descriptor. [`Status::ACCESS_DENIED`]: the
-/// handle lacks some of `access`. [`Status::FILE_INVALID`]: the process did not get the descriptor, since whoever
+/// [`Status::INVALID_HANDLE`], [`Status::OBJECT_TYPE_MISMATCH`]: no file with a descriptor. [`Status::ACCESS_DENIED`]:
+/// the handle lacks some of `access`. [`Status::FILE_INVALID`]: the process did not get the descriptor, since whoever
 /// duplicated the handle was killed meanwhile or there was no room for it.
 pub fn descriptor_of(file: Handle, access: u32) -> Result<Arc<OwnedFd>> {
     let current = current()?;

@@ -64,8 +64,8 @@ impl Outcome {
 /// [`Status::INVALID_HANDLE`], [`Status::OBJECT_TYPE_MISMATCH`]: no file. [`Status::ACCESS_DENIED`]: the handle may not
 /// read. [`Status::PIPE_BROKEN`]: the other end is closed and everything has been read. [`Status::PIPE_DISCONNECTED`],
 /// [`Status::PIPE_LISTENING`]: no client is there. [`Status::PIPE_EMPTY`]: there is nothing and the end does not wait.
-/// [`Status::CANCELLED`]: the request was cancelled. [`Status::NO_MEMORY`]: too many requests of the process are not over.
-/// Of a mailslot: [`Status::BUFFER_TOO_SMALL`]: the next message is longer than the buffer, and stays.
+/// [`Status::CANCELLED`]: the request was cancelled. [`Status::NO_MEMORY`]: too many requests of the process are not
+/// over. Of a mailslot: [`Status::BUFFER_TOO_SMALL`]: the next message is longer than the buffer, and stays.
 /// [`Status::IO_TIMEOUT`]: no message came in time. [`Status::INVALID_PARAMETER`]: it is a client's end.
 /// [`Status::FILE_FORCED_CLOSED`]: the end was closed meanwhile.
 ///

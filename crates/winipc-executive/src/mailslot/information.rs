@@ -26,7 +26,8 @@ pub struct Info {
 /// Tells what a slot is like.
 ///
 /// # Errors
-/// [`Status::INVALID_HANDLE`], [`Status::OBJECT_TYPE_MISMATCH`]: no mailslot. [`Status::INVALID_PARAMETER`]: a client's end.
+/// [`Status::INVALID_HANDLE`], [`Status::OBJECT_TYPE_MISMATCH`]: no mailslot. [`Status::INVALID_PARAMETER`]: a client's
+/// end.
 ///
 /// # References
 /// - `docs/conformance.md`, 6.1

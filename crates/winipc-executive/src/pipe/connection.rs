@@ -95,8 +95,8 @@ pub fn open(name: &[u16], desired: u32, overlapped: bool, inherit: bool) -> Resu
 ///
 /// # Errors
 /// [`Status::PIPE_CONNECTED`]: a client is there. [`Status::PIPE_CLOSING`]: it was there and has closed its end.
-/// [`Status::PIPE_LISTENING`]: none is there and the end does not wait. [`Status::ILLEGAL_FUNCTION`]: not a server's end.
-/// [`Status::PIPE_BROKEN`]: the end was closed meanwhile. [`Status::PIPE_DISCONNECTED`]: it was disconnected.
+/// [`Status::PIPE_LISTENING`]: none is there and the end does not wait. [`Status::ILLEGAL_FUNCTION`]: not a server's
+/// end. [`Status::PIPE_BROKEN`]: the end was closed meanwhile. [`Status::PIPE_DISCONNECTED`]: it was disconnected.
 /// [`Status::CANCELLED`]: the request was cancelled. [`Status::INVALID_HANDLE`],
 /// [`Status::OBJECT_TYPE_MISMATCH`]: no pipe.
 ///

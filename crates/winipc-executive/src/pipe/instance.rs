@@ -111,8 +111,8 @@ impl Server {
 /// `name` is what follows `\\.\pipe\`, at least one character.
 ///
 /// # Errors
-/// [`Status::OBJECT_NAME_INVALID`]: the name is empty. [`Status::INVALID_PARAMETER`]: no instances, or message-reading a
-/// byte pipe. [`Status::ACCESS_DENIED`]: the pipe exists and this should be the first instance, or its direction is
+/// [`Status::OBJECT_NAME_INVALID`]: the name is empty. [`Status::INVALID_PARAMETER`]: no instances, or message-reading
+/// a byte pipe. [`Status::ACCESS_DENIED`]: the pipe exists and this should be the first instance, or its direction is
 /// another. [`Status::INSTANCE_NOT_AVAILABLE`]: it has all the instances it may have.
 ///
 /// # References

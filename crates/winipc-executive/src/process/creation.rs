@@ -100,11 +100,11 @@ pub struct Created {
 /// whatever becomes of its parent.
 ///
 /// # Errors
-/// [`Status::OBJECT_NAME_NOT_FOUND`]: there is no such program. [`Status::OBJECT_PATH_NOT_FOUND`]: nor a directory in which
-/// it could be. [`Status::INVALID_IMAGE_FORMAT`]: the file is no program. [`Status::NOT_A_DIRECTORY`]: the process
-/// cannot be in the directory. [`Status::ACCESS_DENIED`]: the caller may not run the file. [`Status::NAME_TOO_LONG`]:
-/// too many or too long arguments. [`Status::INVALID_PARAMETER`]: a handle to inherit is not inheritable; a string
-/// contains a zero.
+/// [`Status::OBJECT_NAME_NOT_FOUND`]: there is no such program. [`Status::OBJECT_PATH_NOT_FOUND`]: nor a directory in
+/// which it could be. [`Status::INVALID_IMAGE_FORMAT`]: the file is no program. [`Status::NOT_A_DIRECTORY`]: the
+/// process cannot be in the directory. [`Status::ACCESS_DENIED`]: the caller may not run the file.
+/// [`Status::NAME_TOO_LONG`]: too many or too long arguments. [`Status::INVALID_PARAMETER`]: a handle to inherit is not
+/// inheritable; a string contains a zero.
 /// [`Status::INSUFFICIENT_RESOURCES`], [`Status::NO_MEMORY`]: there can be no more processes, handles or descriptors.
 ///
 /// # References

@@ -235,8 +235,8 @@ pub(crate) fn all(arena: &Arena) -> impl Iterator<Item = (Ref<Process>, &Process
 /// Id of the process that a handle names.
 ///
 /// # Errors
-/// [`Status::INVALID_HANDLE`], [`Status::OBJECT_TYPE_MISMATCH`]: no process. [`Status::ACCESS_DENIED`]: the handle lacks
-/// PROCESS_QUERY_LIMITED_INFORMATION.
+/// [`Status::INVALID_HANDLE`], [`Status::OBJECT_TYPE_MISMATCH`]: no process. [`Status::ACCESS_DENIED`]: the handle
+/// lacks PROCESS_QUERY_LIMITED_INFORMATION.
 pub fn id_of(process: Handle) -> Result<u32> {
     let found = resolve(&current()?, process)?.require(Kind::Process, 0)?;
     require_query(found.access)?;
@@ -307,9 +307,9 @@ pub fn exit(code: u32) -> ! {
 /// Ends a process, with an exit code for those who ask. It is gone a little later.
 ///
 /// # Errors
-/// [`Status::INVALID_HANDLE`], [`Status::OBJECT_TYPE_MISMATCH`]: no process. [`Status::ACCESS_DENIED`]: the handle lacks
-/// PROCESS_TERMINATE, the process has ended already, it has its id in another process id namespace than the caller, or
-/// the system refuses.
+/// [`Status::INVALID_HANDLE`], [`Status::OBJECT_TYPE_MISMATCH`]: no process. [`Status::ACCESS_DENIED`]: the handle
+/// lacks PROCESS_TERMINATE, the process has ended already, it has its id in another process id namespace than the
+/// caller, or the system refuses.
 pub fn terminate(process: Handle, code: u32) -> Result<()> {
     let current = current()?;
     let arena = current.arena();

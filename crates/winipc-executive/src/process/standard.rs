@@ -26,7 +26,8 @@ pub(crate) fn from_word(word: u32) -> Handle {
 /// the descriptor of this number, made when it is first asked for.
 ///
 /// # Errors
-/// [`Status::INSUFFICIENT_RESOURCES`](crate::Status::INSUFFICIENT_RESOURCES): there can be no more handles or descriptors.
+/// [`Status::INSUFFICIENT_RESOURCES`](crate::Status::INSUFFICIENT_RESOURCES): there can be no more handles or
+/// descriptors.
 ///
 /// # References
 /// - `docs/conformance.md`, 13.3

@@ -31,8 +31,8 @@ pub(crate) const PATH_TAG: u32 = 6;
 /// `size` is in bytes, 0 for as many as are in the file. A file that is shorter is made longer, if views may write.
 ///
 /// # Errors
-/// [`Status::INVALID_HANDLE`], [`Status::OBJECT_TYPE_MISMATCH`]: no file. [`Status::INVALID_FILE_FOR_SECTION`]: a pipe, a
-/// directory, a device. [`Status::ACCESS_DENIED`]: the handle lacks what the protection needs.
+/// [`Status::INVALID_HANDLE`], [`Status::OBJECT_TYPE_MISMATCH`]: no file. [`Status::INVALID_FILE_FOR_SECTION`]: a pipe,
+/// a directory, a device. [`Status::ACCESS_DENIED`]: the handle lacks what the protection needs.
 /// [`Status::MAPPED_FILE_SIZE_ZERO`]: nothing is in the file, and `size` is 0. [`Status::SECTION_TOO_BIG`]: the file is
 /// shorter than `size`, and views may only read. [`Status::DISK_FULL`]: it cannot be made longer. Of names, and of an
 /// object that exists, as [`event::create`](crate::event::create).
@@ -131,8 +131,8 @@ pub(super) fn forget(lock: &mut Txn<'static>, object: &Object) -> Result<()> {
     lock.free_chain(chain)
 }
 
-/// Makes sure that no section needs more of a file than so many bytes. One that is made after this, and before the caller
-/// has made the file shorter, is not seen.
+/// Makes sure that no section needs more of a file than so many bytes. One that is made after this, and before the
+/// caller has made the file shorter, is not seen.
 ///
 /// # Errors
 /// [`Status::USER_MAPPED_FILE`]: one does.

@@ -87,8 +87,8 @@ fn at(views: &BTreeMap<usize, Mapped>, address: usize) -> Result<(usize, Mapped)
 /// 65536. [`Status::INVALID_VIEW_SIZE`]: the section ends before the view, or at its start.
 /// [`Status::CONFLICTING_ADDRESSES`]: something else is at the address. [`Status::NO_MEMORY`]: no room for it.
 /// [`Status::COMMITMENT_LIMIT`]: no memory for copies. [`Status::QUOTA_EXCEEDED`]: the process has too many.
-/// [`Status::FILE_INVALID`]: the section is over a file that is not where it was when the section was made, or is shorter
-/// than it was then.
+/// [`Status::FILE_INVALID`]: the section is over a file that is not where it was when the section was made, or is
+/// shorter than it was then.
 ///
 /// # References
 /// - `docs/conformance.md`, 8.3

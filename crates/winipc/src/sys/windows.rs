@@ -37,8 +37,8 @@ pub use windows_sys::Win32::System::Memory::{
 
 #[rustfmt::skip]
 pub use windows_sys::Win32::System::Pipes::{
-    CallNamedPipeA, CallNamedPipeW, ConnectNamedPipe, CreateNamedPipeA, CreateNamedPipeW, CreatePipe, DisconnectNamedPipe,
-    GetNamedPipeClientComputerNameA, GetNamedPipeClientComputerNameW, GetNamedPipeClientProcessId,
+    CallNamedPipeA, CallNamedPipeW, ConnectNamedPipe, CreateNamedPipeA, CreateNamedPipeW, CreatePipe,
+    DisconnectNamedPipe, GetNamedPipeClientComputerNameA, GetNamedPipeClientComputerNameW, GetNamedPipeClientProcessId,
     GetNamedPipeClientSessionId, GetNamedPipeHandleStateA, GetNamedPipeHandleStateW, GetNamedPipeInfo,
     GetNamedPipeServerProcessId, GetNamedPipeServerSessionId, PeekNamedPipe, SetNamedPipeHandleState,
     TransactNamedPipe, WaitNamedPipeA, WaitNamedPipeW,

@@ -16,8 +16,8 @@ use super::read::read_in;
 /// Writes a message and waits for the one that answers it. Both are one step: no other call on the end comes between.
 ///
 /// # Errors
-/// [`Status::INVALID_PIPE_STATE`]: not a connected message pipe of both directions. [`Status::INVALID_READ_MODE`]: the end
-/// does not read messages. [`Status::PIPE_BUSY`]: there is unread data. Else as [`io::read`].
+/// [`Status::INVALID_PIPE_STATE`]: not a connected message pipe of both directions. [`Status::INVALID_READ_MODE`]: the
+/// end does not read messages. [`Status::PIPE_BUSY`]: there is unread data. Else as [`io::read`].
 ///
 /// # References
 /// - `docs/conformance.md`, 5.9
