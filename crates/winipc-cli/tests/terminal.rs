@@ -32,6 +32,13 @@ impl Terminal {
         Self::run(world.winipc().args(arguments))
     }
 
+    /// In a session of its own, whose terminal this is: it makes signals of keys.
+    fn start_session(world: &World, arguments: &[&str]) -> Self {
+        let mut command = Command::new("setsid");
+        command.args(["--ctty", env!("CARGO_BIN_EXE_winipc")]).args(arguments);
+        Self::run(world.surround(&mut command))
+    }
+
     fn run(command: &mut Command) -> Self {
         let controller = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&controller).unwrap();
@@ -185,6 +192,24 @@ fn who_waits_for_a_server_can_leave() {
     assert!(ann.is_restored());
 }
 
+/// Leaving waits for a server that does not read: the person saw a terminal that did nothing.
+#[test]
+fn who_leaves_is_told_what_is_waited_for_and_need_not_wait() {
+    let (world, room) = (World::new(), unique("room"));
+    let mut ann = Process::start(world.winipc().args(["chat", &room, "--name", "ann"]));
+    ann.expect("ann serves the room");
+    let mut bob = Terminal::start_session(&world, &["chat", &room, "--name", "bob"]);
+    bob.expect("ann serves it");
+    bob.expect("> ");
+    world.stop(&ann);
+    bob.type_keys("hello\r/quit\r");
+    bob.expect("* leaving when everybody has what you said; Ctrl+C leaves at once");
+    bob.type_keys("\x03");
+    bob.expect("left before the last lines had reached everybody");
+    assert_eq!(bob.child.wait().unwrap().code(), Some(1));
+    assert!(bob.is_restored());
+}
+
 #[test]
 fn a_signal_gives_the_terminal_back() {
     let world = World::new();
@@ -210,10 +235,7 @@ fn an_interrupt_reaches_a_tools_command_once() {
         while :; do
             if [ $count != $shown ]; then shown=$count; echo interrupt $count; fi
         done";
-    // In a session of its own, whose terminal this is.
-    let mut command = Command::new("setsid");
-    command.args(["--ctty", env!("CARGO_BIN_EXE_winipc"), "mutex", "run", "m", "--", "bash", "-c", script]);
-    let mut terminal = Terminal::run(world.surround(&mut command));
+    let mut terminal = Terminal::start_session(&world, &["mutex", "run", "m", "--", "bash", "-c", script]);
     terminal.expect("ready");
     // Several times, since two that come at one time are one.
     for number in 1..=20 {
