@@ -9,7 +9,7 @@ use std::io::{Read, Write};
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
 
-use support::{PROCESS_ALL, State, bury, fork};
+use support::{PROCESS_ALL, State, bury, fork, let_keepers_sleep};
 use winipc_executive::handle::Duplicate;
 use winipc_executive::{Handle, file, handle, io, namespace, process};
 
@@ -50,6 +50,8 @@ mod roles {
             let mut kept = descriptors_of("socket:");
             kept.retain(|it| !others.contains(it) && ![ours.as_raw_fd(), theirs.as_raw_fd()].contains(it));
             assert_eq!(kept.len(), 1);
+            // Who reads from it just now has looked before.
+            let_keepers_sleep(std::process::id() as i32);
             // SAFETY: a descriptor of nobody's who relies on it.
             assert_eq!(unsafe { libc::dup2(theirs.as_raw_fd(), kept[0]) }, kept[0]);
             answerer.write_all(b"x").unwrap();
