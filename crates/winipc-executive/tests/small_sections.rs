@@ -71,6 +71,8 @@ roles! {
     what_another_process_has_mapped_is_not_used_again,
     a_program_that_closes_descriptors_maps_no_other_file,
     a_forked_child_that_joins_closes_its_parents_file,
+    a_view_that_is_given_up_lets_nobody_in,
+    another_view_can_be_where_one_was_given_up,
 }
 
 mod roles {
@@ -242,5 +244,42 @@ mod roles {
         assert_eq!(child.wait_for_end(), State::Exited(0));
         bury();
         handle::close(section).unwrap();
+    }
+
+    pub(super) fn a_view_that_is_given_up_lets_nobody_in() {
+        let section = create(4096);
+        let view = section::map(section, &WHOLE).unwrap();
+        let (_reader, writer) = std::io::pipe().unwrap();
+        // SAFETY: a call that reads memory by an address, and fails where there is none.
+        let write = || unsafe { libc::write(writer.as_raw_fd(), view as *const _, 1) };
+        assert_eq!(write(), 1);
+        unmap(view);
+        assert_eq!(write(), -1);
+        assert_eq!(std::io::Error::last_os_error().raw_os_error(), Some(libc::EFAULT));
+        let again = section::map(section, &WHOLE).unwrap();
+        fill(again, 4096, 7);
+        let other = section::map(section, &WHOLE).unwrap();
+        assert!(other != again && is_all(other, 4096, 7));
+        unmap(other);
+        unmap(again);
+        handle::close(section).unwrap();
+    }
+
+    pub(super) fn another_view_can_be_where_one_was_given_up() {
+        let sections = [create(4096), create(4096)];
+        for section in sections {
+            let view = section::map(section, &WHOLE).unwrap();
+            fill(view, 4096, 7);
+            unmap(view);
+            for section in sections {
+                let there = View { base: Some(view), ..WHOLE };
+                assert_eq!(section::map(section, &there), Ok(view));
+                unmap(view);
+            }
+            let reading = section::map(section, &View { access: Access::Read, ..WHOLE }).unwrap();
+            assert!(is_all(reading, 4096, 7));
+            unmap(reading);
+        }
+        sections.into_iter().for_each(|section| handle::close(section).unwrap());
     }
 }

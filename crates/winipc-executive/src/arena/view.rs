@@ -160,6 +160,23 @@ pub(crate) fn unmap_view(address: usize, length: usize) {
     GUESS.store(address, Ordering::Relaxed);
 }
 
+/// Lets nobody into a view that its user has given up. The mapping stays: to make another takes twice as long as to let
+/// somebody in again. False: that cannot be.
+pub(crate) fn shut(address: usize, length: usize) -> bool {
+    protect(address, length, libc::PROT_NONE)
+}
+
+/// Lets who gets a view that was [`shut`] read and write in it. False: that cannot be.
+pub(crate) fn reopen(address: usize, length: usize) -> bool {
+    protect(address, length, libc::PROT_READ | libc::PROT_WRITE)
+}
+
+fn protect(address: usize, length: usize, access: libc::c_int) -> bool {
+    crash::point();
+    // SAFETY: whole pages of a mapping that was made here, which nobody uses.
+    unsafe { libc::mprotect(address as *mut libc::c_void, length, access) == 0 }
+}
+
 /// Has the system begin to write what was changed in whole pages of a view.
 pub(crate) fn flush(address: usize, length: usize) {
     // SAFETY: pages of a mapping that was made here; the call changes no byte. It fails only where they are not mapped.

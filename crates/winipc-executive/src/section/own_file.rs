@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::BorrowedFd;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use super::FILE;
 use crate::arena::kept::Kept;
 use crate::arena::section::SectionId;
-use crate::arena::view::Memory;
+use crate::arena::view::{self, Memory, PAGE};
 use crate::arena::{Arena, Ref};
 use crate::records::{Kind, Object};
 use crate::status::{Result, Status};
@@ -21,6 +22,8 @@ pub(super) struct OwnFile {
     pub(super) length: u64,
     /// All of it, once it has been cleared.
     memory: OnceLock<Memory>,
+    /// The address of a view of all of it that is [shut](view::shut); 0 for none.
+    shut: AtomicUsize,
 }
 
 /// While so many files are kept, none of another small section is: each takes a descriptor.
@@ -40,6 +43,37 @@ impl OwnFile {
         map(self.get()?)
     }
 
+    /// Bytes of a view of all of it.
+    pub(super) fn view_length(&self) -> usize {
+        (self.length as usize).next_multiple_of(PAGE)
+    }
+
+    /// A view of all of it that was given up, to be read and written again.
+    pub(super) fn reopen_view(&self) -> Option<usize> {
+        let address = self.shut.swap(0, Ordering::AcqRel);
+        if address != 0 && !view::reopen(address, self.view_length()) {
+            view::unmap_view(address, self.view_length());
+            return None;
+        }
+        (address != 0).then_some(address)
+    }
+
+    /// Takes a view of all of it away that nobody uses any more; the first stays for the next who wants one.
+    pub(super) fn shut_view(&self, address: usize) {
+        let is_kept = view::shut(address, self.view_length())
+            && self.shut.compare_exchange(0, address, Ordering::AcqRel, Ordering::Relaxed).is_ok();
+        if !is_kept {
+            view::unmap_view(address, self.view_length());
+        }
+    }
+
+    fn unmap_shut_view(&self) {
+        let address = self.shut.swap(0, Ordering::AcqRel);
+        if address != 0 {
+            view::unmap_view(address, self.view_length());
+        }
+    }
+
     /// Fills the file with zeros, of which nobody uses a view.
     pub(super) fn clear(&self, length: usize) -> Result<()> {
         let memory = match self.memory.get() {
@@ -53,6 +87,12 @@ impl OwnFile {
         };
         memory.clear(length);
         Ok(())
+    }
+}
+
+impl Drop for OwnFile {
+    fn drop(&mut self) {
+        self.unmap_shut_view();
     }
 }
 
@@ -95,7 +135,15 @@ impl OwnFiles {
     /// Keeps the file of a section.
     pub(super) fn keep(&self, arena: &Arena, section: SectionId, file: Kept, length: u64) {
         self.forget_gone(arena);
-        self.lock().insert(section, Arc::new(OwnFile { file, length, memory: OnceLock::new() }));
+        self.lock().insert(
+            section,
+            Arc::new(OwnFile { file, length, memory: OnceLock::new(), shut: AtomicUsize::new(0) }),
+        );
+    }
+
+    /// Gives the addresses back at which there are views that are shut.
+    pub(super) fn unmap_shut_views(&self) {
+        self.lock().values().for_each(|own| own.unmap_shut_view());
     }
 
     /// Closes the files of sections that have gone.

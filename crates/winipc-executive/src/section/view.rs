@@ -60,6 +60,14 @@ struct Mapped {
     is_on_disk: bool,
 }
 
+impl Mapped {
+    /// Whether it is like all that a section is mapped anew for, but for its length.
+    fn is_plain(&self) -> bool {
+        let is_special = self.execute || self.is_reserved || self.is_on_disk;
+        self.access == Access::Write && self.offset == 0 && !is_special
+    }
+}
+
 impl Views {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<usize, Mapped>> {
         self.mapped.lock().unwrap_or_else(|poison| poison.into_inner())
@@ -129,12 +137,19 @@ pub fn map(section: Handle, view: &View) -> Result<usize> {
                 && view.access != Access::Copy,
         })
     };
+    if view.base.is_some() {
+        current.context.views.own.unmap_shut_views();
+    }
+    let is_plain = view.access == Access::Write && !view.execute && view.base.is_none() && view.offset == 0;
     let open_and_map = || {
         let file = current.context.place.open_section(id, end)?;
         map_of(file.as_fd())
     };
     let mapped = match (&backing, own) {
-        (None, Some(own)) if end <= own.length => own.map(map_of).or_else(|_| open_and_map()),
+        (None, Some(own)) if end <= own.length => {
+            let reopened = (is_plain && end == own.length).then(|| own.reopen_view()).flatten();
+            reopened.map(Ok).unwrap_or_else(|| own.map(map_of).or_else(|_| open_and_map()))
+        }
         (None, _) => open_and_map(),
         (Some(backing), own) => {
             let map_over = |file: BorrowedFd<'_>| {
@@ -288,7 +303,10 @@ pub fn unmap(view: Unused) -> Result<()> {
         views.remove(&base);
         (base, mapped)
     };
-    view::unmap_view(base, mapped.length);
+    match current.context.views.own.get(mapped.section) {
+        Some(own) if mapped.is_plain() && mapped.length == own.view_length() => own.shut_view(base),
+        _ => view::unmap_view(base, mapped.length),
+    }
     leave(&current, mapped.record)
 }
 
