@@ -73,6 +73,7 @@ roles! {
     a_forked_child_that_joins_closes_its_parents_file,
     a_view_that_is_given_up_lets_nobody_in,
     another_view_can_be_where_one_was_given_up,
+    where_the_program_has_placed_a_view_it_may_map_what_it_wants,
 }
 
 mod roles {
@@ -281,5 +282,23 @@ mod roles {
             unmap(reading);
         }
         sections.into_iter().for_each(|section| handle::close(section).unwrap());
+    }
+
+    /// The next view was the program's own memory.
+    pub(super) fn where_the_program_has_placed_a_view_it_may_map_what_it_wants() {
+        let section = create(4096);
+        let base = section::map(section, &WHOLE).unwrap();
+        unmap(base);
+        let placed = section::map(section, &View { base: Some(base), ..WHOLE }).unwrap();
+        unmap(placed);
+        let (access, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+        // SAFETY: maps over nothing.
+        let own =
+            unsafe { libc::mmap(base as *mut _, 4096, access, flags | libc::MAP_FIXED_NOREPLACE, -1, 0) };
+        assert_eq!(own as usize, base);
+        let view = section::map(section, &WHOLE).unwrap();
+        assert_ne!(view, base);
+        unmap(view);
+        handle::close(section).unwrap();
     }
 }

@@ -58,12 +58,14 @@ struct Mapped {
     /// Memory is committed by [`commit`].
     is_reserved: bool,
     is_on_disk: bool,
+    /// The program has said where it is to be. What is there afterwards is the program's to say, too.
+    is_placed: bool,
 }
 
 impl Mapped {
     /// Whether it is like all that a section is mapped anew for, but for its length.
     fn is_plain(&self) -> bool {
-        let is_special = self.execute || self.is_reserved || self.is_on_disk;
+        let is_special = self.execute || self.is_reserved || self.is_on_disk || self.is_placed;
         self.access == Access::Write && self.offset == 0 && !is_special
     }
 }
@@ -177,6 +179,7 @@ pub fn map(section: Handle, view: &View) -> Result<usize> {
                 execute,
                 is_reserved,
                 is_on_disk: backing.is_some(),
+                is_placed: view.base.is_some(),
             };
             current.context.views.lock().insert(address, mapped);
             Ok(address)
