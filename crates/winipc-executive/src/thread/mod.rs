@@ -46,7 +46,8 @@ fn require_query(access: u32) -> Result<()> {
     Ok(())
 }
 
-/// Opens a thread by its id: an attached one, or the first one of a process that was made and has not attached.
+/// Opens a thread by its id in the caller's process id namespace: an attached one, or the first one of a process that
+/// was made and has not attached.
 ///
 /// # Errors
 /// [`Status::INVALID_PARAMETER`]: no such thread of the namespace has the id. [`Status::ACCESS_DENIED`]: nothing was
@@ -61,6 +62,9 @@ pub fn open(id: u32, desired: u32, inherit: bool) -> Result<Handle> {
     };
     // The first thread of a process may have a seat and not have taken yet the object that was made for it.
     let namespace = current.process().id_namespace.load();
+    let is_near = |process: u32| {
+        arena.get::<Process>(Ref::from_index(process)).is_ok_and(|it| it.id_namespace.load() == namespace)
+    };
     let prepared = process::with_id(&current, &lock, id)
         .filter(|process| process.id_namespace.load() == namespace)
         .map(|process| process.first_thread.get(&lock));
@@ -69,7 +73,7 @@ pub fn open(id: u32, desired: u32, inherit: bool) -> Result<Handle> {
         None => {
             let (number, seat) = arena
                 .seats()
-                .find(|(number, seat)| seat.is_open() && is_it(number.index()))
+                .find(|(number, seat)| seat.is_open() && is_it(number.index()) && is_near(seat.process()))
                 .ok_or(Status::INVALID_PARAMETER)?;
             object_for(&mut lock, seat.id(number))?
         }
