@@ -137,6 +137,10 @@ fn deliver_all(current: &Current) {
 
 fn deliver_first(current: &Current) -> Result<()> {
     let lock = current.begin()?;
+    // What the end of the process cancels may be for memory that is gone by now.
+    if current.is_process_exiting() {
+        return Err(Status::PROCESS_IS_TERMINATING);
+    }
     let arena = lock.arena();
     let process = current.process();
     let Some(reference) = Ref::<Request>::from_index(process.first_completed.get(&lock)).some() else {
