@@ -14,7 +14,7 @@ use super::{DYING_INTERVAL, all, claim, exit_code, name_object};
 use crate::arena::child::{End, Poll, ProcessDescriptor};
 use crate::arena::seat::{Life, Seat};
 use crate::arena::system;
-use crate::arena::{Arena, Ref};
+use crate::arena::{Arena, Ref, Txn};
 use crate::context::{Context, Current, keeper_current};
 use crate::death;
 use crate::records::{Object, Process};
@@ -208,8 +208,7 @@ pub(crate) fn take_in_orphans(
             }
             other => other,
         };
-        let take = |claim: u32| -> Result<bool> {
-            let lock = current.begin()?;
+        let take = |lock: Txn<'static>, claim: u32| -> Result<bool> {
             let is_taken = is_same()
                 && process.generation.load() == child.generation
                 && process.claim.compare_exchange(orphaned, claim).is_ok();
@@ -221,11 +220,13 @@ pub(crate) fn take_in_orphans(
                 let children = &current.context.children;
                 children.prepare(current.context)?;
                 let own = claim::prepared(current.context.process);
-                children.watch(child, &mut Some(descriptor), || take(own))?;
+                // Before the children's table: who waits for the lock may be halted for good.
+                let lock = current.begin()?;
+                children.watch(child, &mut Some(descriptor), || take(lock, own))?;
                 // A damaged one has none, which is no reason to leave the others.
                 let _ = name(current, child, None);
             }
-            None if take(claim::BURIED)? => {
+            None if take(current.begin()?, claim::BURIED)? => {
                 death::bury(current, record, process)?;
             }
             None => {}
