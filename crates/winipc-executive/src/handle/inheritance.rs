@@ -102,7 +102,7 @@ impl Untaken {
     pub(crate) fn note(&self, arena: &Arena, process: &Process) {
         let standard = process.standard.each_ref().map(|word| standard::from_word(word.peek()).index());
         let inherited = entries(arena, process, |page| page.inheritable.peek() != 0)
-            .filter(|(index, _)| !standard.contains(&Some(*index)));
+            .filter(|(index, entry)| entry.is_inheritable() && !standard.contains(&Some(*index)));
         let mut untaken = self.lock();
         untaken.extend(inherited);
         self.are_there.store(!untaken.is_empty(), Ordering::Release);
