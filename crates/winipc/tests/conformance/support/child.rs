@@ -16,6 +16,9 @@ pub(crate) const SCRIPT: &str = "--conformance-script";
 /// The argument that makes this binary end with 1 if those after it are the ones that the next one tells, else with 0.
 pub(crate) const ARGUMENTS: &str = "--conformance-arguments";
 
+/// ERROR_INTERNAL_ERROR.
+const INTERNAL_ERROR: i32 = 1359;
+
 pub(crate) struct Child {
     process: std::process::Child,
     input: Option<ChildStdin>,
@@ -33,12 +36,14 @@ pub(crate) struct Answer {
 impl Child {
     pub(crate) fn start() -> Self {
         let program = std::env::current_exe().expect("path of the test binary");
-        let mut process = Command::new(program)
-            .arg(ROLE)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("start of a child");
+        let mut command = Command::new(program);
+        command.arg(ROLE).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let process = match command.spawn() {
+            // Wine 8 fails to start one now and then, with an error that documented Windows does not give.
+            Err(error) if error.raw_os_error() == Some(INTERNAL_ERROR) => command.spawn(),
+            started => started,
+        };
+        let mut process = process.expect("start of a child");
         let input = process.stdin.take();
         let output = BufReader::new(process.stdout.take().expect("piped"));
         Self { process, input, output }
